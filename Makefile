@@ -4,7 +4,7 @@ VENV := .venv/bin
 export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-local demo run key test compiled coverage check lint types pages frontend deployables fmt bench evaluate clean lock lock-jars
+.PHONY: help setup setup-local demo run key test compiled coverage check lint types pages page-tests frontend deployables fmt bench evaluate clean lock lock-jars
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,12 +26,15 @@ run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs repli
 key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id, ROLE=supervisor AGENCY=id, ROLE=analyst)
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)" --agency "$(AGENCY)"
 
-test: setup compiled pages ## unit, service, contract and end-to-end tests, on real servers
-	@$(VENV)/python -m deploy.local pages test
+test: setup ## unit, service, contract and end-to-end tests, on real servers
+	@$(MAKE) --no-print-directory -j2 compiled page-tests
 	@$(VENV)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)
 
 pages: setup-local ## build the portal's pages, with Node from PATH or from the locked wheel
 	@$(VENV)/python -m deploy.local pages build
+
+page-tests: pages
+	@$(VENV)/python -m deploy.local pages test
 
 frontend: setup ## the pages fit the services' OpenAPI documents, and eslint reports nothing
 	@$(VENV)/python -m deploy.local pages check

@@ -6,8 +6,7 @@ characters differently.
 decode(raw, Course)              JSON; Malformed if it is not JSON, InvalidInput naming the field
 convert(given, ListCourses)      data that are decoded already, such as a query
 faults(given, Course)            every fault of decoded data, each naming its field
-decode_patch(raw)                JSON of any shape, a merge patch
-patched(course, patch, 262_144)  a stored value with a merge patch applied
+decode_patch(raw)                JSON of any shape, a merge patch (`shared.merge_patch`)
 """
 
 import json
@@ -24,7 +23,7 @@ from msgspec import inspect
 
 from shared.decoder_messages import MISSING, NOT_ALLOWED, UNKNOWN, plainly
 from shared.domain import LocalizedText
-from shared.errors import InvalidInput, Malformed, TooLarge
+from shared.errors import InvalidInput, Malformed
 
 T = TypeVar("T")
 
@@ -64,7 +63,7 @@ def decode(raw: bytes, shape: type[T]) -> T:
 
 
 def decode_patch(raw: bytes) -> object:
-    """Return decoded JSON of any shape, which `patched` applies. Raises Malformed; InvalidInput for a repeated name."""
+    """Return a merge patch, which is JSON of any shape. Raises Malformed; InvalidInput for a repeated name."""
     found = _of_any_shape(raw)
     _refuse_repeated_names(raw, found)
     return found
@@ -94,7 +93,7 @@ def _refuse_repeated_names(raw: bytes, found: object) -> None:
             return
         json.loads(raw, object_pairs_hook=_each_once, parse_int=str, parse_float=str)
     except RecursionError as error:
-        raise _too_deep() from error
+        raise too_deep() from error
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,7 +116,7 @@ def _malformed(error: Exception, raw: bytes) -> Malformed:
     if b"\\ud" in raw.lower():  # half of a pair, which msgspec reports as a body that breaks off
         with suppress(ValueError, RecursionError):
             _refuse_controls(json.loads(raw), "")
-    return _too_deep() if isinstance(error, RecursionError) else Malformed(f"the body is not JSON: {error}")
+    return too_deep() if isinstance(error, RecursionError) else Malformed(f"the body is not JSON: {error}")
 
 
 def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
@@ -132,7 +131,7 @@ def convert(given: object, shape: type[T], *, strict: bool = True) -> T:
     except msgspec.ValidationError as error:
         raise _invalid(error, shape, given, strict=strict) from error
     except RecursionError as error:
-        raise _too_deep() from error
+        raise too_deep() from error
     _check_controls(given)
     check(found, shape)
     return found
@@ -150,7 +149,7 @@ def faults(given: object, shape: Any, *, strict: bool = True) -> list[InvalidInp
         try:
             return [*_faults(given, shape, "", strict=strict)] or [first]
         except RecursionError as error:  # since Python 3.12 msgspec goes deeper than Python's own calls can
-            raise _too_deep() from error
+            raise too_deep() from error
     return []
 
 
@@ -189,69 +188,6 @@ def _parts_with_faults(given: object, shape: Any, place: str, *, strict: bool) -
                 yield from _faults(item, get_args(one)[0], f"{place}[{i}]", strict=strict)
 
 
-def patched(present: T, patch: object, most: int) -> T:
-    """Return a value with a JSON merge patch (RFC 7396) applied: absent fields stay, null removes a field.
-
-    Only the fields in the patch are checked again: an earlier version may have allowed the value of another one. Raises
-    InvalidInput naming the field, TooLarge if the JSON of the result is over `most` bytes.
-    """
-    try:
-        whole = _merged(msgspec.to_builtins(present), patch)
-        length = len(msgspec.json.encode(whole))
-    except RecursionError as error:
-        raise _too_deep() from error
-    if length > most:
-        raise TooLarge(f"with this patch it would hold {length} bytes; there may be {most}")
-    try:
-        return convert(whole, type(present))
-    except InvalidInput as problem:
-        name = _TOKEN.match(f".{problem.field}")
-        if name is None or not isinstance(patch, dict) or name[1] in patch:
-            raise
-        found: T = _with_fields_of(present, whole, patch, problem)
-        return found
-
-
-def _with_fields_of(present: Any, whole: Any, patch: Mapping[str, object], problem: InvalidInput) -> Any:
-    """Return a struct in which only the fields of a patch are converted, from the merged builtins `whole`.
-
-    Raises InvalidInput naming the field; `problem` if the fields do not fit together.
-    """
-    fields = [(one, one.encode_name in patch) for one in msgspec.structs.fields(type(present))]
-    part = msgspec.defstruct(
-        type(present).__name__,
-        [(one.name, one.type if given else Any, msgspec.UNSET) for one, given in fields],
-        rename={one.name: one.encode_name for one, _ in fields},
-        forbid_unknown_fields=True,
-    )
-    found = convert({name: value for name, value in whole.items() if name in patch}, part)
-    changes = {}
-    for one, given in fields:
-        if not given:
-            continue
-        value = getattr(found, one.name)
-        if value is msgspec.UNSET and one.required:
-            raise InvalidInput(MISSING, one.encode_name)
-        default = one.default if one.default_factory is msgspec.NODEFAULT else one.default_factory()
-        changes[one.name] = default if value is msgspec.UNSET else value
-    try:
-        return msgspec.structs.replace(present, **changes)
-    except ValueError as error:
-        raise problem from error
-
-
-def _merged(present: object, patch: object) -> object:
-    if not isinstance(patch, dict):
-        return patch
-    whole = dict(present) if isinstance(present, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            whole.pop(name, None)
-        else:
-            whole[name] = _merged(whole.get(name), value)
-    return whole
-
-
 def check(found: object, shape: Any) -> None:
     """Reject dates with a year out of range, and localized texts without a visible character, at any depth.
 
@@ -262,10 +198,11 @@ def check(found: object, shape: Any) -> None:
     try:
         _check_values(found, "")
     except RecursionError as error:
-        raise _too_deep() from error
+        raise too_deep() from error
 
 
-def _too_deep() -> Malformed:
+def too_deep() -> Malformed:
+    """Return the error of data that are nested too deeply."""
     return Malformed("lists and objects are nested too deep")
 
 
@@ -284,7 +221,7 @@ def _check_controls(given: object) -> None:
     try:
         _refuse_controls(given, "")
     except RecursionError as error:
-        raise _too_deep() from error
+        raise too_deep() from error
 
 
 def _refuse_controls(given: object, place: str) -> None:

@@ -74,7 +74,10 @@ _PARAMETERS = {
     "provider": ("Courses of this provider, by its whole name in Thai or English.", "Thai MOOC"),
     "max_hours": ("Courses of at most this many hours.", 10),
     "job_group": ("Courses that teach a skill which this job group requires.", "technology"),
-    "import_id": ("The id of an import, from its report.", "0f3c2d1b4a5968778695a4b3c2d1e0f0"),
+    "import_id": (
+        "The id of an import, from its report; for a new one, a UUID that you choose.",
+        "0f3c2d1b-4a59-4877-8695-a4b3c2d1e0f0",
+    ),
     "verdict": ("Rows with this result.", "refused"),
     "map": (
         "For a table: `name=column` items, separated by commas; for courses and grade exports also `guess`.",
@@ -108,7 +111,7 @@ class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
     texts: dict[str, str] | None = None
 
 
-def document(title: str, description: str, routes: Sequence[Route], version: str = "1") -> dict[str, Any]:
+def document(title: str, description: str, routes: Sequence[Route]) -> dict[str, Any]:
     """Return the OpenAPI document of the routes that are not hidden, as builtins ready for JSON."""
     shown = [route for route in routes if not route.hidden]
     schemas = _Schemas(shown)
@@ -122,7 +125,7 @@ def document(title: str, description: str, routes: Sequence[Route], version: str
         paths.setdefault(re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path), {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version, "description": description},
+        "info": {"title": title, "version": "1", "description": description},
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": paths,

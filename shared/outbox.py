@@ -181,6 +181,11 @@ def outbox_push(*envelopes: Envelope, bulk: bool = False) -> Document:
     return _push(entries, max(len(entries), min(KEPT, KEPT_BYTES // max(1, largest))), bulk=bulk)
 
 
+def outbox_replace(envelope: Envelope) -> Document:
+    """Return the operators that stage an event in place of all events that wait in the document."""
+    return _push([msgspec.structs.asdict(envelope)], 1)
+
+
 def outbox_insert(*envelopes: Envelope, bulk: bool = False) -> Document:
     """Return the fields that stage events in a document that is inserted."""
     return {

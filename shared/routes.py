@@ -4,7 +4,7 @@ One table of `Route`s defines both the service and its OpenAPI document.
 
     ROUTES = [
         Route("PUT", "/v1/things/{thing_id}", put_thing, PLATFORMS, body=Thing, answers={200: Put, 201: Put},
-              headers=[IF_MATCH], problems=[412]),
+              headers=[IF_MATCH], problems=[409]),
         Route("GET", "/v1/things", list_things, EVERYONE, query=ListThings, answers={200: Things}),
         Route("POST", "/v1/things:import", import_things, ADMINS, streams=True, accepts="application/x-ndjson", ...),
     ]
@@ -51,6 +51,7 @@ from shared.templates import LANGUAGES, Language
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class AskLanguages(msgspec.Struct, frozen=True):
@@ -297,6 +298,12 @@ def json_response(
         headers |= {"Content-Language": ", ".join(languages), "Vary": "Accept-Language"}
     body = content if isinstance(content, bytes) else msgspec.json.encode(content)
     return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+
+
+def paged(found: list[T], limit: int, place: Callable[[T], K]) -> tuple[list[T], K | None]:
+    """Return the first `limit` rows, and the `place` of the last one for the next page; None if there are no more."""
+    page = found[:limit]
+    return page, place(page[-1]) if len(found) > limit else None
 
 
 def no_content() -> web.Response:

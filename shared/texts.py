@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 # Letters and symbols by their category, blank by their shape: Hangul fillers, the empty Braille pattern, the musical
 # null note head and the object replacement character.
@@ -27,6 +28,14 @@ def shows_something(text: str) -> bool:
 def blank_in(text: str) -> str | None:
     """Return the first character that shows nothing: a space, a line end, an invisible one; None if there is none."""
     return next((char for char in text if char == " " or char in _BLANK or not char.isprintable()), None)
+
+
+def names_host(url: str) -> bool:
+    """Return whether an address names a host: `https://`, `https:///a` and `https://:80` do not."""
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:  # brackets that hold no IPv6 address, for one
+        return False
 
 
 def fold(text: str) -> str:

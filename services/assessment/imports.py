@@ -10,7 +10,7 @@ Results come in this project's own columns, or as the grade export of a learning
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -74,14 +74,17 @@ class FileReader(Generic[T]):
         )
 
     @property
-    def encoding(self) -> str | None:
-        """The encoding that was given or recognised; `ascii` while the text needs no other one."""
-        return self._recoder.found or "ascii"
+    def described(self) -> dict[str, Any]:
+        """The fields of the report that state how the file is read.
 
-    @property
-    def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """{field: the names of its columns}, and the columns that are not read. Both are empty for NDJSON."""
-        return self._table.mapping, self._table.unused
+        `encoding`: the one that was given or recognised; `ascii` while the text needs no other one. `mapping`: {field:
+        the names of its columns}. `unused_columns`: the columns that are not read. The last two are empty for NDJSON.
+        """
+        return {
+            "encoding": self._recoder.found or "ascii",
+            "mapping": self._table.mapping,
+            "unused_columns": self._table.unused,
+        }
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
         """Yield the rows that a piece of the file completes, None for an empty one.

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import date, datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
@@ -104,11 +105,12 @@ class ImportRows(Struct, frozen=True, forbid_unknown_fields=True):
     """How a file of rows is imported.
 
     `encoding`: that of the file; by default it is recognised from the bytes. `dry_run`: report what would happen, and
-    write nothing.
+    write nothing. `import_id`: the id of the report, if the client chooses it.
     """
 
     encoding: Annotated[str, Meta(max_length=20)] | None = None
     dry_run: bool = False
+    import_id: UUID | None = None
 
 
 class ImportResults(ImportRows, frozen=True, forbid_unknown_fields=True):

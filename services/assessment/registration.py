@@ -1,6 +1,5 @@
 """Registers officers, single and in bulk."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
@@ -12,12 +11,10 @@ from services.assessment.model import OfficerPut, PutOfficer
 from services.assessment.store import SOURCE, OfficerStore
 from services.assessment.stored_officer import Change, Officer
 from shared.domain import Framework, key_of
-from shared.errors import Conflict, InvalidInput, Problem, TooLarge, Unavailable
+from shared.errors import Conflict, InvalidInput, Problem, TooLarge
 from shared.events import OfficerChanged, new_event
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
-
-_ATTEMPTS = 20
 
 
 class Registrar:
@@ -77,11 +74,9 @@ class Registrar:
         """
         done: dict[int, OfficerPut | Problem] = {}
         frameworks: dict[str, Framework | Problem] = {}
-        for attempt in range(_ATTEMPTS):
-            await asyncio.sleep(0.005 * attempt)
+
+        async def put_rest() -> list[OfficerPut | Problem] | None:
             left = [i for i in range(len(rows)) if i not in done]
-            if not left:
-                break
             officers = await self._store.find_many([key_of(tenant, rows[i][0]) for i in left])
             changes: dict[int, Change] = {}
             for i in left:
@@ -102,9 +97,9 @@ class Registrar:
             for i, saved in changes.items():
                 if saved.profile.key in keys:
                     done[i] = OfficerPut(rows[i][0], saved.profile.sequence, changed=True)
-        if len(done) < len(rows):
-            raise Unavailable("too many changes at once to these officers; try again soon")
-        return [done[i] for i in range(len(rows))]
+            return [done[i] for i in range(len(rows))] if len(done) == len(rows) else None
+
+        return await retry_on_conflict(put_rest, "these officers")
 
     def _bulk_change(
         self,

@@ -27,9 +27,9 @@ from services.assessment.stored_officer import (
 )
 from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Unavailable
-from shared.events import Data, Envelope, OfficerChanged, OfficerErased, new_event
+from shared.events import Envelope, OfficerChanged, OfficerErased, new_event
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, had_conflict, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, Staged, outbox_push
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_push, outbox_replace
 
 SOURCE = "/assessment"
 COLLECTION = "officers"
@@ -257,8 +257,7 @@ class OfficerStore:
 
         Earlier events that were not sent are deleted too, because they contain the profile. Raises Unavailable.
         """
-        change = outbox_push(envelope)
-        change["$push"]["outbox"]["$slice"] = -1
+        change = outbox_replace(envelope)
         change["$set"] |= {"sequence": envelope.sequence, "erased": True, "erased_at": datetime.now(UTC)}
         change["$unset"] = dict.fromkeys(("profile", "evidence", "archived", "statistics", "registration"), "")
         if not await self._compare_and_set(before, change):
@@ -314,12 +313,11 @@ class OfficerStore:
                     continue
                 if officer.profile is None:
                     await self.clear_archive(officer.key)
-                    data: Data = OfficerErased(officer.tenant, officer.officer)
+                    erased = OfficerErased(officer.tenant, officer.officer)
+                    change = outbox_replace(new_event(SOURCE, officer.key, officer.sequence, erased))
                 else:
                     data = OfficerChanged(officer.profile)
-                change = outbox_push(new_event(SOURCE, officer.key, officer.sequence, data))
-                if officer.profile is None:
-                    change["$push"]["outbox"]["$slice"] = -1
+                    change = outbox_push(new_event(SOURCE, officer.key, officer.sequence, data))
                 count += await self._compare_and_set(officer, change)
         return count
 

@@ -18,19 +18,20 @@ from prometheus_client import CollectorRegistry
 
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
-from services.catalog.api import (
+from services.catalog.api import ROUTES
+from services.catalog.api.context import (
     CALIBRATION,
     DRAFTS,
     FILES,
+    HEALTH_LOCK,
     HISTORY,
     MATCHES,
-    ONE,
-    ROUTES,
+    OFFICERS,
     SEARCH,
     SOLE_EDITORS,
     STORE,
 )
-from services.catalog.api.officers import OFFICERS, OfficerCounter
+from services.catalog.api.officers import OfficerCounter
 from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
 from services.catalog.match_store import MatchStore
@@ -120,11 +121,17 @@ async def build(settings: CatalogSettings) -> web.Application:
             background("matching", matching.run),
         ],
     )
-    app[STORE], app[HISTORY], app[REPORTS] = store, history, reports
-    app[MATCHES], app[CALIBRATION], app[ONE] = matches, calibration, asyncio.Lock()
-    app[FILES], app[DRAFTS] = asyncio.Semaphore(1), drafts
+    app[STORE] = store
+    app[HISTORY] = history
+    app[REPORTS] = reports
+    app[MATCHES] = matches
+    app[CALIBRATION] = calibration
+    app[HEALTH_LOCK] = asyncio.Lock()
+    app[FILES] = asyncio.Semaphore(1)
+    app[DRAFTS] = drafts
     app[SOLE_EDITORS] = frozenset(settings.sole_editor_tenants)
-    app[SEARCH], app[OFFICERS] = search, officers
+    app[SEARCH] = search
+    app[OFFICERS] = officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)
     _measure(app[REGISTRY], search, work, matching)

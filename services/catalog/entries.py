@@ -54,6 +54,11 @@ class Entry:
         return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content
 
 
+def framework_in(entry: Entry | None) -> Framework | None:
+    """Return the framework that an entry holds; None without an entry, or if it holds no framework."""
+    return entry.content if entry and isinstance(entry.content, Framework) else None
+
+
 def cannot_be_read() -> Conflict:
     """Return the problem (409) that answers a request for an unreadable entry."""
     return Conflict("what is stored under this id cannot be read by this version of the program; a PUT replaces it")

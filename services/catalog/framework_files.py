@@ -16,14 +16,14 @@ import msgspec
 
 from services.catalog import frameworks
 from services.catalog.drafts import check_change, scale_change, unmapped
-from services.catalog.entries import framework_key
+from services.catalog.entries import framework_in, framework_key
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
 from services.catalog.frameworks.reading import EXAMPLES, Fault
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore
 from shared.console import kind_of, say, sentence_of
 from shared.decoding import convert
-from shared.domain import SHARED_TENANT, Course, Framework, Identifier, LocalizedText
+from shared.domain import SHARED_TENANT, Framework, Identifier, LocalizedText
 from shared.errors import InvalidInput, NotFound, Problem
 from shared.mongo import connected
 from shared.retries import retry_on_conflict
@@ -66,9 +66,9 @@ async def export_framework(arguments: Sequence[str]) -> int:
     with connected(settings, "catalog") as client:
         store = CatalogStore(client[settings.database("catalog")])
         entry = await store.visible_framework(args.tenant, args.id)
-    if entry is None or not isinstance(entry.content, Framework):
+    if (framework := framework_in(entry)) is None:
         raise NotFound(f"tenant {args.tenant!r} sees no framework {args.id!r}")
-    written = frameworks.write(args.format, entry.content, datetime.now(UTC))
+    written = frameworks.write(args.format, framework, datetime.now(UTC))
     path = args.output or Path(f"{args.id}{FORMATS[args.format].suffix}")
     path.write_bytes(written.data)
     _print([f"{path}: {len(written.data)} bytes"])
@@ -101,22 +101,22 @@ async def _stored(settings: CatalogSettings, tenant: str, framework: Framework) 
 
         async def decide() -> tuple[bool, int] | None:
             before = await store.find(framework_key(tenant, framework.id))
-            check_change(before.content if before and isinstance(before.content, Framework) else None, framework)
+            check_change(framework_in(before), framework)
             if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
                 return False, before.sequence
             after = await store.put_framework(before, tenant, framework, "")
             if after is None:
                 return None
             former = before or await store.find(framework_key(SHARED_TENANT, framework.id))
-            _print(_consequences(former.content if former else None, framework))
+            _print(_consequences(framework_in(former), framework))
             return True, after.sequence
 
         return await retry_on_conflict(decide, "this framework")
 
 
-def _consequences(had: Course | Framework | None, framework: Framework) -> Iterable[str]:
+def _consequences(had: Framework | None, framework: Framework) -> Iterable[str]:
     """Yield what officers lose by a new version: unmapped skills and job groups, and levels of another scale."""
-    if not isinstance(had, Framework):
+    if had is None:
         return
     lost = {"skills": unmapped(had, framework, "skill"), "job groups": unmapped(had, framework, "job_group")}
     for what, gone in lost.items():

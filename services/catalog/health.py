@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from services.catalog.matches import Match
-from shared.domain import Course, Framework, Prerequisite, courses_named
+from shared.domain import Course, Framework, courses_named, skills_named
 from shared.texts import folded, letters_of
 
 LISTED = 1000
@@ -142,7 +142,8 @@ class _Walk:
         self.levels: dict[Skill, float] = {}
         waiting: dict[str | Skill, list[Course]] = defaultdict(list)
         for course in courses:
-            names: set[str | Skill] = {*courses_named(course.requires), *_skills_named(course)}
+            names: set[str | Skill] = {*courses_named(course.requires), *skills_named(course.requires)}
+            names |= {(row.framework, row.skill) for row in course.teaches}
             for name in names:
                 waiting[name].append(course)
         at_hand = deque(courses)
@@ -159,31 +160,11 @@ class _Walk:
                     at_hand.extend(waiting[key])
 
     def _enters(self, course: Course) -> bool:
-        enough = all(self.levels.get((row.framework, row.skill), 0.0) >= row.from_level for row in course.teaches)
-        return enough and all(self._holds(one) for one in course.requires)
+        enough = all(self._reaches(row.framework, row.skill, row.from_level) for row in course.teaches)
+        return enough and all(one.holds(self.open.__contains__, self._reaches) for one in course.requires)
 
-    def _holds(self, one: Prerequisite) -> bool:
-        if one.course is not UNSET:
-            return one.course in self.open
-        if one.any is not UNSET:
-            return any(map(self._holds, one.any))
-        if one.all is not UNSET:
-            return all(map(self._holds, one.all))
-        if one.framework is UNSET or one.skill is UNSET or one.level is UNSET:
-            return True
-        return self.levels.get((one.framework, one.skill), 0.0) >= one.level
-
-
-def _skills_named(course: Course) -> Iterator[Skill]:
-    """Yield the skills whose levels decide whether a course can be entered."""
-    for row in course.teaches:
-        yield row.framework, row.skill
-    row_of = list(course.requires)
-    while row_of:
-        one = row_of.pop()
-        if one.framework is not UNSET and one.skill is not UNSET:
-            yield one.framework, one.skill
-        row_of += [inner for branch in (one.any, one.all) if branch is not UNSET for inner in branch]
+    def _reaches(self, framework: str, skill: str, level: float) -> bool:
+        return self.levels.get((framework, skill), 0.0) >= level
 
 
 def _cycles(closed: Mapping[str, Course]) -> Iterator[list[str]]:

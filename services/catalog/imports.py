@@ -4,14 +4,12 @@ The first row of a course counts; a later equal row is unchanged, and a differen
 twice gives the same result. Each course is stored with its event in one write, so an import may stop after any row.
 """
 
-import asyncio
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
-from msgspec import UNSET
 
 from services.catalog.model import (
     CourseImportReport,
@@ -25,10 +23,11 @@ from services.catalog.model import (
 )
 from services.catalog.store import CatalogStore, Stored
 from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, key_of
-from shared.errors import TooLarge, Unavailable, Warned
+from shared.errors import TooLarge, Warned
 from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.rows import Row, RowProblem, RowResult, masked
 from shared.mongo import overlapped
+from shared.retries import retry_on_conflict
 from shared.texts import folded
 
 T = TypeVar("T")
@@ -38,7 +37,6 @@ MOST_COURSES = 500_000
 
 _MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
-_ATTEMPTS = 20
 _PER_PART = 500
 """Courses are stored in parts of this size; while a part is written, the next one is compared with what is stored."""
 
@@ -97,7 +95,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             if len(self._seen) >= MOST_COURSES:
                 raise TooLarge(f"an import may hold {MOST_COURSES} courses; divide the file")
             self._seen[key] = row.number << 32 | _content(row.content)
-            accepted[f"{self.report.import_id}/{row.number}"] = row
+            accepted[f"{self.run}/{row.number}"] = row
             self._note(row.content)
         for mark, done in (await self._stored(accepted)).items():
             row = accepted[mark]
@@ -139,15 +137,13 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             return await self.patiently(lambda: self._compared(courses))
         done: dict[str, Stored] = {}
 
-        async def put(left: dict[str, Course]) -> None:
-            for attempt in range(_ATTEMPTS):
-                await asyncio.sleep(0.005 * attempt)
-                put = await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace))  # noqa: B023 - awaited in the same turn
-                done.update(put)
-                left = {mark: course for mark, course in left.items() if mark not in put}
-                if not left:
-                    return
-            raise Unavailable("too many changes at once to these courses; try again soon")
+        async def put(part: dict[str, Course]) -> None:
+            async def put_rest() -> bool | None:
+                left = {mark: course for mark, course in part.items() if mark not in done}
+                done.update(await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace)))
+                return done.keys() >= part.keys() or None
+
+            await retry_on_conflict(put_rest, "these courses")
 
         marks = list(courses)
         parts = (marks[at : at + _PER_PART] for at in range(0, len(marks), _PER_PART))
@@ -316,13 +312,7 @@ def cycles_of(conditions: Mapping[str, list[Prerequisite]]) -> Iterator[list[str
 
 
 def _holds(condition: Prerequisite, blocked: set[str]) -> bool:
-    if condition.course is not UNSET:
-        return condition.course not in blocked
-    if condition.any is not UNSET:
-        return any(_holds(one, blocked) for one in condition.any)
-    if condition.all is not UNSET:
-        return all(_holds(one, blocked) for one in condition.all)
-    return True
+    return condition.holds(lambda course: course not in blocked, lambda *_: True)
 
 
 def _blocking(conditions: Iterable[Prerequisite], blocked: set[str]) -> set[str]:

@@ -17,8 +17,9 @@ from typing import Any
 import msgspec
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from services.catalog.entries import Entry, cannot_be_read, copies_due, course_of, matches_of
-from services.catalog.matches import ListMatches, Match, announced, given_rows
+from services.catalog.entries import Entry, cannot_be_read, copies_due, course_of, framework_in, matches_of
+from services.catalog.match_requests import ListMatches
+from services.catalog.matches import Match, announced, given_rows
 from services.catalog.store import COLLECTION, SOURCE, CatalogStore
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.events import CoursePublished, new_event
@@ -167,8 +168,7 @@ class MatchStore:
         """Return the framework with a key; None if it does not exist or cannot be decoded. Raises Unavailable."""
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
-            entry = await self.catalog.whole(document) if document else None
-        return entry.content if entry and isinstance(entry.content, Framework) else None
+            return framework_in(await self.catalog.whole(document)) if document else None
 
     async def frameworks(self, tenant: str) -> dict[str, Framework]:
         """Return {id: framework} of the frameworks that a tenant sees. Raises Unavailable.
@@ -180,9 +180,8 @@ class MatchStore:
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "framework", "tenant": owner}
                 async for document in self._entries.find(query, {"outbox": 0}).sort("id", ASCENDING):
-                    entry = await self.catalog.whole(document)
-                    if entry and isinstance(entry.content, Framework):
-                        found[entry.id] = entry.content
+                    if framework := framework_in(await self.catalog.whole(document)):
+                        found[framework.id] = framework
         return found
 
     async def examples(self, tenant: str, framework: str) -> list[Course]:

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from services.catalog.matching import CourseText, Proposal
 from services.catalog.matching.texts import PIECE, PIECES, languages, normalised
-from shared.domain import Course, Identifier, Level, LocalizedText, MatchedRow, Teaches, keep_millionths, millionths
-from shared.errors import InvalidInput, NotFound, Problem
+from shared.domain import Course, Identifier, Level, MatchedRow, Teaches, keep_millionths, millionths
+from shared.errors import NotFound
 from shared.texts import letters_of
 
 Status = Annotated[
@@ -34,8 +34,6 @@ LEAST_DOUBT = 0.000_001
 LEAST_CHANGE = 0.05
 """A new entry confidence with the same levels is stored and announced only if it differs by at least this much: a new
 course changes the entry confidence of most other courses a little."""
-AT_ONCE = 500
-"""The most matches that one request decides."""
 
 
 class SkillSpan(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,8 +64,10 @@ class Match(Struct, frozen=True):
     """A skill that a course probably teaches, with the levels before (`from`) and after (`to`) the course.
 
     `confidence`: the probability that the course teaches the skill.
-    `entry_confidence`: the probability that an officer at the level `from` can enter the course, if it teaches the
-    skill. The product of both is announced.
+    `entry_level`: the level from which an officer can take the course together with the courses that it requires; null
+    if it is `from`.
+    `entry_confidence`: the probability that an officer at this level can do so, if the course teaches the skill. The
+    product of both confidences is announced.
     `threshold`: the least confidence at which four of five matches were right.
     `status`: what people decided. `corrected`: what the course teaches instead. `decisions`: the latest decisions.
     `words`: words that the course and the skill share. `like`: the id of a similar course that teaches the skill.
@@ -83,6 +83,7 @@ class Match(Struct, frozen=True):
     from_level: Level = field(name="from")
     to_level: Level = field(name="to")
     confidence: Share
+    entry_level: Level | None = None
     entry_confidence: Share = 1.0
     status: Status = "proposed"
     source: Literal["matched", "mapped"] = "matched"
@@ -97,19 +98,20 @@ class Match(Struct, frozen=True):
     mapped_from: "MatchName | None" = None
     rejected_for: list[str] = []
 
-    def with_levels(self, low: float, high: float, entry_confidence: float) -> "Match":
-        """Return the match with newly estimated levels and entry confidence.
+    def with_levels(self, low: float, high: float, entry: float | None, entry_confidence: float) -> "Match":
+        """Return the match with newly estimated levels, and the level and the confidence of the entry.
 
         Returns the match itself if the levels are the same and the confidence differs by less than `LEAST_CHANGE`.
         """
-        same = (low, high) == (self.from_level, self.to_level)
+        entry = None if entry == low else entry
+        same = (low, high, entry) == (self.from_level, self.to_level, self.entry_level)
         if same and abs(entry_confidence - self.entry_confidence) < LEAST_CHANGE:
             return self
-        return replace(self, from_level=low, to_level=high, entry_confidence=entry_confidence)
+        return replace(self, from_level=low, to_level=high, entry_level=entry, entry_confidence=entry_confidence)
 
     @property
     def announced_confidence(self) -> float:
-        """The probability that the course teaches the skill and an officer at `from` can enter it: above 0, below 1."""
+        """The probability that the course teaches the skill and can be entered at the entry level: above 0, below 1."""
         return min(max(millionths(self.confidence * self.entry_confidence), LEAST_DOUBT), 1 - LEAST_DOUBT)
 
     @property
@@ -148,29 +150,6 @@ class MatchName(Struct, frozen=True, forbid_unknown_fields=True):
 
     framework: Identifier
     skill: Identifier
-
-
-class MatchCorrection(MatchName, frozen=True, forbid_unknown_fields=True):
-    """A correction of one match of a course: `right` is what the course teaches instead."""
-
-    right: SkillSpan
-
-
-class CourseMatchName(MatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Names one match by its course, framework and skill.
-
-    `seen`: the status of the match when a person looked at it. If somebody else has decided otherwise since then, this
-    decision is rejected with 409.
-    """
-
-    course: Identifier
-    seen: Status | None = None
-
-
-class CourseMatchCorrection(CourseMatchName, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A correction of one match of any course: `right` is what the course teaches instead."""
-
-    right: SkillSpan
 
 
 def text_of(course: Course) -> str:
@@ -213,7 +192,7 @@ def proposed(
     the rows that the provider stated. `threshold`: the threshold of the calibration.
 
     A skill in `given` is not proposed, nor a skill that was rejected for the same text or the same mapping. A proposal
-    with the same levels as before keeps its entry confidence, which was estimated together with other courses.
+    with the same levels as before keeps its entry, which was estimated together with other courses.
     """
     known_by = {match.key: match for match in before}
     taught = {(row.framework, row.skill) for row in given}
@@ -223,6 +202,7 @@ def proposed(
             known = known_by.get((framework, one.skill))
             if (framework, one.skill) in taught or (known and _stays(known, one, texts)):
                 continue
+            entry_level, entry_confidence = _entry(known, one)
             fresh.append(
                 Match(
                     framework=framework,
@@ -230,7 +210,8 @@ def proposed(
                     from_level=one.from_level,
                     to_level=one.to_level,
                     confidence=one.confidence,
-                    entry_confidence=_entry_confidence(known, one),
+                    entry_level=entry_level,
+                    entry_confidence=entry_confidence,
                     words=one.words,
                     like=one.like,
                     labels=one.labels,
@@ -256,13 +237,16 @@ def proposed(
     ]
 
 
-def _entry_confidence(known: Match | None, found: Proposal) -> float:
-    """Return the entry confidence of a proposal: the stored one if the levels are the same, otherwise the new one."""
+def _entry(known: Match | None, found: Proposal) -> tuple[float | None, float]:
+    """Return level and confidence of the entry of a proposal: the stored ones if its levels are the same."""
     source = "mapped" if found.levels_mapped else "matched"
-    if known is None or known.status != "proposed" or known.source != source:
-        return found.entry_confidence
-    same = (known.from_level, known.to_level) == (found.from_level, found.to_level)
-    return known.entry_confidence if same else found.entry_confidence
+    same = (
+        known is not None
+        and (known.status, known.source) == ("proposed", source)
+        and (known.from_level, known.to_level) == (found.from_level, found.to_level)
+    )
+    one = known if known is not None and same else found
+    return one.entry_level, one.entry_confidence
 
 
 def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
@@ -370,7 +354,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
         MatchedRow(
             framework=match.framework,
             skill=match.skill,
-            from_level=match.from_level,
+            from_level=match.from_level if match.entry_level is None else match.entry_level,
             to_level=match.to_level,
             confidence=match.announced_confidence,
             threshold=match.threshold,
@@ -381,135 +365,3 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
     ]
     matched = sorted([*course.matched, *rows], key=lambda row: (row.framework, row.skill))
     return replace(course, teaches=[*course.teaches, *mapped], matched=matched)
-
-
-# --- requests and answers --------------------------------------------------------------------------------------------
-
-
-class DecideMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request to confirm, or to reject, matches of one course."""
-
-    matches: Annotated[list[MatchName], Meta(min_length=1, max_length=AT_ONCE)]
-
-
-class CorrectMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request to correct matches of one course."""
-
-    matches: Annotated[list[MatchCorrection], Meta(min_length=1, max_length=AT_ONCE)]
-
-
-class DecideCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request to confirm, or to reject, matches of several courses."""
-
-    matches: Annotated[list[CourseMatchName], Meta(min_length=1, max_length=AT_ONCE)]
-
-
-class CorrectCourseMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """A request to correct matches of several courses."""
-
-    matches: Annotated[list[CourseMatchCorrection], Meta(min_length=1, max_length=AT_ONCE)]
-
-
-class CourseMatches(Struct, frozen=True):
-    """The matches of a course. `revision`: the revision of the course.
-
-    `threshold`: the least confidence at which four of five matches were right. `waiting`: whether the course is about
-    to be matched again.
-    """
-
-    course: str
-    revision: int
-    matches: list[Match]
-    threshold: float
-    waiting: bool
-
-
-class MatchedTitle(Struct, frozen=True):
-    """The id and the title of a course, with the matches that the request asks for."""
-
-    course: str
-    title: LocalizedText
-    matches: list[Match]
-
-
-class MatchPage(Struct, frozen=True):
-    """Courses with matches, in the order of their ids.
-
-    `next` is the `after` of the following page, null on the last page. `threshold` is the least confidence at which
-    four of five matches were right.
-    """
-
-    courses: list[MatchedTitle]
-    next: str | None
-    threshold: float
-
-
-class ListMatches(Struct, frozen=True, forbid_unknown_fields=True):
-    """Selects matches by status, framework, skill, and a confidence from `least` to `most`.
-
-    A page has at most `limit` courses, with ids after `after`.
-    """
-
-    status: Status | None = None
-    framework: Identifier | None = None
-    skill: Identifier | None = None
-    least: Share = 0.0
-    most: Share = 1.0
-    after: Annotated[str, Meta(max_length=64)] = ""
-    limit: Annotated[int, Meta(ge=1, le=500)] = 100
-
-    def wants(self, match: Match) -> bool:
-        """Return whether the request selects a match."""
-        return (
-            self.status in (None, match.status)
-            and self.framework in (None, match.framework)
-            and self.skill in (None, match.skill)
-            and self.least <= match.confidence <= self.most
-        )
-
-
-class MatchProblem(Struct, frozen=True, omit_defaults=True):
-    """The reason why a decision was rejected: the HTTP status, a sentence, and the field that is wrong."""
-
-    status: int
-    detail: str
-    field: str | None = None
-
-    @classmethod
-    def of(cls, problem: Problem) -> "MatchProblem":
-        """Return a problem as a part of a MatchResult."""
-        return cls(problem.status, problem.detail, problem.field)
-
-
-class MatchResult(Struct, frozen=True, omit_defaults=True):
-    """The result of one decision of a request.
-
-    `revision`: the revision of the course, null if the decision was refused; then `problem` tells why.
-    """
-
-    course: str
-    framework: str
-    skill: str
-    result: Literal["changed", "unchanged", "refused"]
-    revision: int | None = None
-    problem: MatchProblem | None = None
-
-
-class MatchResults(Struct, frozen=True):
-    """The results of the decisions of a request, in the order of the request."""
-
-    results: list[MatchResult]
-
-
-def check_right(right: SkillSpan, place: str, top: float | None, skills: frozenset[str]) -> None:
-    """Raise InvalidInput if the framework lacks the skill or the level that a correction names.
-
-    `place`: the path of the correction in the request. `top`: the framework's highest level, None if there is no such
-    framework. `skills`: the ids of its skills.
-    """
-    if top is None:
-        raise InvalidInput("the framework is not there any more", f"{place}.framework")
-    if right.skill not in skills:
-        raise InvalidInput(f"the framework has no skill {right.skill!r}", f"{place}.skill")
-    if right.to_level > top:
-        raise InvalidInput(f"above the scale's top, {top:g}", f"{place}.to")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -19,8 +20,8 @@ from shared.domain import (
     courses_named,
 )
 from shared.errors import InvalidInput, Warned
-from shared.imports.rows import ImportReport
-from shared.texts import blank_in
+from shared.imports.rows import ImportReport, TableSample
+from shared.texts import blank_in, names_host
 
 DEPTH_LIMIT = 10
 """How deep prerequisites may be nested."""
@@ -195,7 +196,8 @@ class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
     `unknown` counts courses that are required and not offered; `unknown_courses` lists the first of them. `cycles`
     lists courses of the file that require each other, so that nobody can enter them. `absent` counts stored courses of
     the file's providers that the file of a full import does not contain; `missing` lists the first of them, and
-    `withdrawn` counts those that were withdrawn.
+    `withdrawn` counts those that were withdrawn. `sample`: the first rows of a table as they are in the file, only in
+    the answer to a dry run.
     """
 
     unknown: int = 0
@@ -204,6 +206,7 @@ class CourseImportReport(ImportReport, frozen=True, omit_defaults=True):
     absent: int = 0
     missing: list[str] = field(default_factory=list)
     withdrawn: int = 0
+    sample: TableSample | None = None
 
 
 class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
@@ -213,6 +216,7 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
     `default` gives values for facts that the file does not state: items `fact=value`. `sheet` is the name of a sheet of
     a workbook. If `header` is false, the first row is a course. With `dry_run`, nothing is stored. With `full`, the
     report lists the stored courses of the file's providers that the file does not contain; `withdraw` withdraws them.
+    `import_id` is the id of the report, if the client chooses it.
     """
 
     map: Annotated[str, Meta(max_length=10_000)] | None = None
@@ -223,6 +227,7 @@ class ImportCourses(Struct, frozen=True, forbid_unknown_fields=True):
     dry_run: bool = False
     full: bool = False
     withdraw: bool = False
+    import_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -271,6 +276,8 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
     ]
     if course.url is not None and _USER_IN_URL.match(course.url):
         found.append(InvalidInput("an address may hold no user and no password", "url"))
+    elif course.url is not None and not names_host(course.url):
+        found.append(InvalidInput("an address is to name a host, such as https://example.org", "url"))
     if course.url is not None and (blank := blank_in(course.url)):
         detail = f"an address may hold no space, line end or invisible character, such as U+{ord(blank):04X} here"
         found.append(InvalidInput(detail, "url"))
@@ -324,8 +331,8 @@ def _depth(condition: Prerequisite) -> int:
 def _required_levels(field: str, conditions: list[Prerequisite]) -> Iterator[tuple[str, str, str, float]]:
     for i, condition in enumerate(conditions):
         place = f"{field}[{i}]"
-        if condition.framework is not UNSET and condition.skill is not UNSET and condition.level is not UNSET:
-            yield f"{place}.level", condition.framework, condition.skill, condition.level
+        if level := condition.required_level:
+            yield f"{place}.level", *level
         for name, branch in (("any", condition.any), ("all", condition.all)):
             if branch is not UNSET:
                 yield from _required_levels(f"{place}.{name}", branch)

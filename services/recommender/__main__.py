@@ -8,7 +8,6 @@ warm        compile the planner before the first start; needs no settings
 """
 
 import asyncio
-import gc
 import sys
 from collections.abc import AsyncIterator
 from functools import partial
@@ -39,6 +38,7 @@ from services.recommender.consumer import CatalogConsumer, ProfileConsumer
 from services.recommender.feedback_handler import FeedbackHandler
 from services.recommender.planning import Planner
 from services.recommender.replanning import Replanner
+from services.recommender.startup import Startup
 from services.recommender.store import ALL_INDEXES
 from services.recommender.store.documents import ANNOUNCED, reduced
 from services.recommender.store.plans import COLLECTION, PlanStore
@@ -55,8 +55,6 @@ from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
 from shared.work_queue import WorkQueue
 
-GROUP = PROFILES_GROUP
-
 
 async def build(settings: RecommenderSettings) -> web.Application:
     """Return the service's application: its routes and its background tasks.
@@ -65,6 +63,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
     """
     client = connect(settings, "recommender")
     database = client[settings.database("recommender")]
+    topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
     await ensure_indexes(database, ALL_INDEXES)
     store = PlanStore(database, staged := Staged())
     catalog = CatalogReplica()
@@ -75,22 +74,17 @@ async def build(settings: RecommenderSettings) -> web.Application:
     await publisher.start()
 
     consumer: GroupConsumer
-
     replanner = Replanner(planner, lambda: consumer.partitions)
     consumer = GroupConsumer(
         settings,
         settings.topic(PROFILES_TOPIC),
-        settings.group(GROUP),
+        settings.group(PROFILES_GROUP),
         ProfileConsumer(planner, lambda key: consumer.take_back(key)).on_profiles,  # noqa: PLW0108 - it does not exist yet
         publisher=publisher,
         on_assigned=replanner.on_assigned,
     )
-    topics = planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC, PATHS_TOPIC)
-    follower = Follower(
-        settings,
-        settings.topic(CATALOG_TOPIC),
-        (followed := CatalogConsumer(catalog, replanner.catalog_changed)).on_catalog,
-    )
+    followed = CatalogConsumer(catalog, replanner.catalog_changed)
+    follower = Follower(settings, settings.topic(CATALOG_TOPIC), followed.on_catalog)
     relay = Relay(
         database,
         COLLECTION,
@@ -103,34 +97,10 @@ async def build(settings: RecommenderSettings) -> web.Application:
         held_in=ANNOUNCED,
     )
 
-    warm, installed = asyncio.Event(), asyncio.Event()
-
-    async def prepared() -> None:
-        """Return once the planner is compiled, and the first catalog and a framework are installed."""
-        await planner.pool.run(warm_up)
-        gc.collect()
-        gc.freeze()  # the compiler's objects are never freed, so the garbage collector need not visit them
-        warm.set()
-        await follower.caught_up.wait()
-        await followed.installed()
-        installed.set()
-        while not catalog.has_framework:
-            await asyncio.sleep(0.2)
-
-    async def has_catalog() -> str | None:
-        if pending := follower.pending:
-            return pending
-        if not installed.is_set():
-            return "the first catalog is being indexed"
-        if not catalog.has_framework:
-            return "there is no framework yet"
-        return overdue(follower, settings.stall_seconds)
+    startup = Startup(planner, followed, follower, settings.stall_seconds)
 
     async def takes_profiles() -> str | None:
         return overdue(consumer, settings.stall_seconds)
-
-    async def is_warm() -> str | None:
-        return None if warm.is_set() else "the planner is being compiled, once"
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield
@@ -147,9 +117,9 @@ async def build(settings: RecommenderSettings) -> web.Application:
         description=card or "",
         checks={
             **server_checks(settings, client),
-            "catalog": has_catalog,
+            "catalog": startup.lacks_catalog,
             "profiles": takes_profiles,
-            "planner": is_warm,
+            "planner": startup.lacks_planner,
         },
         warnings={
             "topics": TopicWarning(settings, topics),
@@ -159,23 +129,23 @@ async def build(settings: RecommenderSettings) -> web.Application:
             clients,
             background("relay", relay.run),
             background("catalog", follower.run),
-            background("profiles", partial(consumer.run, prepared), stop=consumer.stop),
+            background("profiles", partial(consumer.run, startup.prepare), stop=consumer.stop),
             background("replanning", replanner.run),
         ],
     )
-    app[STORE], app[CATALOG], app[TODAY], app[RENDERED] = store, catalog, planner.today, {}
-    app[FEEDBACK_HANDLER], app[WORK_QUEUE], app[PLAN_POOL], app[RULES_CHANGED] = (
-        feedback_handler,
-        work_queue,
-        planner.pool,
-        replanner.check_now,
-    )
-    app[MIN_GROUP], app[FIRST_GROUPS], app[VIEWERS] = (
-        settings.min_group_size,
-        settings.first_job_groups,
-        KeyStore(client, settings),
-    )
-    app[TOKEN_KEY], registry = settings.api_key_pepper, app[REGISTRY]
+    app[STORE] = store
+    app[CATALOG] = catalog
+    app[TODAY] = planner.today
+    app[RENDERED] = {}
+    app[FEEDBACK_HANDLER] = feedback_handler
+    app[WORK_QUEUE] = work_queue
+    app[PLAN_POOL] = planner.pool
+    app[RULES_CHANGED] = replanner.check_now
+    app[MIN_GROUP] = settings.min_group_size
+    app[FIRST_GROUPS] = settings.first_job_groups
+    app[VIEWERS] = KeyStore(client, settings)
+    app[TOKEN_KEY] = settings.api_key_pepper
+    registry = app[REGISTRY]
     _measure(registry, planner, feedback_handler, work_queue, followed)
     metrics.watch_relay(registry, relay)
     metrics.watch_consumer(registry, consumer)
@@ -225,8 +195,7 @@ async def unpublish(settings: RecommenderSettings) -> int:
 
 async def replay_dead_letters(settings: RecommenderSettings) -> int:
     """Send every dead letter that was not replayed yet to its topic again; return their number."""
-    topic, group = settings.topic(PROFILES_TOPIC), settings.group(GROUP)
-    return await replay(settings, topic, group)
+    return await replay(settings, settings.topic(PROFILES_TOPIC), settings.group(PROFILES_GROUP))
 
 
 if __name__ == "__main__":

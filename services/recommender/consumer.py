@@ -40,33 +40,28 @@ class ProfileConsumer:
         ):
             requests: list[PlanRequest] = []
             for item in group:
-                handle = HANDLERS.get(item.event.type)
-                if handle:
-                    requests = await handle(self, item, requests)
+                if handle := HANDLERS.get(item.event.type):
+                    await handle(self, item, requests)
             if requests:
                 await self._planner.plan(requests)
 
-    async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Return the requests, with one more for an officer who was registered or moved."""
-        return [*requests, self._request(item, "officer")]
+    async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> None:
+        """Add a request for an officer who was registered or moved."""
+        requests.append(self._request(item, "officer"))
 
-    async def on_assessment_completed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Return the requests, with one more for an officer who was assessed."""
-        return [*requests, self._request(item, "assessment")]
+    async def on_assessment_completed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> None:
+        """Add a request for an officer who was assessed."""
+        requests.append(self._request(item, "assessment"))
 
-    async def on_officer_erased(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Erase an officer except for the counters, and delete the officer's dead letters.
-
-        Return the requests unchanged.
-        """
+    async def on_officer_erased(self, item: ConsumedEvent, _: list[PlanRequest]) -> None:
+        """Erase an officer except for the counters, and delete the officer's dead letters."""
         if isinstance(item.event.data, OfficerErased):
             gone = item.event.data
             if await self._planner.erase(gone.tenant, gone.officer, item.event.sequence, item.record.partition):
                 await self._take_back(item.event.subject)
-        return requests
 
-    async def on_tombstone(self, item: ConsumedEvent, requests: list[PlanRequest]) -> list[PlanRequest]:
-        """Erase the officer of a tombstone; return the requests that it does not cancel.
+    async def on_tombstone(self, item: ConsumedEvent, requests: list[PlanRequest]) -> None:
+        """Erase the officer of a tombstone, and remove the requests that it cancels.
 
         A tombstone cancels the officer's requests of the same or a lower sequence; without a sequence, all of them.
         """
@@ -76,7 +71,7 @@ class ProfileConsumer:
         newest = max((request.profile.sequence for request in superseded), default=0)
         if await self._planner.forget(tenant, officer, sequence, newest, item.record.partition):
             await self._take_back(item.event.subject)
-        return [request for request in requests if not _is_superseded(request, item.event)]
+        requests[:] = [request for request in requests if not _is_superseded(request, item.event)]
 
     def _request(self, item: ConsumedEvent, cause: Cause) -> PlanRequest:
         event: Event = item.event

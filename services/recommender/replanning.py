@@ -44,6 +44,7 @@ class Replanner:
 
     def on_assigned(self, _: Collection[int]) -> None:
         """Check all stored plans of this replica's partitions once, because some of the partitions are new."""
+        self._store.plan_bases.clear()
         self._replanned = 0
         self._due.set()
 

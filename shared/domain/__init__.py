@@ -17,6 +17,8 @@ from shared.domain.courses import (
     StatedFact,
     Teaches,
     courses_named,
+    single_conditions,
+    skills_named,
 )
 from shared.domain.frameworks import (
     Area,
@@ -94,4 +96,6 @@ __all__ = [
     "key_of",
     "mapping_faults",
     "millionths",
+    "single_conditions",
+    "skills_named",
 ]

@@ -1,6 +1,6 @@
 """Courses: what they teach and require, and other facts that their platform gives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Annotated, Literal
 
@@ -49,7 +49,8 @@ Confidence = Annotated[float, Meta(gt=0, lt=1, description="the probability that
 class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A skill that a course probably teaches, from a level to a level, matched by its description and not confirmed.
 
-    `confidence`: the probability that the course teaches the skill and that whoever holds `from` can enter it. Of
+    `from`: the level from which an officer can take the course, together with the courses that it requires.
+    `confidence`: the probability that the course teaches the skill and that whoever holds `from` can do so. Of
     matches with a confidence of at least `threshold`, four of five named a right skill. `mapped_from`: the provider
     states this other skill, `framework/skill`, and a framework states that both are the same; then the description was
     not used, and only the levels are estimated.
@@ -88,6 +89,28 @@ class Prerequisite(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
         if given not in ({"course"}, {"framework", "skill", "level"}, {"any"}, {"all"}):
             raise ValueError("needs exactly one of `course`, `framework` + `skill` + `level`, `any`, `all`")
         keep_millionths(self, "level")
+
+    @property
+    def required_level(self) -> tuple[str, str, float] | None:
+        """(framework, skill, level) of a condition on a level; None for other forms."""
+        if self.framework is UNSET or self.skill is UNSET or self.level is UNSET:
+            return None
+        return self.framework, self.skill, self.level
+
+    def holds(self, completed: Callable[[str], bool], reached: Callable[[str, str, float], bool]) -> bool:
+        """Return whether the condition holds.
+
+        `completed`: whether a course is completed. `reached`: whether a framework's skill is at a level or above.
+        """
+        if self.course is not UNSET:
+            return completed(self.course)
+        if self.any is not UNSET:
+            return any(one.holds(completed, reached) for one in self.any)
+        if self.all is not UNSET:
+            return all(one.holds(completed, reached) for one in self.all)
+        if self.framework is UNSET or self.skill is UNSET or self.level is UNSET:
+            return False
+        return reached(self.framework, self.skill, self.level)
 
 
 StatedFact = Literal["duration", "level", "prerequisites"]
@@ -153,11 +176,21 @@ class Course(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
         keep_millionths(self, "hours", least=LEAST)
 
 
-def courses_named(conditions: list[Prerequisite]) -> Iterator[str]:
-    """Yield the id of every course in a list of prerequisites, at any depth."""
+def single_conditions(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
+    """Yield the conditions on one course or one level in prerequisites, at any depth."""
     for condition in conditions:
-        if condition.course is not UNSET:
-            yield condition.course
-        for branch in (condition.any, condition.all):
-            if branch is not UNSET:
-                yield from courses_named(branch)
+        if condition.any is UNSET and condition.all is UNSET:
+            yield condition
+        for branches in (condition.any, condition.all):
+            if branches is not UNSET:
+                yield from single_conditions(branches)
+
+
+def courses_named(conditions: Iterable[Prerequisite]) -> Iterator[str]:
+    """Yield the id of every course in prerequisites, at any depth."""
+    return (one.course for one in single_conditions(conditions) if one.course is not UNSET)
+
+
+def skills_named(conditions: Iterable[Prerequisite]) -> Iterator[tuple[str, str]]:
+    """Yield (framework, skill) of every level in prerequisites, at any depth."""
+    return (level[:2] for one in single_conditions(conditions) if (level := one.required_level))

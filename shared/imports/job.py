@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 180.0
 
 _MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
-_SAVED_EVERY = timedelta(seconds=1)
+_SAVED_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,8 @@ class ImportRequest(Generic[R]):
     """The options of an import. `form`: the format; `patience`: seconds to wait for an unavailable database.
 
     `trace`: the traceparent of the request. `key`: the client's own identifier of the import; a repeated request with
-    this key returns the results of the first one.
+    this key returns the results of the first one. `import_id`: the id of the report, a UUID that the client has chosen;
+    a new id without it.
     """
 
     reports: ReportStore[R]
@@ -42,13 +43,14 @@ class ImportRequest(Generic[R]):
     dry_run: bool = False
     patience: float = PATIENCE_SECONDS
     key: str | None = None
+    import_id: str | None = None
 
 
 class ImportJob(Generic[C, R]):
     """Imports the rows of one file; a subclass stores rows (`store_rows`) and checks the whole file (`end`).
 
     `rows_at_once`: while earlier rows are stored, up to about so many rows are collected for the next call of
-    `store_rows`.
+    `store_rows`. `run`: a text that no other import has, whatever the id of its report.
     """
 
     rows_at_once = 1000
@@ -57,12 +59,15 @@ class ImportJob(Generic[C, R]):
         self._reports, self._tenant, self._trace = request.reports, request.tenant, request.trace
         self._patience = request.patience
         now = datetime.now(UTC)
-        self.report = shape(secrets.token_hex(16), "running", request.form, now, now, dry_run=request.dry_run)
+        self.run = secrets.token_hex(16)
+        import_id = request.import_id or self.run
+        self.report = shape(import_id, "running", request.form, now, now, dry_run=request.dry_run)
         self.begun = False
-        named = self.report.import_id if request.key is None else sha256(request.key.encode()).hexdigest()
+        named = self.run if request.key is None else sha256(request.key.encode()).hexdigest()
         self._name = None if request.dry_run else named[:20]
-        self._saved_at = now
         self._keeping: asyncio.Task[None] | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
 
     async def store_rows(self, rows: Sequence[Row[C]]) -> list[RowResult]:
         """Store rows; return their results, in order. Raises Problem if the rest of the file must not be read."""
@@ -71,23 +76,29 @@ class ImportJob(Generic[C, R]):
     async def end(self) -> None:
         """Do nothing; in a subclass, check the file as a whole and change the report."""
 
-    def describe(self, encoding: str | None, mapping: dict[str, list[str]], unused: list[str]) -> None:
-        """Record in the report how the file was read: encoding, {field: names of its columns}, unused columns."""
-        self.change(encoding=encoding, mapping=mapping, unused_columns=unused[:_MOST_LISTED])
+    def describe(
+        self, encoding: str | None, mapping: dict[str, list[str]], unused_columns: list[str], **more: object
+    ) -> None:
+        """Record in the report how the file was read: encoding, {field: names of its columns}, unused columns.
+
+        `more`: other fields of the report that the reader states.
+        """
+        self.change(encoding=encoding, mapping=mapping, unused_columns=unused_columns[:_MOST_LISTED], **more)
 
     def name_of(self, row: Row[Any]) -> str | None:
         """Return the name of a row: its import and its number; None in a dry run, which writes no row."""
         return self._name and f"{self._name}/{row.number}"
 
     async def begin(self) -> None:
-        """Store that the import has started. Raises Unavailable."""
+        """Store that the import has started. Raises Conflict if the tenant has an import with this id; Unavailable."""
         self.begun = True
         await self._save()
 
     async def take(self, rows: Sequence[Row[C]]) -> list[RowResult]:
         """Store the next rows and count them in the report; return their results, in order. Raises Problem.
 
-        The results are stored while the next rows are read; `finish` and `stop` wait until all are stored.
+        The results are stored while the next rows are read; `finish` and `stop` wait until all are stored. The report
+        is stored within about a second, and at most once a second.
         """
         results = await self.store_rows(rows)
         counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
@@ -98,14 +109,17 @@ class ImportJob(Generic[C, R]):
             return results
         await self._kept()
         self._keeping = asyncio.create_task(self._keep(results))
-        if self.report.updated_at - self._saved_at > _SAVED_EVERY:
-            await self._save()
+        if self._saving and self._saving.done():
+            await self._saved()
+        self._saving = self._saving or asyncio.create_task(self._save_soon())
         return results
 
     async def finish(self) -> R:
         """Check the file as a whole, store the report and return it. Raises Unavailable."""
         await self.end()
         await self._kept()
+        self._ending.set()
+        await self._saved()
         self.change(state="finished")
         await self._save()
         return self.report
@@ -115,8 +129,10 @@ class ImportJob(Generic[C, R]):
 
         Raises Unavailable.
         """
-        with suppress(Unavailable):
-            await self._kept()
+        self._ending.set()
+        for one in (self._kept, self._saved):
+            with suppress(Unavailable):
+                await one()
         self.change(state="stopped", problem=RowProblem(problem.status, problem.detail, problem.field))
         await self._save()
         return self.report
@@ -150,12 +166,28 @@ class ImportJob(Generic[C, R]):
             await keeping
 
     async def _keep(self, results: Sequence[RowResult]) -> None:
-        await self.patiently(lambda: self._reports.add(self.report.import_id, results))
+        await self.patiently(lambda: self._reports.add(self._tenant, self.report.import_id, results))
 
     async def _save(self) -> None:
         if not self.report.dry_run:
-            await self.patiently(lambda: self._reports.save(self._tenant, self.report))
-            self._saved_at = self.report.updated_at
+            await self.patiently(lambda: self._reports.save(self._tenant, self.report, self.run))
+
+    async def _save_soon(self) -> None:
+        """Store the report after a second, unless the import ends before and stores it then."""
+        try:
+            async with asyncio.timeout(_SAVED_EVERY_SECONDS):
+                await self._ending.wait()
+        except TimeoutError:
+            await self._save()
+
+    async def _saved(self) -> None:
+        """Wait until no state of the report is being stored, so that the next one is stored after it.
+
+        Raises Unavailable.
+        """
+        saving, self._saving = self._saving, None
+        if saving:
+            await saving
 
 
 def refused_row(row: Row[Any], identifier: str | None) -> RowResult:

@@ -1,6 +1,8 @@
 """Reports of imports in MongoDB: one document per import, and its rows as JSON in parts of 200.
 
-Reports and rows are kept for 90 days, without the API keys and passwords that a file may contain.
+An id that the service has made is the key of its report. An id that a client has chosen, which is a UUID and so has
+hyphens, is the key together with the tenant, so that two tenants may choose the same id. Reports and rows are kept for
+90 days, without the API keys and passwords that a file may contain.
 """
 
 from collections.abc import Sequence
@@ -9,8 +11,11 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne
+from pymongo.errors import DuplicateKeyError
 
 from shared.decoding import stored
+from shared.domain import key_of
+from shared.errors import Conflict
 from shared.imports.rows import ImportReport, ListRows, RowResult
 from shared.logs import without_secrets
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
@@ -40,21 +45,25 @@ class ReportStore(Generic[R]):
         newest = IndexModel([("tenant", ASCENDING), ("expires_at", DESCENDING)], name="tenant_newest")
         await ensure_indexes(self._database, {"imports": [expiry, newest], "import_rows": [expiry, by_import, refused]})
 
-    async def save(self, tenant: str, report: R) -> None:
-        """Store the current state of a report. Raises Unavailable."""
-        content = msgspec.json.decode(without_secrets(msgspec.json.encode(report)))
-        whole = {"tenant": tenant, "content": content, "expires_at": datetime.now(UTC) + _KEPT}
-        with unavailable():
-            await self._imports.replace_one({"_id": report.import_id}, whole, upsert=True)
+    async def save(self, tenant: str, report: R, run: str) -> None:
+        """Store the current state of a report. `run` identifies the import: two imports never have the same.
 
-    async def add(self, import_id: str, results: Sequence[RowResult]) -> None:
+        Raises Conflict, which names `import_id`, if another import of the tenant has the id of the report; Unavailable.
+        """
+        content = msgspec.json.decode(without_secrets(msgspec.json.encode(report)))
+        whole = {"tenant": tenant, "run": run, "content": content, "expires_at": datetime.now(UTC) + _KEPT}
+        try:
+            with unavailable():
+                await self._imports.replace_one({"_id": _key(tenant, report.import_id), "run": run}, whole, upsert=True)
+        except DuplicateKeyError as error:
+            raise Conflict("an import has this id already; choose another one", "import_id") from error
+
+    async def add(self, tenant: str, import_id: str, results: Sequence[RowResult]) -> None:
         """Store the next rows of an import, at least one; repeating the call changes nothing. Raises Unavailable."""
+        key = _key(tenant, import_id)
         await bulk_write(
             self._rows,
-            [
-                _replacement(import_id, results[at : at + _ROWS_OF_A_PART])
-                for at in range(0, len(results), _ROWS_OF_A_PART)
-            ],
+            [_replacement(key, results[at : at + _ROWS_OF_A_PART]) for at in range(0, len(results), _ROWS_OF_A_PART)],
         )
 
     async def find(self, tenant: str, import_id: str) -> R | None:
@@ -63,7 +72,7 @@ class ReportStore(Generic[R]):
         A running import without an update for five minutes counts as interrupted.
         """
         with unavailable():
-            found = await self._imports.find_one({"_id": import_id, "tenant": tenant})
+            found = await self._imports.find_one({"_id": _key(tenant, import_id), "tenant": tenant})
         return None if found is None else self._report(found)
 
     async def newest(self, tenant: str, limit: int) -> list[R]:
@@ -80,12 +89,12 @@ class ReportStore(Generic[R]):
             report = msgspec.structs.replace(report, state="interrupted")
         return report
 
-    async def page(self, import_id: str, wanted: ListRows) -> tuple[list[RowResult], int | None]:
-        """Return rows of an import in order, and the number of the row after which the next page begins.
+    async def page(self, tenant: str, import_id: str, wanted: ListRows) -> tuple[list[RowResult], int | None]:
+        """Return rows of a tenant's import in order, and the number of the row after which the next page begins.
 
-        The number is None on the last page. Raises Unavailable.
+        `find` must have found the report. The number is None on the last page. Raises Unavailable.
         """
-        query: dict[str, Any] = {"import_id": import_id, "last": {"$gt": wanted.after}}
+        query: dict[str, Any] = {"import_id": _key(tenant, import_id), "last": {"$gt": wanted.after}}
         if wanted.verdict:
             query["statuses"] = wanted.verdict
         with unavailable():
@@ -95,16 +104,21 @@ class ReportStore(Generic[R]):
         return kept, parts[-1]["last"] if len(parts) == _PARTS else None
 
 
-def _replacement(import_id: str, results: Sequence[RowResult]) -> ReplaceOne[Document]:
-    """Return the write that stores a part; repeating it changes nothing."""
+def _key(tenant: str, import_id: str) -> str:
+    """Return the key of a report."""
+    return key_of(tenant, import_id) if "-" in import_id else import_id
+
+
+def _replacement(key: str, results: Sequence[RowResult]) -> ReplaceOne[Document]:
+    """Return the write that stores a part of the report with this key; repeating it changes nothing."""
     part: Document = {
-        "import_id": import_id,
+        "import_id": key,
         "last": results[-1].line,
         "statuses": sorted({one.status for one in results}),
         "rows": without_secrets(msgspec.json.encode(results)),
         "expires_at": datetime.now(UTC) + _KEPT,
     }
-    return ReplaceOne({"_id": f"{import_id}/{results[0].line}"}, part, upsert=True)
+    return ReplaceOne({"_id": f"{key}/{results[0].line}"}, part, upsert=True)
 
 
 def _rows(kept: bytes | list[Any]) -> list[RowResult]:

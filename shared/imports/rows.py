@@ -19,9 +19,11 @@ ROW_LIMIT = 256 * 1024
 WITHOUT_CONTENT_LIMIT = 100_000
 """The most empty or rejected rows of an import; after that the rest is not read."""
 
-_BEGINS = 60
+BEGINNING = 60
+"""The most characters of a row's beginning, and of a cell of a sample."""
+
 _MASKED = 2000
-"""The characters of a row that are searched for secrets; more than `_BEGINS` of them are never shown."""
+"""The characters of a row that are searched for secrets; more than `BEGINNING` of them are never shown."""
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
@@ -51,6 +53,24 @@ class RowResult(Struct, frozen=True, omit_defaults=True):
     warnings: list[Warned] = []
     problems: list[RowProblem] = []
     title: LocalizedText | None = None
+
+
+class SampleRow(Struct, frozen=True):
+    """The cells of one row of a table, one for each column of the sample."""
+
+    line: int
+    cells: list[str]
+
+
+class TableSample(Struct, frozen=True):
+    """The first rows below the header of a table, so that a person sees what its columns hold.
+
+    `columns`: the names of the first 100 columns, in the order of the file. A cell is cut after 60 characters, and API
+    keys and passwords are masked.
+    """
+
+    columns: list[str]
+    rows: list[SampleRow]
 
 
 class ImportReport(Struct, frozen=True, omit_defaults=True):
@@ -153,7 +173,7 @@ def beginning(text: str | None) -> str | None:
     """Return the first 60 characters of a row, in which API keys and passwords are masked; None for an empty text."""
     if not text:
         return None
-    return without_secrets(text[:_MASKED].encode("utf-8", "replace")).decode()[:_BEGINS]
+    return without_secrets(text[:_MASKED].encode("utf-8", "replace")).decode()[:BEGINNING]
 
 
 def masked(title: LocalizedText) -> LocalizedText:

@@ -5,12 +5,13 @@ import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Protocol, Self, TypeVar
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
 from shared.bodies import pieces
-from shared.errors import NotFound, Problem, TooLarge, TooSlow, Unsupported
+from shared.errors import InvalidInput, NotFound, Problem, TooLarge, TooSlow, Unsupported
 from shared.imports.job import ImportJob, ImportRequest
 from shared.imports.reports import ReportStore
 from shared.imports.rows import (
@@ -41,12 +42,11 @@ class Reader(Protocol[T]):
     """Reads rows from a body that comes in chunks."""
 
     @property
-    def encoding(self) -> str | None:
-        """The encoding of the file; None if it is not known, or if the file is no text."""
+    def described(self) -> dict[str, Any]:
+        """The fields of the report that state how the file is read: `encoding`, `mapping` and `unused_columns`.
 
-    @property
-    def columns(self) -> tuple[dict[str, list[str]], list[str]]:
-        """For a table: ({field: names of its columns}, columns that are not read)."""
+        The encoding is None if it is not known, or if the file is no text. The others are empty without a table.
+        """
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
         """Yield the rows that a chunk completes, None for an empty row. Raises Problem if the file cannot be read."""
@@ -84,10 +84,26 @@ def named_format(request: web.Request, formats: Mapping[str, F]) -> F:
     return form
 
 
-def import_request(request: web.Request, form: str, *, dry_run: bool, key: str | None = None) -> ImportRequest[Any]:
-    """Return the options of the import that a request asks for. `key`: the client's own identifier of the import."""
+def import_request(
+    request: web.Request, form: str, import_id: UUID | None, *, dry_run: bool, key: str | None = None
+) -> ImportRequest[Any]:
+    """Return the options of the import that a request asks for.
+
+    `import_id`: the id that the client has chosen for the report. `key`: the client's own identifier of the import.
+    Raises InvalidInput, which names `import_id`, for an id of a dry run.
+    """
+    if import_id is not None and dry_run:
+        raise InvalidInput("a dry run stores no report, so it has no id to choose", "import_id")
     reports, tenant = request.app[REPORTS], principal(request).tenant
-    return ImportRequest(reports=reports, tenant=tenant, trace=trace_of(request), form=form, dry_run=dry_run, key=key)
+    return ImportRequest(
+        reports=reports,
+        tenant=tenant,
+        trace=trace_of(request),
+        form=form,
+        dry_run=dry_run,
+        key=key,
+        import_id=None if import_id is None else str(import_id),
+    )
 
 
 def named_encoding(request: web.Request) -> str | None:
@@ -114,7 +130,7 @@ async def list_import_rows(request: web.Request) -> web.StreamResponse:
     """Return a page of the rows of an import, in order, with the result of each. 404 for another tenant's import."""
     wanted = read_query(request, ListRows)
     report = await _report(request)
-    rows, following = await request.app[REPORTS].page(report.import_id, wanted)
+    rows, following = await request.app[REPORTS].page(principal(request).tenant, report.import_id, wanted)
     return json_response(RowPage(rows, following))
 
 
@@ -152,18 +168,18 @@ async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, A
     try:
         async for batch in _together(_read(request, reader, counted), job.rows_at_once):
             if not begun:
-                job.describe(reader.encoding, *reader.columns)
+                job.describe(**reader.described)
                 await job.begin()
                 begun = True
             yield _lines(await job.take(batch))
         if counted.over:
             raise TooLarge(f"over {WITHOUT_CONTENT_LIMIT} rows are empty or refused; the rest is not read")
-        job.describe(reader.encoding, *reader.columns)
+        job.describe(**reader.described)
         report = await job.finish()
     except Problem as problem:
         if not begun:
             raise
-        job.describe(reader.encoding, *reader.columns)
+        job.describe(**reader.described)
         report = await job.stop(problem)
     yield _line(report)
 

@@ -49,7 +49,6 @@ class GroupConsumer:
         *,
         publisher: Publisher,
         on_assigned: Callable[[frozenset[int]], None] = lambda _: None,
-        batch: int = BATCH,
     ) -> None:
         self.topic = topic
         self.dead_lettered = 0
@@ -60,7 +59,6 @@ class GroupConsumer:
         self._delivery = Delivery(group, _decode, on_events, self._send_to_dlq)
         self._on_assigned = on_assigned
         self._publisher = publisher
-        self._batch = batch
         self._brokers = brokers
         self._stopping = asyncio.Event()
         self._in_hand = False
@@ -117,7 +115,7 @@ class GroupConsumer:
             while not self._stopping.is_set():
                 if await self._identity.changed():
                     raise TopicReplaced(self.topic)
-                polled = await poll(consumer, self._batch)
+                polled = await poll(consumer, BATCH)
                 self._notice_reset(polled)
                 if polled:
                     await self._handle(consumer, polled)

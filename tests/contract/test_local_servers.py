@@ -1,6 +1,6 @@
 """The servers of the local stack restart in place: same port, same data (the embedded broker: same port, no data)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from deploy.local import servers
 from deploy.local.broker import answers, find_broker
 from deploy.local.processes import CannotStart
-from deploy.local.servers import External, Server, find_mongodb
+from deploy.local.servers import External, Mongod, Server, find_mongodb
 from deploy.topics import ensure_topics, read_topics
 from shared.events import PROFILES_TOPIC, new_event
 from shared.kafka import Publisher, RecordMetadata
@@ -49,13 +49,15 @@ async def test_a_killed_mongodb_comes_back_with_its_data(tmp_path: Path) -> None
 
 
 class Sent(CommandListener):
-    """Keeps the commands that are sent."""
+    """Keeps the commands that are sent; `before` is called before each of them is sent."""
 
-    def __init__(self) -> None:
-        self.commands: dict[str, Mapping[str, Any]] = {}
+    def __init__(self, before: Callable[[str], None] = lambda _: None) -> None:
+        self.commands: list[tuple[str, Mapping[str, Any]]] = []
+        self._before = before
 
     def started(self, event: CommandStartedEvent) -> None:
-        self.commands[event.command_name] = event.command
+        self.commands.append((event.command_name, event.command))
+        self._before(event.command_name)
 
     def succeeded(self, event: CommandSucceededEvent) -> None: ...
 
@@ -67,8 +69,28 @@ async def test_a_new_mongodb_is_initiated_without_a_time_limit(tmp_path: Path, m
     sent = Sent()
     monkeypatch.setattr(servers, "MongoClient", partial(MongoClient, event_listeners=[sent]))
     async for _ in started_server(lambda: find_mongodb(tmp_path)):
-        assert "maxTimeMS" in sent.commands["replSetGetConfig"]
-        assert "maxTimeMS" not in sent.commands["replSetInitiate"]
+        assert "maxTimeMS" in dict(sent.commands)["replSetGetConfig"]
+        assert "maxTimeMS" not in dict(sent.commands)["replSetInitiate"]
+
+
+async def test_a_mongodb_that_hangs_while_it_is_initiated_is_given_up_and_not_initiated_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        server = find_mongodb(tmp_path)
+    except CannotStart as error:
+        missing(str(error))
+    if not isinstance(server, Mongod):
+        missing("a MongoDB that is not ours cannot be frozen")
+    sent = Sent(lambda command: server.child.freeze() if command == "replSetInitiate" else None)
+    monkeypatch.setattr(servers, "MongoClient", partial(MongoClient, event_listeners=[sent]))
+    monkeypatch.setattr(servers, "_INITIATION_SECONDS", 0.5)
+    try:
+        with pytest.raises(CannotStart, match=r"did not initiate its replica set within 0\.5 s"):
+            await server.start()
+        assert [name for name, _ in sent.commands].count("replSetInitiate") == 1
+    finally:
+        server.kill()
 
 
 def _insert(uri: str) -> int:

@@ -40,8 +40,9 @@ from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import FrameworkDraft, Signature
 from services.catalog.entries import framework_key
 from services.catalog.history import HistoryStore
+from services.catalog.match_requests import ListMatches
 from services.catalog.match_store import MatchStore
-from services.catalog.matches import ListMatches, Match, with_decisions
+from services.catalog.matches import Match, with_decisions
 from services.catalog.model import CourseImportReport, ListCourses, ListFrameworks
 from services.catalog.part_store import PartedFramework, PartStore
 from services.catalog.shared_copies import SharedCopies
@@ -398,12 +399,12 @@ async def reports(watched: Watched) -> AsyncIterator[Call]:
     store = ReportStore(watched.database("catalog"), CourseImportReport)
     yield "ReportStore.prepare", store.prepare()
     report = CourseImportReport("i-5", "running", "csv", MOMENT, MOMENT)
-    yield "ReportStore.save", store.save(TENANT, report)
-    yield "ReportStore.add", store.add("i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
+    yield "ReportStore.save", store.save(TENANT, report, "run")
+    yield "ReportStore.add", store.add(TENANT, "i-5", [RowResult(1, "created", "c", 1), RowResult(2, "refused")])
     yield "ReportStore.find", store.find(TENANT, "i-5")
     yield "ReportStore.newest", store.newest(TENANT, 10)
-    yield "ReportStore.page", store.page("i-5", ListRows())
-    yield "ReportStore.page of a verdict", store.page("i-5", ListRows(after=1, verdict="refused"))
+    yield "ReportStore.page", store.page(TENANT, "i-5", ListRows())
+    yield "ReportStore.page of a verdict", store.page(TENANT, "i-5", ListRows(after=1, verdict="refused"))
 
 
 async def history(watched: Watched) -> AsyncIterator[Call]:

@@ -1,6 +1,7 @@
 """The officers' page in a real Chromium, over the whole system: what an officer sees, and what they can do."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -264,7 +265,9 @@ async def test_a_platform_chooses_the_officer(platform: Platform, browser: Brows
         await reader.shows("choose")
 
 
-async def test_the_first_view_is_small_and_begins_with_the_next_step(platform: Platform, browser: Browser) -> None:
+async def test_the_first_view_is_small_plain_and_begins_with_the_next_step(
+    platform: Platform, browser: Browser
+) -> None:
     async with at_the_path(platform, browser, width=390, height=844) as (_, reader):
         page = reader.page
         entries: list[list[Any]] = await page.evaluate(
@@ -277,6 +280,12 @@ async def test_the_first_view_is_small_and_begins_with_the_next_step(platform: P
         shown = await page.locator(".next h2").bounding_box()
         assert shown
         assert shown["y"] + shown["height"] < 844  # the next step stands on the first screen
+        for words in ("ซึ่งงานต้องใช้", "which the work requires"):
+            await reader.reads(".next-why", words)
+            assert re.search(r"\d", await page.inner_text(".next-why")) is None  # levels stand further down
+            assert "%" not in await page.inner_text(".summary")
+            await switch_language(page)
+        await expect(page.locator(".gaps .coverage")).to_have_count(1)
 
 
 Entry = dict[str, str]

@@ -57,9 +57,10 @@ async def shows_another_day(reader: Reader) -> None:
     await reader.page.reload()
     await reader.page.wait_for_selector(".over-time .gap")
     await expect(reader.page.locator(".over-time .gap")).to_have_count(2)
-    await expect(reader.page.locator(".over-time tbody tr")).to_have_count(2)
     await reader.reads('.over-time [data-row="2026-01-05"]', "11%")
-    await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+    await reader.page.wait_for_selector(".in-time form")
+    await reader.opens_all(".agency")
+    await expect(reader.page.locator(".over-time tbody tr")).to_have_count(2)
     assert await reader.violations() == []
     assert await reader.overflow() == 0
 
@@ -115,7 +116,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
         assert advised
         await page.click("[data-keep=groups-table] > summary")
         await expect(page.locator(".groups tbody tr")).to_have_count(2)
-        await page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+        await reader.opens_all(".agency")
         for language, heading, hire, more_time in WORDS:
             await page.wait_for_selector(f"html[lang={language}]")
             await reader.reads("h1", heading)
@@ -138,6 +139,29 @@ async def test_an_agency_report_is_read_queried_and_exported(
         assert file.suggested_filename == f"{agency}-th-digital-2018.csv"
         await is_printed(reader)
         await shows_another_day(reader)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_tables_that_nobody_opened_are_on_paper_and_frameworks_have_their_names(
+    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+) -> None:
+    agency = await made(platform, agencies, "many")
+    framework = await platform.insist("catalog", "GET", "/v1/frameworks/th-digital-2018")
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        page = reader.page
+        await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
+        await page.wait_for_selector(".in-time form")
+        await expect(page.locator(".agency > p", has_text=framework["title"]["th"])).to_have_count(1)
+        await expect(page.locator("tbody")).to_have_count(0)
+        await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        await page.emulate_media(media="print")
+        for part in ("groups", "agency-skills", "group-skills", "agency-courses"):
+            rows = page.locator(f".{part} tbody tr")
+            await expect(rows).not_to_have_count(0)
+            assert [await row.is_visible() for row in await rows.all()] == [True] * await rows.count()
+        await page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        await page.emulate_media(media="screen")
+        await expect(page.locator(".groups tbody tr >> nth=0")).to_be_visible()  # what was opened stays open
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

@@ -12,13 +12,25 @@ from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
 from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Platform
-from tests.support.relays import Relay, relayed
+from tests.support.tcp_proxy import TcpProxy, proxied
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 ROWS = 600
 PADDING = "หมายเหตุ " * 1000
 """Text of a column that is not read: the file is larger than what waits between a browser and a portal."""
+
+WIDE = "\n".join(
+    ",".join(cells)
+    for cells in [
+        ["title", "<b>name</b>" * 40, *(f"column{n}" for n in range(118))],
+        ["<img src=x onerror=alert(1)>", "\u202eRTL", "ยาว" * 5000, *["W" * 200] * 117],
+    ]
+)
+"""A table of 120 columns with names and cells of any length, as no agency should send it."""
+
+WIDEST = "all => Math.max(...all.map((one) => one.offsetWidth))"
 
 _PATIENCE_MS = 300_000  # a busy machine reads 100,000 rows in minutes
 MIDDLE = 2_000_000
@@ -35,22 +47,22 @@ def padded(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def relaying(
+async def reading_by_proxy(
     platform: Platform, browser: Browser, width: int, height: int
-) -> AsyncIterator[tuple[Tenant, Reader, Relay]]:
-    """Yield a new tenant, and somebody at a page that is connected through a relay."""
+) -> AsyncIterator[tuple[Tenant, Reader, TcpProxy]]:
+    """Yield a new tenant, and somebody at a page that is connected through a TCP proxy."""
     name = unique("editors")
     tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
     async with (
-        relayed(platform.stack.urls["portal"][0]) as relay,
-        reading(browser, relay.url, width=width, height=height) as reader,
+        proxied(platform.stack.urls["portal"][0]) as proxy,
+        reading(browser, proxy.url, width=width, height=height) as reader,
     ):
-        yield tenant, reader, relay
+        yield tenant, reader, proxy
 
 
-async def checks(reader: Reader, tenant: Tenant, file: Path) -> None:
-    """Sign in as an editor and look at a file."""
-    await reader.sign_in(await tenant.editor(), "/#view=load")
+async def checks(reader: Reader, tenant: Tenant, file: Path, key: str = "") -> None:
+    """Sign in as an editor, a new one without `key`, and look at a file."""
+    await reader.sign_in(key or await tenant.editor(), "/#view=load")
     await reader.page.wait_for_selector("#file")
     await reader.page.set_input_files("#file", file)
     await reader.page.click("[data-keep=check]")
@@ -77,14 +89,14 @@ async def counts(reader: Reader, verdict: str, number: int) -> None:
 async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent_again(
     platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
 ) -> None:
-    async with relaying(platform, browser, width, height) as (tenant, reader, relay):
+    async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        relay.cut(MIDDLE)
+        proxy.cut(MIDDLE)
         await page.click("[data-keep=store]")
         await page.wait_for_selector("[data-keep=load-again]")
-        assert relay.reached.is_set()
-        relay.mend()
+        assert proxy.reached.is_set()
+        proxy.mend()
         for stopped, lost in (
             ("ยังบันทึกไม่ครบ", "ติดต่อระบบไม่ได้"),
             ("Not everything is stored", "The system cannot be reached"),
@@ -107,18 +119,24 @@ async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent
 async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_open(
     platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
 ) -> None:
-    async with relaying(platform, browser, width, height) as (tenant, reader, relay):
+    async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        relay.hold(MIDDLE)
+        proxy.hold(MIDDLE)
         await page.click("[data-keep=store]")
-        await relay.reached.wait()
+        await proxy.reached.wait()
         await page.wait_for_selector(".load-progress progress[value]")
         for words in ("ส่งไฟล์แล้ว", "of the file is sent"):
             await reader.reads("#load-sent", words)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
+        figure = page.locator("[data-verdict=created] dd")
+
+        async def counted() -> bool:
+            return await figure.inner_text() == str(await own_courses(tenant)) != "0"
+
+        await until(counted, "the page counts what is stored while the file is held")
         share = float(await page.get_attribute(".load-progress progress", "value") or "")
         assert 0 < share < 1
         await reader.goes_to("courses")
@@ -128,27 +146,46 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
         await reader.reads("#load-file", "courses.csv")
         await reader.goes_to("courses")
         await page.wait_for_selector("#q")
-        relay.release()
+        proxy.release()
         await page.go_back()
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         await counts(reader, "created", ROWS)
         assert await own_courses(tenant) == ROWS
 
 
-async def test_who_stops_an_upload_reads_that_it_is_stopped_and_of_no_lost_connection(
+async def test_who_stops_an_upload_or_signs_out_reads_that_it_is_stopped_and_of_no_lost_connection(
     platform: Platform, browser: Browser, tmp_path: Path
 ) -> None:
-    async with relaying(platform, browser, 390, 844) as (tenant, reader, relay):
-        page = reader.page
-        await checks(reader, tenant, padded(tmp_path))
-        relay.hold(MIDDLE)
+    async with reading_by_proxy(platform, browser, 390, 844) as (tenant, reader, proxy):
+        page, key = reader.page, await tenant.editor()
+        await checks(reader, tenant, padded(tmp_path), key)
+        proxy.hold(MIDDLE)
         await page.click("[data-keep=store]")
-        await relay.reached.wait()
+        await proxy.reached.wait()
         await page.click("[data-keep=stop]")
         await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
         await expect(page.locator(".notice.refused")).to_have_count(0)
         assert await reader.violations() == []
-        relay.release()
+        proxy.release()
+        proxy.hold(MIDDLE)
+        await page.click("[data-keep=load-again]")
+        await proxy.reached.wait()
+        await page.click("#sign-out")
+        await page.wait_for_selector("#key")
+        proxy.release()
+
+        async def ended() -> list[str] | None:
+            imports = (await tenant.ask("GET", "/v1/imports"))["imports"]
+            states = [one["state"] for one in imports]
+            return None if "running" in states else states
+
+        assert await until(ended, "the imports have ended") == ["stopped", "stopped"]
+        assert await own_courses(tenant) < ROWS
+        await page.fill("#key", key)
+        await page.press("#key", "Enter")
+        await reader.goes_to("load")
+        await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
+        await expect(page.locator(".notice.refused")).to_have_count(0)
         await page.click("[data-keep=load-again]")
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         assert await own_courses(tenant) == ROWS
@@ -180,7 +217,7 @@ async def test_a_file_of_100000_rows_is_looked_at_and_its_report_has_them_all(
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_thai_files_of_other_encodings_are_read_and_a_wrong_guess_is_corrected(
+async def test_files_of_other_encodings_or_very_wide_are_read_and_a_wrong_guess_is_corrected(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
@@ -198,6 +235,15 @@ async def test_thai_files_of_other_encodings_are_read_and_a_wrong_guess_is_corre
             await page.wait_for_selector("[data-column='ชื่อหลักสูตร']")
             await expect(page.locator("[data-column='ชื่อหลักสูตร']")).to_have_value("title")
             await reader.reads("#encoding option:checked", name)
+        await looks(WIDE.encode())
+        await expect(page.locator(".sample thead th")).to_have_count(101)
+        await expect(page.locator(".sample td").first).to_have_text("<img src=x onerror=alert(1)>")
+        for words in ("แสดง 100 คอลัมน์แรก", "The first 100 columns"):
+            await reader.reads("#sample-columns", words)
+            assert await reader.overflow() == 0
+            assert await reader.violations() == []
+            await switch_language(page)
+        assert await page.locator(".sample :is(th, td)").evaluate_all(WIDEST) <= 320
         await looks("title,hours\nExcel ก Word ข,6\n".encode("cp874"))  # single letters, as of a Western language
         for words in ("ตามที่ระบบตรวจพบ (cp1252)", "As recognised (cp1252)"):
             await reader.reads("#encoding option:checked", words)

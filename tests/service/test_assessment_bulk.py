@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
 
@@ -216,6 +217,26 @@ async def test_a_dry_run_gives_the_same_results_and_writes_nothing(service: Star
     assert (await service.ask("GET", f"/v1/assessments/imports/{report['import_id']}")).status == 404
     wet, _ = await imported(service, rows)
     assert wet == dry
+
+
+async def test_an_import_has_the_id_that_the_client_has_chosen_once(service: Started) -> None:
+    officer, chosen = await registered(service), str(uuid4())
+    verdicts, report = await imported(service, [row(officer)], query=f"?import_id={chosen}")
+    assert (statuses(verdicts), report["import_id"]) == (["created"], chosen)
+    place = f"/v1/assessments/imports/{chosen}"
+    assert await (await service.ask("GET", place)).json() == report
+    assert len((await (await service.ask("GET", f"{place}/rows")).json())["rows"]) == 1
+    for path, status in (
+        (f"assessments:import?import_id={chosen}", 409),
+        (f"officers:import?import_id={chosen}", 409),
+        ("officers:import?import_id=x", 422),
+        (f"officers:import?import_id={uuid4()}&dry_run=true", 422),
+    ):
+        body = {"officer": officer, "job_group": "technology"} if "officers" in path else row(officer, 2)
+        refused = await service.ask(
+            "POST", f"/v1/{path}", data=json.dumps(body), headers={"Content-Type": "application/x-ndjson"}
+        )
+        assert (refused.status, (await refused.json())["field"]) == (status, "import_id"), path
 
 
 async def test_all_rows_of_one_officer_are_stored_and_fused(service: Started) -> None:

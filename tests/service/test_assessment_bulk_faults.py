@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.assessment.api import INDEX
+from services.assessment.api.context import INDEX
 from services.assessment.imports import OfficerImport, ResultImport
 from services.assessment.intake import Intake
 from services.assessment.model import ImportedOfficer, ImportedResult

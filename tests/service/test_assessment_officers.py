@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from services.assessment.api import INDEX, INTAKE, REGISTRAR, ROUTES, STORE
+from services.assessment.api import ROUTES
+from services.assessment.api.context import INDEX, INTAKE, REGISTRAR, STORE
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
 from services.assessment.registration import Registrar

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from services.assessment.api import INTAKE, RUNNER, SESSIONS, STORE
+from services.assessment.api.context import INTAKE, RUNNER, SESSIONS, STORE
 from services.assessment.intake import Intake
 from services.assessment.item_bank.store import ItemBankStore
 from services.assessment.model import AssessmentAccepted, SubmitAssessment

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.assessment.api import RUNNER
+from services.assessment.api.context import RUNNER
 from services.assessment.item_bank.model import BankFacts
 from services.assessment.item_bank.store import ItemBankStore, NewDraft
 from shared.domain import SHARED_TENANT, LocalizedText

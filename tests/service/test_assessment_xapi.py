@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from services.assessment.api import INDEX
+from services.assessment.api.context import INDEX
 from services.assessment.xapi.statements import STATEMENT_LIMIT
 from services.assessment.xapi.store import StatementStore
 from shared.domain import ScaleLevel

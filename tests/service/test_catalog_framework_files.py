@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from services.catalog import framework_files
-from services.catalog.api.framework_import import FILE_LIMIT, FILES
+from services.catalog.api.context import FILES
+from services.catalog.api.framework_import import FILE_LIMIT
 from services.catalog.frameworks.tables import UNPACKED_LIMIT
 from tests.support.builders import FRAMEWORK
 from tests.support.catalog import catalog

@@ -55,6 +55,7 @@ async def test_an_import_answers_every_line_and_a_bad_one_never_stops_the_rest(s
         json.dumps(course(unique("course"), to=7)).encode(),
         json.dumps(course(third)).encode(),
         json.dumps(course(unique("course"), url="https://example.org/a b")).encode(),
+        json.dumps(course(unique("course"), url="https://")).encode(),
     ]
     results = await imported(service, lines)
     assert [(one["line"], one["status"]) for one in results] == [
@@ -68,13 +69,14 @@ async def test_an_import_answers_every_line_and_a_bad_one_never_stops_the_rest(s
         (9, "refused"),
         (10, "created"),
         (11, "refused"),
+        (12, "refused"),
     ]
     problems = [one["problems"] for one in results if one["status"] == "refused"]
-    assert [[one["status"] for one in row] for row in problems] == [[400], [400], [413], [409], [422], [422]]
+    assert [[one["status"] for one in row] for row in problems] == [[400], [400], [413], [409], [422], [422], [422]]
     assert (problems[3][0]["field"], "row 1" in problems[3][0]["detail"]) == ("id", True)
     assert "differs in hours" in problems[3][0]["detail"]
     assert (problems[4][0]["field"], results[2]["revision"]) == ("teaches[0].to", 2)
-    assert problems[5][0]["field"] == "url"
+    assert [problems[place][0]["field"] for place in (5, 6)] == ["url", "url"]
 
 
 async def test_an_import_is_answered_while_it_is_sent(service: Started) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from services.catalog.api.entries import STORE
+from services.catalog.api.context import STORE
 from services.catalog.entries import Entry
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ListCourses
@@ -105,6 +106,8 @@ async def test_invalid_import_options_are_rejected_by_parameter(service: Started
         ("default=colour%3Dred", "default"),
         ("encoding=x", "encoding"),
         ("x=1", "x"),
+        ("import_id=x", "import_id"),
+        (f"import_id={uuid4()}&dry_run=true", "import_id"),
     ]:
         got = await service.ask(
             "POST", f"/v1/courses:import?{query}", "admin", data=b"title\na\n", headers={"Content-Type": CSV}
@@ -129,6 +132,49 @@ async def test_a_dry_run_reports_what_would_happen_and_writes_nothing(service: S
     table = "Course Name,Skills\nA,x\n"
     _, report = await sent(service, table, tenant, "?dry_run=true", CSV)
     assert report["mapping"] == {"title": ["Course Name"], "tags": ["Skills"]}
+    assert report["sample"] == {"columns": ["Course Name", "Skills"], "rows": [{"line": 2, "cells": ["A", "x"]}]}
+    _, report = await sent(service, table, tenant, "?map=guess", CSV)
+    assert "sample" not in report
+
+
+async def test_the_counts_of_an_import_with_an_id_of_the_client_are_read_while_its_file_is_sent(
+    service: Started,
+) -> None:
+    tenant, other, chosen = unique("tenant"), unique("tenant"), str(uuid4())
+    path, place = f"/v1/courses:import?import_id={chosen}", f"/v1/imports/{chosen}"
+    bodies, seen = [course(f"c{n:04}") for n in range(300)], asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield lines(*bodies[:150]).encode() + b"\n"
+        await seen.wait()
+        yield lines(*bodies[150:]).encode()
+
+    async def counted() -> bool:
+        got = await service.ask("GET", place, "admin", tenant=tenant)
+        return got.status == 200 and (await got.json()).get("created") == 150
+
+    async def send(body: Any, of: str) -> tuple[int, str]:
+        got = await service.ask("POST", path, "admin", tenant=of, data=body, headers={"Content-Type": NDJSON})
+        return got.status, await got.text()
+
+    assert (await service.ask("GET", place, "admin", tenant=tenant)).status == 404
+    sending = asyncio.create_task(send(half(), tenant))
+    await until(counted, "the report of the running import counts the rows that were sent")
+    status, refused = await send(lines(course("second")), tenant)
+    assert (status, json.loads(refused)["field"]) == (409, "import_id")
+    assert (await service.ask("GET", place, "admin", tenant=other)).status == 404
+    status, answered = await send(lines(course("theirs")), other)
+    assert (status, json.loads(answered.splitlines()[-1])["import_id"]) == (200, chosen)
+    seen.set()
+    status, answered = await sending
+    report = json.loads(answered.splitlines()[-1])
+    assert (status, report["state"], report["created"]) == (200, "finished", 300)
+    for of, expected in ((tenant, 300), (other, 1)):
+        stored = await (await service.ask("GET", place, "admin", tenant=of)).json()
+        rows = await (await service.ask("GET", f"{place}/rows", "admin", tenant=of)).json()
+        assert (stored["import_id"], stored["created"], len(rows["rows"])) == (chosen, expected, expected)
+    assert (await send(lines(course("third")), tenant))[0] == 409
+    assert not {"second", "third"} & set(await ids(service, tenant=tenant))
 
 
 async def test_unknown_courses_are_checked_at_the_end_of_the_file(service: Started) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from services.catalog import matching_loop
 from services.catalog.__main__ import match
-from services.catalog.api import MATCHES, STORE
+from services.catalog.api.context import MATCHES, STORE
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
@@ -313,10 +313,10 @@ async def test_levels_of_a_course_follow_the_confirmed_levels_of_its_prerequisit
     assert (await decide(service, first["id"], "correct", name))[0] == 200
     found = await matched(service, then["id"])
     row = next(one for one in found["matches"] if one["skill"] == "dt-analytics")
-    assert (row["from"], row["status"]) == (3.0, "proposed")
+    assert (row["from"], row["entry_level"], row["status"]) == (3.0, 1.0, "proposed")
     event = (await announced.of(f"agency/{then['id']}", found["revision"]))[-1]
     assert isinstance(event.data, CoursePublished)
-    assert {(one.skill, one.from_level) for one in event.data.course.matched} >= {("dt-analytics", 3.0)}
+    assert {(one.skill, one.from_level) for one in event.data.course.matched} >= {("dt-analytics", 1.0)}
     again = await matched(service, then["id"])
     assert again["revision"] == found["revision"]
     assert await service.client.app[MATCHES].without_levels() == []

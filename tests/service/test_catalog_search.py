@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from services.catalog.__main__ import build
-from services.catalog.api import SEARCH
+from services.catalog.api.context import SEARCH
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.catalog import catalog, course, put
 from tests.support.services import Started, started

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.api import OFFICERS
+from services.catalog.api.context import OFFICERS
 from tests.support.all_services import Services
 from tests.support.builders import unique
 from tests.support.waiting import until

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.assessment.api import BANKS, item_banks
+from services.assessment.api import item_banks
+from services.assessment.api.context import BANKS
 from services.assessment.item_bank import store
 from tests.support.assessment import assessment_service
 from tests.support.builders import FRAMEWORK, MOMENT, unique

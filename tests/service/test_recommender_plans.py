@@ -11,18 +11,20 @@ import pytest
 from deploy.local.servers import Mongod
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.feedback import apply_feedback
+from services.recommender.feedback_handler import FeedbackCommand, FeedbackHandler
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.planning import Planner
 from services.recommender.provenance import InputsRecord
 from services.recommender.replanning import Replanner
-from services.recommender.store import plans, rules
+from services.recommender.store import plan_bases, plans, rules
 from services.recommender.store.documents import IdempotencyRecord, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from services.recommender.store.plans import PlanStore
-from shared.domain import SHARED_TENANT
+from shared.domain import SHARED_TENANT, key_of
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
+from shared.work_queue import WorkQueue
 from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
 from tests.support.planner import LONG, READ, Office, apply_changes, office_at
 
@@ -206,6 +208,99 @@ async def test_a_path_names_all_its_inputs(office: Office) -> None:
     assert (record.framework, record.catalog_revision, record.previous) == (f"{FRAMEWORK}@1", 3, ["read"])
     assert len({record.hashes.profile, record.hashes.feedback, record.hashes.rules, record.hashes.framework}) == 4
     assert all(len(found) == 64 for found in msgspec.structs.astuple(record.hashes))
+
+
+# --- bases in memory -------------------------------------------------------------------------------------------------
+
+
+def other_store(office: Office) -> PlanStore:
+    """Return the store of another process on the same database."""
+    return PlanStore(office.database)
+
+
+async def plan_elsewhere(office: Office, store: PlanStore, sequence: int) -> None:
+    """Plan the officer `a` as another process does."""
+    request = PlanRequest(profile("a", {"reading": 1}, sequence=sequence), DAY, partition=0)
+    await Planner(store, office.catalog, UTC).plan([request])
+
+
+async def test_the_base_that_is_kept_of_a_saved_plan_is_the_stored_one(office: Office) -> None:
+    key = key_of(TENANT, "a")
+    await office.store.rules.put(TENANT, TenantRules(1, [Rule("language", ["th"], 2.0)]), "tests")
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+    assert await office.store.bases([key]) == await other_store(office).bases([key])
+    await office.give_feedback("a", "read", "pin", "one")
+    assert await office.store.bases([key]) == await other_store(office).bases([key])
+    await office.plan(profile("a", {"reading": 1}, sequence=2))
+    [base] = (await office.store.bases([key])).values()
+    assert base.feedback.sequence == base.head.feedback_sequence == 1
+    assert await office.store.bases([key]) == await other_store(office).bases([key])
+
+
+async def test_a_plan_that_was_saved_here_last_is_not_read_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+
+    async def refused(*_: object) -> list[dict[str, Any]]:
+        raise AssertionError("the plan is read")
+
+    monkeypatch.setattr(PlanStore, "_by_keys", refused)
+    await office.plan(profile("a", {"reading": 1}, sequence=2))
+    monkeypatch.undo()
+    assert await office.announced("a") == [(2, 2)]
+    office.replanner().on_assigned([0])  # other processes may have planned officers of these partitions
+    monkeypatch.setattr(PlanStore, "_by_keys", refused)
+    with pytest.raises(AssertionError, match="is read"):
+        await office.plan(profile("a", {"reading": 2}, sequence=3))
+
+
+@pytest.mark.parametrize("newer", [True, False])
+async def test_a_plan_that_another_process_has_changed_is_read_again_and_nothing_is_lost(
+    office: Office, newer: bool
+) -> None:
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+    await plan_elsewhere(office, other_store(office), 2 if newer else 4)
+    await office.plan(profile("a", {"reading": 2}, sequence=3))
+    plan = await office.plan_of("a")
+    assert (plan["revision"], plan["profile_sequence"]) == ((3, 3) if newer else (2, 4))
+    past = [row["revision"] async for row in office.database["history"].find().sort("revision", 1)]
+    assert past == [1, 2]
+
+
+async def test_feedback_that_another_process_has_stored_is_followed(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+    other = Planner(other_store(office), office.catalog, UTC)
+    command = FeedbackCommand(TENANT, "a", "read", "not_relevant", None, "one", "digest")
+    await FeedbackHandler(other, WorkQueue()).take(command)
+    await office.plan(profile("a", {"reading": 0}, sequence=2))
+    path = (await office.path_of("a")).path
+    assert [step.course.id for step in path.steps] == ["long"]
+    assert path.versions.feedback == 1
+
+
+async def test_an_officer_whom_another_process_has_erased_stays_erased(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+    assert await other_store(office).erase(TENANT, "a", 3, 0)
+    await office.plan(profile("a", {"reading": 1}, sequence=2))
+    assert (await office.plan_of("a"))["erased"]
+    assert await office.database["history"].count_documents({}) == 0
+
+
+async def test_no_base_is_kept_of_an_erased_officer(office: Office) -> None:
+    await office.plan(profile("a", {"reading": 0}, sequence=1))
+    assert await office.store.erase(TENANT, "a", 2, 0)
+    [base] = (await office.store.bases([key_of(TENANT, "a")])).values()
+    assert base.head.erased
+
+
+async def test_the_bases_of_the_plans_saved_last_are_kept(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_bases, "MOST_BASES", 2)
+    for officer in ("a", "b", "a", "c"):
+        sequence = 2 if (await office.store.sequences([key_of(TENANT, officer)])) else 1
+        await office.plan(profile(officer, {"reading": 0}, sequence=sequence))
+    keys = [key_of(TENANT, officer) for officer in "abc"]
+    assert [*office.store.plan_bases.of(keys)] == [keys[0], keys[2]]
 
 
 # --- rules and deadlines ---------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.assessment.api import KEYS, STORE
+from services.assessment.api.context import KEYS, STORE
 from services.assessment.store import OfficerStore
 from shared.auth import StoredKey
 from shared.mongo import KeyStore

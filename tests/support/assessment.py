@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.assessment.__main__ import build
-from services.assessment.api import INDEX
+from services.assessment.api.context import INDEX
 from shared.domain import SHARED_TENANT, JobGroup, ScaleLevel, Stage
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.settings import AssessmentSettings

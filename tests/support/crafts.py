@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.catalog.api import MATCHES
+from services.catalog.api.context import MATCHES
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop

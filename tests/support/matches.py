@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from services.catalog.api import MATCHES
+from services.catalog.api.context import MATCHES
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
 from tests.support.catalog import catalog

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from tests.support.axe import violations
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 FLAGS = [
     "--no-sandbox",
@@ -21,10 +22,12 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
+_LOOK_MS = 50  # without it Playwright looks at every frame
 expect.set_options(timeout=_PATIENCE_MS)
-VIOLATIONS = """async (context) => {
-  const { violations } = await axe.run(context ?? document, { resultTypes: ['violations'] });
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
+OPEN = """(inside) => {
+  const parts = [...document.querySelectorAll(`${inside} details`)];
+  for (const one of parts) one.open = true;
+  return parts.every((one) => one.children.length > 1);
 }"""
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
@@ -87,7 +90,7 @@ class Reader:
     async def news(self, words: str) -> str:
         """Wait until the live region contains these words; return all of it."""
         await self.page.wait_for_function(
-            "words => document.getElementById('news').innerText.includes(words)", arg=words
+            "words => document.getElementById('news').innerText.includes(words)", arg=words, polling=_LOOK_MS
         )
         return await self.page.inner_text("#news")
 
@@ -112,11 +115,45 @@ class Reader:
 
     async def tab_to(self, name: str) -> None:
         """Press Tab until the element of this `data-keep` or id has the focus."""
+        await self.tab_into(f'[data-keep="{name}"], [id="{name}"]')
+
+    async def tab_into(self, selector: str) -> None:
+        """Press Tab until an element of this selector has the focus."""
         for _ in range(400):
             await self.page.keyboard.press("Tab")
-            if await self.focused() == name:
+            if await self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
                 return
-        raise AssertionError(name)
+        raise AssertionError(selector)
+
+    async def presses(self, name: str) -> None:
+        """Reach the button or link of this `data-keep` or id with Tab, and press Enter."""
+        await self.tab_to(name)
+        await self.page.keyboard.press("Enter")
+
+    async def types(self, name: str, text: str) -> None:
+        """Reach the field of this `data-keep` or id with Tab, and type in place of what it holds."""
+        await self.tab_to(name)
+        await self.page.keyboard.press("Control+A")
+        await self.page.keyboard.type(text)
+
+    async def picks(self, selector: str, value: str) -> None:
+        """Reach a select with Tab, and choose the option of this value with the arrow keys."""
+        await self.tab_into(selector)
+        await self.page.keyboard.press("Home")
+        for _ in range(100):
+            if await self.page.evaluate("document.activeElement.value") == value:
+                return
+            await self.page.keyboard.press("ArrowDown")
+        raise AssertionError(value)
+
+    async def opens_all(self, inside: str) -> None:
+        """Open every part that opens within a selector, also those that are drawn with another part."""
+
+        async def are_drawn() -> bool:
+            drawn: bool = await self.page.evaluate(OPEN, inside)
+            return drawn
+
+        await until(are_drawn, f"the open parts of {inside}")
 
     async def has_focus(self, name: str) -> None:
         """Wait until the element of this `data-keep` or id has the focus, which the page moves after drawing."""
@@ -129,11 +166,7 @@ class Reader:
 
     async def violations(self, inside: str = "", outside: str = "") -> list[str]:
         """Return the faults that axe finds now, on the whole page or only `inside`, or `outside`, of a selector."""
-        if not await self.page.evaluate("'axe' in window"):
-            await self.page.evaluate(AXE_SCRIPT)
-        context = {"include": [[inside]]} if inside else {"exclude": [[outside]]} if outside else None
-        found: list[str] = await self.page.evaluate(VIOLATIONS, context)
-        return found
+        return await violations(self.page, inside, outside)
 
     async def fonts(self, selector: str) -> set[str]:
         """Return the names of the fonts that an element is really drawn with."""
@@ -213,7 +246,7 @@ async def in_both_languages(reader: Reader, selector: str, thai: str, english: s
 async def wait_for_toast(reader: Reader, words: str) -> str:
     """Wait until the toast contains these words; return all of it."""
     await reader.page.wait_for_function(
-        "words => document.getElementById('toast-text').innerText.includes(words)", arg=words
+        "words => document.getElementById('toast-text').innerText.includes(words)", arg=words, polling=_LOOK_MS
     )
     return await reader.page.inner_text(TOAST)
 

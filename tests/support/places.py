@@ -123,8 +123,8 @@ async def _at_an_agency(reader: Reader, platform: Platform, place: str) -> None:
         await reader.page.wait_for_selector(".agencies li")
         return
     await reader.sign_in(key, f"/#view=agency&agency={_agencies[here]}")
-    await reader.page.wait_for_selector(".agency .gap")
-    await reader.page.evaluate("for (const one of document.querySelectorAll('.agency details')) one.open = true")
+    await reader.page.wait_for_selector(".in-time form")  # the last of what is drawn
+    await reader.opens_all(".agency")
 
 
 async def _at_the_documents(reader: Reader, tenant: Tenant) -> None:

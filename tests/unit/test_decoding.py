@@ -12,10 +12,11 @@ from msgspec import Meta, Struct
 
 from deploy.local.processes import ROOT
 from shared.decoder_messages import PATTERNS
-from shared.decoding import _merged, convert, decode, decode_patch, faults, patched, stored
+from shared.decoding import convert, decode, decode_patch, faults, stored
 from shared.domain import NO_TEXT, Course, Identifier, Level, LocalizedText
 from shared.domain.values import Language
 from shared.errors import InvalidInput, Malformed, TooLarge
+from shared.merge_patch import _merged, patched
 from tests.support.builders import course
 
 

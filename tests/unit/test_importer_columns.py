@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from services.catalog.importers import ListReader, Options
+from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.facts import id_by_url
 from shared.errors import InvalidInput
-from tests.support.course_lists import GUESS, THAI, courses, read
+from tests.support.course_lists import GUESS, THAI, courses, read, workbook
 
 
 def test_a_table_is_read_by_its_columns_and_a_guess_is_reported_first() -> None:
@@ -231,3 +231,45 @@ def test_columns_in_other_languages_are_recognised(header: str, row: str) -> Non
     assert (one.code, one.hours, one.educational_level, one.provider.en) == ("C1", 12, "beginner", "U")
     assert "languages" not in one.assumed
     assert one.languages[0] in ("zh", "vi", "fr", "id", "ms", "es", "de", "ja")
+
+
+def sample_of(form: Format, body: bytes) -> tuple[list[str], dict[int, list[str]]]:
+    """Return the columns of the sample of a file, and {number of a row: its cells}."""
+    reader, _ = read(form, body, Options(accept_guess=True, sample=True))
+    sample = reader.described["sample"]
+    return sample.columns, {row.line: row.cells for row in sample.rows}
+
+
+def test_the_sample_of_a_table_holds_its_first_rows_as_they_are_in_the_file() -> None:
+    key = "0123456789abcdef.planted-secret-planted-secret-planted-secr"
+    rows = [
+        "List of courses",
+        "",
+        "Title,,Hours",
+        f"=1+1,<b>x</b>,{key}",
+        f'"{"ย" * 61}","a\nb",',
+        "Z,z",
+        ",,9",
+        "Last,x,3",
+    ]
+    columns, cells = sample_of("csv", "\n".join([*rows, *["More,m,1"] * 9]).encode())
+    assert columns == ["Title", "", "Hours"]
+    assert key not in cells[4][2]
+    assert cells == {
+        4: ["=1+1", "<b>x</b>", cells[4][2]],
+        5: ["ย" * 60 + "…", "a b", ""],
+        7: ["", "", "9"],  # row 6 has too few cells to be read
+        8: ["Last", "x", "3"],
+        9: ["More", "m", "1"],
+    }
+
+
+def test_the_sample_of_a_wide_table_holds_100_columns_and_is_kept_on_request_only() -> None:
+    wide = "\n".join([",".join(["title", *(f"c{n}" for n in range(1, 300))]), ",".join(["A"] * 300)]).encode()
+    columns, cells = sample_of("csv", wide)
+    assert (len(columns), columns[99], len(cells[2])) == (100, "c99", 100)
+    assert read("csv", wide, GUESS)[0].described["sample"] is None
+    assert sample_of("xlsx", workbook(["Title", "Hours"], ["A", 1.5], ["B", None])) == (
+        ["Title", "Hours"],
+        {2: ["A", "1.5"], 3: ["B", ""]},
+    )

@@ -94,13 +94,15 @@ def test_a_rating_that_is_not_read_is_named() -> None:
     ]
 
 
-@pytest.mark.parametrize("url", ["javascript:x", "ftp://x.example/a", "/course/view.php?id=7", "ดูที่เว็บไซต์", "https:///"])
+@pytest.mark.parametrize(
+    "url", ["javascript:x", "ftp://x.example/a", "/course/view.php?id=7", "ดูที่เว็บไซต์", "https:///", "https://:80/a"]
+)
 def test_a_course_is_kept_without_a_link_that_is_no_address(url: str) -> None:
     _, [row, same] = read("csv", f"title,url\na,{url}\nb,HTTPS://x.example/b\n".encode())
     assert row.content
     assert row.content.url is None
     assert [one.detail for one in row.warnings if one.field == "url"] == [
-        f"{url!r} is no address that begins with http:// or https://; it is left out"
+        f"{url!r} is no address with http:// or https:// and a host; it is left out"
     ]
     assert row.content.id == courses("csv", "title\na\n")[0].id
     assert same.content

@@ -4,7 +4,7 @@ import pytest
 
 from services.catalog.matching import CourseText, LevelRow, LevelTable
 from services.catalog.matching.level_model import shipped
-from shared.domain import Course, LocalizedText, Prerequisite, ScaleLevel, Skill
+from shared.domain import Course, LocalizedText, Prerequisite, ScaleLevel, Skill, courses_named
 
 DATA = Skill("data", "a", LocalizedText(en="Data analytics"))
 LAW = Skill("law", "a", LocalizedText(en="Digital law"))
@@ -99,6 +99,18 @@ def test_the_order_of_the_courses_does_not_matter() -> None:
     assert forth == list(reversed(back))
 
 
+def test_a_course_that_hardly_teaches_the_skill_hardly_changes_the_levels_of_others() -> None:
+    def entry(confidence: float) -> float:
+        levels = table()
+        levels.add(course("next", hours=12.0, after=("first",)), row())
+        levels.add(course("first"), [LevelRow("data", confidence, (0.0, 2.0))])
+        return levels.spans()[0].entry_confidence
+
+    unsure, sure = entry(0.05), entry(1.0)
+    assert entry(0.0) == pytest.approx(unsure, abs=0.05)
+    assert entry(0.0) < unsure < entry(0.5) < sure
+
+
 def test_decided_levels_stay() -> None:
     assert spans((course("a", hours=40.0), row(0.0, 1.0)))[0] == (0, 1)
 
@@ -123,6 +135,67 @@ def test_the_confidence_of_an_entry_rises_with_what_is_known_about_it() -> None:
     after = course("b", hours=12.0, after=("first",))
     alone, behind = confidences((after, row()))[0], confidences(first, (after, row()))[1]
     assert 0.5 <= alone < behind < 1
+
+
+BY_FIRST = Prerequisite(course="first")
+BY_LAW = Prerequisite(course="law")
+BY_LEVEL = Prerequisite(framework="f", skill="data", level=2.5)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "entry"),
+    [
+        ((BY_FIRST,), 0),
+        ((Prerequisite(any=[BY_FIRST, BY_LEVEL]),), 0),
+        ((Prerequisite(all=[BY_FIRST, BY_LAW]),), 0),
+        ((BY_LAW, BY_FIRST), 0),
+        ((Prerequisite(any=[BY_FIRST, BY_LAW]),), 2),  # "law" teaches nothing of the skill
+        ((Prerequisite(any=[BY_FIRST, Prerequisite(course="not there")]),), 2),
+        ((Prerequisite(any=[BY_FIRST, Prerequisite(framework="f", skill="data", level=0.5)]),), 2),
+        ((Prerequisite(any=[BY_FIRST, Prerequisite(framework="g", skill="data", level=2.5)]),), 2),
+    ],
+)
+def test_a_course_is_entered_by_way_of_the_courses_that_it_requires(
+    conditions: tuple[Prerequisite, ...], entry: int
+) -> None:
+    levels = table()
+    levels.add(course("first"), row(0.0, 2.0))
+    levels.add(course("law"), [LevelRow("law", 1.0, (0.0, 2.0))])
+    after = tuple(courses_named(list(conditions)))
+    levels.add(course("next", hours=12.0, after=after, conditions=conditions, framework="f"), row(2.0, 3.0))
+    assert levels.spans()[2] == (2, 3, entry, 1)
+
+
+def test_several_courses_in_sequence_are_entered_at_the_entry_of_the_first() -> None:
+    levels = table()
+    for number in range(3):
+        before = f"c{number - 1}"
+        conditions = (Prerequisite(course=before),) if number else ()
+        levels.add(course(f"c{number}", after=(before,), conditions=conditions), row(number, number + 1))
+    assert [(span.low, span.entry) for span in levels.spans()] == [(0, 0), (1, 0), (2, 0)]
+
+
+def test_courses_that_require_each_other_are_entered_at_their_own_level() -> None:
+    levels = table()
+    for one, other in (("first", "second"), ("second", "first")):
+        levels.add(course(one, after=(other,), conditions=(Prerequisite(course=other),)), row(2.0, 3.0))
+    assert [span.entry for span in levels.spans()] == [2, 2]
+
+
+def test_a_required_course_that_ends_too_low_changes_no_entry() -> None:
+    levels = table()
+    levels.add(course("first"), row(0.0, 1.0))
+    levels.add(course("next", after=("first",), conditions=(BY_FIRST,)), row(2.0, 3.0))
+    assert levels.spans()[1].entry == 2
+
+
+def test_the_confidence_of_an_entry_by_a_required_course_is_not_above_that_of_the_required_course() -> None:
+    levels = table()
+    levels.add(course("first", hours=12.0), row())
+    levels.add(course("next", hours=12.0, after=("first",), conditions=(BY_FIRST,)), row(2.0, 3.0))
+    first, second = levels.spans()
+    assert second.entry == first.low < second.low
+    assert second.entry_confidence <= first.entry_confidence < 1
 
 
 @pytest.mark.parametrize("hours", [None, 0.5, 9.0, 200.0])

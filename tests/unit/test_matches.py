@@ -18,6 +18,7 @@ from services.catalog.matches import (
     former_text_of,
     given_rows,
     proposed,
+    rows_of,
     text_of,
     texts_of,
     with_confirmed,
@@ -106,23 +107,36 @@ def test_a_new_matching_keeps_the_confidence_of_the_entry() -> None:
 
 def test_a_match_keeps_its_levels_where_another_estimate_differs_little() -> None:
     one = replace(match("reading"), entry_confidence=0.7)
-    assert one.with_levels(0.0, 2.0, 0.7 + 0.9 * LEAST_CHANGE) is one
-    assert one.with_levels(0.0, 2.0, 0.7 + 1.1 * LEAST_CHANGE).entry_confidence == 0.7 + 1.1 * LEAST_CHANGE
-    moved = one.with_levels(1.0, 2.0, 0.7)
-    assert (moved.from_level, moved.to_level, moved.entry_confidence) == (1.0, 2.0, 0.7)
+    assert one.with_levels(0.0, 2.0, 0.0, 0.7 + 0.9 * LEAST_CHANGE) is one
+    assert one.with_levels(0.0, 2.0, 0.0, 0.7 + 1.1 * LEAST_CHANGE).entry_confidence == 0.7 + 1.1 * LEAST_CHANGE
+    moved = one.with_levels(1.0, 2.0, 1.0, 0.7)
+    assert (moved.from_level, moved.to_level, moved.entry_level, moved.entry_confidence) == (1.0, 2.0, None, 0.7)
+    lower = moved.with_levels(1.0, 2.0, 0.0, 0.7)
+    assert (lower.from_level, lower.entry_level) == (1.0, 0.0)
+
+
+def test_a_match_is_announced_from_the_level_of_its_entry_and_confirmed_from_its_own() -> None:
+    one = replace(match("reading"), from_level=1.0, entry_level=0.0)
+    (row,) = announced(course("c"), [one]).matched
+    assert (row.from_level, row.to_level) == (0.0, 2.0)
+    (decided,) = rows_of(decide([one], READING, by("confirmed")))
+    assert (decided.from_level, decided.to_level) == (1.0, 2.0)
 
 
 @pytest.mark.parametrize(
     ("known", "confidence"),
     [({}, 0.7), ({"to_level": 2.0}, 0.9), ({"source": "mapped"}, 0.9), ({"status": "rejected", "text": "u"}, 0.9)],
 )
-def test_a_new_matching_with_the_same_levels_keeps_the_stored_confidence_of_the_entry(
+def test_a_new_matching_with_the_same_levels_keeps_the_stored_entry(
     known: dict[str, object], confidence: float
 ) -> None:
-    before = Match(**{"to_level": 1.0, "text": "t", **known, **_READING}, entry_confidence=0.7)  # type: ignore[arg-type]
+    before = Match(**{"to_level": 1.0, "text": "t", **known, **_READING}, entry_level=0.0, entry_confidence=0.7)  # type: ignore[arg-type]
     again = replace(found("reading")[FRAMEWORK][0], entry_confidence=0.9)
     (one,) = proposed([before], {FRAMEWORK: [again]}, ["t"], [])
-    assert one.entry_confidence == confidence
+    assert (one.entry_level, one.entry_confidence) == (
+        0.0 if confidence == before.entry_confidence else None,
+        confidence,
+    )
 
 
 def test_a_decision_on_an_unknown_match_is_rejected() -> None:

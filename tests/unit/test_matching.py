@@ -73,6 +73,24 @@ def test_a_tag_equal_to_a_skills_name_has_the_highest_similarity() -> None:
     )
 
 
+def test_a_tag_equal_to_a_skills_name_is_no_evidence_of_another_skill() -> None:
+    wide = skill("wide", en="Data analytics for digital law")
+    index = SimilarityIndex([*SKILLS, wide])
+    one = "Data analytics for digital law"
+    courses = [course("a", en="Week three", tags=(one,)), course("b", en=one, tags=(one,))]
+    alone, with_title = index.of(courses).labels
+    assert alone[3] == pytest.approx(1.0, abs=1e-5)
+    assert list(alone[:2]) == list(index.of([course(en="Week three")]).labels[0, :2])
+    assert with_title[0] > 0.5
+    assert index.of([course(en="Week three", tags=(f"{one}, basics",))]).labels[0, 0] > 0.5
+
+
+def test_a_tag_equal_to_a_name_of_two_skills_names_both() -> None:
+    index = SimilarityIndex([*SKILLS, skill("other", en="Digital law")])
+    labels = index.of([course(en="Week three", tags=("Digital law",))]).labels[0]
+    assert labels[1] == labels[3] == pytest.approx(1.0, abs=1e-5)
+
+
 def test_a_synonym_and_a_descriptor_count_as_the_skill_is_called() -> None:
     more = skill(
         "cloud",

@@ -142,7 +142,7 @@ def test_planner_and_readable_rule_give_the_same_bytes_and_candidates_in_a_gener
     monkeypatch.setattr(reference, "Plan", Noted)
     world = generated(1000, 200, 3)
     view = world.view()
-    for number, plan in enumerate(drawn(world, 4)):
+    for number, plan in enumerate(drawn(world, 2)):
         before = [step.course.id for step in recommend(plan, view).steps]
         made.clear()
         assert differences(plan, view, world.courses) is None

@@ -3,10 +3,9 @@
 from typing import Any
 
 from services.assessment.api.assessments import list_assessments, show_self_assessment, submit_assessment
-from services.assessment.api.context import INDEX, INTAKE, KEYS, PEPPER, REGISTRAR, STORE
 from services.assessment.api.importing import IMPORTS, REPORT, import_officers, import_results
-from services.assessment.api.item_bank_files import BANK_FILE_ROUTES, BANK_FILES
-from services.assessment.api.item_banks import BANK_ROUTES, BANKS
+from services.assessment.api.item_bank_files import BANK_FILE_ROUTES
+from services.assessment.api.item_banks import BANK_ROUTES
 from services.assessment.api.officers import (
     count_officers,
     erase_officer,
@@ -15,9 +14,9 @@ from services.assessment.api.officers import (
     put_officer,
     show_profile,
 )
-from services.assessment.api.sessions import RUNNER, SESSION_ROUTES, SESSIONS
+from services.assessment.api.sessions import SESSION_ROUTES
 from services.assessment.api.shares import SHARE_ROUTES
-from services.assessment.api.xapi import RECEIVER, STATEMENTS, XAPI_ROUTES
+from services.assessment.api.xapi import XAPI_ROUTES
 from services.assessment.model import (
     AssessmentAccepted,
     EvidenceList,
@@ -49,22 +48,6 @@ from shared.routes import (
     MergePatch,
     Route,
 )
-
-__all__ = [
-    "BANKS",
-    "BANK_FILES",
-    "INDEX",
-    "INTAKE",
-    "KEYS",
-    "PEPPER",
-    "RECEIVER",
-    "REGISTRAR",
-    "ROUTES",
-    "RUNNER",
-    "SESSIONS",
-    "STATEMENTS",
-    "STORE",
-]
 
 _OFFICER = "/v1/officers/{officer_id}"
 _REGISTRATION = {
@@ -106,7 +89,7 @@ def _import(
         query=query,
         headers=[IMPORT_KEY],
         answers={200: (RowResult, ImportReport)},
-        problems=[415],
+        problems=[409],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
@@ -136,7 +119,6 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: OfficerPut},
-        problems=[415],
     ),
     Route("GET", _OFFICER, get_officer, ASSESSORS, headers=[IF_NONE_MATCH], answers={200: Profile, 304: None}),
     Route("GET", "/v1/frameworks/{framework_id}/officers", count_officers, EDITORS, answers={200: FrameworkOfficers}),

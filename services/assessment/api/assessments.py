@@ -6,7 +6,7 @@ from services.assessment.api.context import INTAKE, STORE, known_officer, subjec
 from services.assessment.model import EvidenceList, ListEvidence, SubmitAssessment
 from services.assessment.profile import self_assessment
 from shared.errors import Forbidden, InvalidInput
-from shared.routes import idempotency_key, json_response, principal, read_body, read_query, trace_of
+from shared.routes import idempotency_key, json_response, paged, principal, read_body, read_query, trace_of
 
 
 async def submit_assessment(request: web.Request) -> web.StreamResponse:
@@ -50,5 +50,4 @@ async def list_assessments(request: web.Request) -> web.StreamResponse:
     found = await request.app[STORE].evidence(officer, wanted)
     if found is None:
         raise InvalidInput("there is no such assessment of this officer", "after")
-    page = found[: wanted.limit]
-    return json_response(EvidenceList(page, page[-1].assessment_id if len(found) > len(page) else None))
+    return json_response(EvidenceList(*paged(found, wanted.limit, lambda one: one.assessment_id)))

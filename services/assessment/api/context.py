@@ -1,12 +1,19 @@
 """The objects of the application that handlers use, and functions that read the officer of a request."""
 
+import asyncio
+
 from aiohttp import web
 
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
+from services.assessment.item_bank.store import ItemBankStore
 from services.assessment.registration import Registrar
+from services.assessment.sessions.runner import SessionRunner
+from services.assessment.sessions.store import SessionStore
 from services.assessment.store import OfficerStore
 from services.assessment.stored_officer import Officer
+from services.assessment.xapi.receiver import StatementReceiver
+from services.assessment.xapi.store import StatementStore
 from shared.auth import check_agency
 from shared.domain import Profile
 from shared.errors import NotFound
@@ -20,6 +27,13 @@ INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
 PEPPER: web.AppKey[bytes] = web.AppKey("pepper", bytes)
 REGISTRAR: web.AppKey[Registrar] = web.AppKey("registrar", Registrar)
+SESSIONS: web.AppKey[SessionStore] = web.AppKey("sessions", SessionStore)
+RUNNER: web.AppKey[SessionRunner] = web.AppKey("runner", SessionRunner)
+BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
+BANK_FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("item_bank_files", asyncio.Semaphore)
+"""The semaphore that a request holds while it reads or writes a file of items."""
+STATEMENTS: web.AppKey[StatementStore] = web.AppKey("statements", StatementStore)
+RECEIVER: web.AppKey[StatementReceiver] = web.AppKey("receiver", StatementReceiver)
 
 
 def subject_of(request: web.Request) -> tuple[str, str]:

@@ -4,8 +4,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from services.assessment.api.context import INTAKE, REGISTRAR, STORE
-from services.assessment.api.xapi import STATEMENTS
+from services.assessment.api.context import INTAKE, REGISTRAR, STATEMENTS, STORE
 from services.assessment.imports import TYPES, FileReader, GradeImport, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportResults, ImportRows
 from services.assessment.xapi.grades import GradedRow, GradeTable
@@ -34,7 +33,8 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     until 100,000 rows were empty or rejected. A row is identified by its `key`, or else by its content: a repeated row
     is unchanged, and other content under the same key is rejected. A request repeated under the same `Idempotency-Key`
     returns what the first request did with each row. Paths of these officers are updated after those of single
-    submissions. With `dry_run` nothing is written.
+    submissions. With `dry_run` nothing is written. With `import_id`, a UUID that the client has chosen, the report can
+    be read while the file is sent; an id that another import of the tenant has is 409.
     """
     query = read_query(request, ImportResults)
     reader, options = _read(request, ImportedResult, query)
@@ -82,4 +82,4 @@ def _read(request: web.Request, shape: type[T], query: ImportRows) -> tuple[File
     """Return the reader of a request's rows, and the options of its import."""
     form = named_format(request, TYPES)
     reader = FileReader(form, shape, query.encoding or named_encoding(request))
-    return reader, import_request(request, form, dry_run=query.dry_run, key=import_key(request))
+    return reader, import_request(request, form, query.import_id, dry_run=query.dry_run, key=import_key(request))

@@ -7,9 +7,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from services.assessment.api.context import BANK_FILES, BANKS
 from services.assessment.api.item_banks import (
     BANK,
-    BANKS,
     Version,
     bank_name,
     find_bank,
@@ -41,9 +41,6 @@ from shared.routes import (
     read_query,
     read_raw,
 )
-
-BANK_FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("item_bank_files", asyncio.Semaphore)
-"""The semaphore that a request holds while it reads or writes a file of items."""
 
 FILE_LIMIT = 16 * 1024 * 1024
 BankFile = Annotated[str, Meta(description="JSON, CSV (UTF-8), or QTI 3.0 as a ZIP package or one XML file")]
@@ -201,7 +198,7 @@ BANK_FILE_ROUTES = [
         query=ImportBank,
         headers=[IF_MATCH, IF_ABSENT],
         answers={200: BankImport, 422: RefusedBank},
-        problems=[409, 422],
+        problems=[409],
         accepts="text/csv",
         limit=FILE_LIMIT,
     ),

@@ -9,7 +9,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.context import INTAKE
+from services.assessment.api.context import BANKS, INTAKE
 from services.assessment.item_bank.model import (
     ITEMS_LIMIT,
     BankFacts,
@@ -32,13 +32,12 @@ from shared.routes import (
     json_response,
     no_content,
     not_modified,
+    paged,
     preconditions,
     principal,
     read_body,
     read_query,
 )
-
-BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
 
 PUT_LIMIT = 4 * 1024 * 1024
 PAGE_BYTES = 4 * 1024 * 1024
@@ -190,9 +189,7 @@ async def list_banks(request: web.Request) -> web.StreamResponse:
     found: dict[str, StoredBank] = {}
     for owner in dict.fromkeys((SHARED_TENANT, principal(request).tenant)):
         found |= {bank.bank: bank for bank in await request.app[BANKS].newest(owner, wanted.after, wanted.limit + 1)}
-    names = sorted(found)
-    page = names[: wanted.limit]
-    following = page[-1] if len(names) > wanted.limit else None
+    page, following = paged(sorted(found), wanted.limit, str)
     return json_response(BankList([_summary(found[name]) for name in page], following))
 
 

@@ -11,21 +11,21 @@ from services.assessment.api.context import (
     INDEX,
     KEYS,
     REGISTRAR,
+    SESSIONS,
+    STATEMENTS,
     STORE,
     known_officer,
     subject_of,
     tag_of,
 )
-from services.assessment.api.sessions import SESSIONS
-from services.assessment.api.xapi import STATEMENTS
 from services.assessment.model import FrameworkOfficers, OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE
 from services.assessment.stored_officer import Officer
 from shared.auth import FORGOTTEN_SECONDS
-from shared.decoding import patched
 from shared.domain import key_of
 from shared.errors import Conflict, NotFound, PreconditionFailed
 from shared.events import OfficerErased, new_event
+from shared.merge_patch import patched
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import (

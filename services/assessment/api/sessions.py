@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from services.assessment.api.context import known_officer, subject_of
+from services.assessment.api.context import RUNNER, SESSIONS, known_officer, subject_of
 from services.assessment.sessions.model import (
     ListSessions,
     SessionDetail,
@@ -14,15 +14,10 @@ from services.assessment.sessions.model import (
     StartSession,
     SubmitAnswer,
 )
-from services.assessment.sessions.runner import SessionRunner
-from services.assessment.sessions.store import SessionStore
 from services.assessment.sessions.views import detail_of, row_of, step_of
 from shared.auth import EVERYONE
 from shared.errors import InvalidInput
-from shared.routes import Route, json_response, read_body, read_query, trace_of
-
-SESSIONS: web.AppKey[SessionStore] = web.AppKey("sessions", SessionStore)
-RUNNER: web.AppKey[SessionRunner] = web.AppKey("runner", SessionRunner)
+from shared.routes import Route, json_response, paged, read_body, read_query, trace_of
 
 
 async def start_session(request: web.Request) -> web.StreamResponse:
@@ -44,9 +39,8 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
     found = await request.app[SESSIONS].page(*subject_of(request), wanted)
     if found is None:
         raise InvalidInput("there is no such session of this officer", "after")
-    page = found[: wanted.limit]
-    after = page[-1].plan.id if len(found) > len(page) else None
-    return json_response(SessionList([row_of(one) for one in page], after))
+    page, following = paged(found, wanted.limit, lambda one: one.plan.id)
+    return json_response(SessionList([row_of(one) for one in page], following))
 
 
 async def get_session(request: web.Request) -> web.StreamResponse:

@@ -7,11 +7,9 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.context import INDEX
+from services.assessment.api.context import INDEX, RECEIVER, STATEMENTS
 from services.assessment.xapi.mapping import PutXapiMapping, XapiMapping, check_mapping
-from services.assessment.xapi.receiver import StatementReceiver
 from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, XAPI_VERSION, Statement
-from services.assessment.xapi.store import StatementStore
 from shared.auth import ADMINS, PLATFORMS, PUBLIC
 from shared.decoding import decode
 from shared.errors import Malformed, NotFound, TooLarge, Unsupported
@@ -26,9 +24,6 @@ from shared.routes import (
     read_raw,
     trace_of,
 )
-
-STATEMENTS: web.AppKey[StatementStore] = web.AppKey("statements", StatementStore)
-RECEIVER: web.AppKey[StatementReceiver] = web.AppKey("receiver", StatementReceiver)
 
 _VERSION = "X-Experience-API-Version"
 _LIMIT = 16 * 1024 * 1024

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from services.catalog.api.courses import SEARCH, get_course, list_courses, patch_course, put_course, withdraw_course
+from services.catalog.api.courses import get_course, list_courses, patch_course, put_course, withdraw_course
 from services.catalog.api.drafts import (
-    DRAFTS,
-    SOLE_EDITORS,
     DraftPut,
     FrameworkVersions,
     ListVersions,
@@ -19,11 +17,9 @@ from services.catalog.api.drafts import (
     review_draft,
     show_impact,
 )
-from services.catalog.api.entries import HISTORY, STORE
 from services.catalog.api.exporting import COURSE_FILES, ExportCourses, export_courses
 from services.catalog.api.framework_import import (
     FILE_LIMIT,
-    FILES,
     NOT_HELD,
     ExportFramework,
     FrameworkFile,
@@ -34,11 +30,9 @@ from services.catalog.api.framework_import import (
     import_framework,
 )
 from services.catalog.api.frameworks import get_framework, list_frameworks, patch_framework, put_framework
-from services.catalog.api.health import ONE, show_health
+from services.catalog.api.health import show_health
 from services.catalog.api.importing import CourseImportList, import_courses
 from services.catalog.api.matches import (
-    CALIBRATION,
-    MATCHES,
     confirm_many,
     confirm_matches,
     correct_many,
@@ -48,11 +42,10 @@ from services.catalog.api.matches import (
     reject_matches,
     show_matches,
 )
-from services.catalog.api.officers import OFFICERS
 from services.catalog.drafts import CommentDraft, FrameworkDraft, FrameworkImpact, ProposeDraft, SignDraft
 from services.catalog.frameworks import FORMATS
 from services.catalog.health import CatalogHealth
-from services.catalog.matches import (
+from services.catalog.match_requests import (
     CorrectCourseMatches,
     CorrectMatches,
     CourseMatches,
@@ -78,20 +71,6 @@ from shared.domain import Course, Framework
 from shared.imports.rows import ListImports, ListRows, RowPage, RowResult
 from shared.imports.streaming import REPORT_PLACE, list_import_rows, list_imports, show_import
 from shared.routes import FILE_NAME, IF_ABSENT, IF_MATCH, IF_NONE_MATCH, MERGE_PATCH, Handler, MergePatch, Route
-
-__all__ = [
-    "CALIBRATION",
-    "DRAFTS",
-    "FILES",
-    "HISTORY",
-    "MATCHES",
-    "OFFICERS",
-    "ONE",
-    "ROUTES",
-    "SEARCH",
-    "SOLE_EDITORS",
-    "STORE",
-]
 
 _FRAMEWORK_LIMIT = 32 * 1024 * 1024
 _COURSE = "/v1/courses/{course_id}"
@@ -177,7 +156,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: CoursePut},
-        problems=[409, 415],
+        problems=[409],
     ),
     Route(
         "GET", _COURSE, get_course, SIGNED_IN, headers=[IF_NONE_MATCH], answers={200: Course, 304: None}, problems=[409]
@@ -193,7 +172,7 @@ ROUTES = [
         example=_COURSE_EXAMPLE,
         query=ImportCourses,
         answers={200: (RowResult, CourseImportReport)},
-        problems=[415],
+        problems=[409],
         streams=True,
         accepts=_NDJSON,
         produces=_NDJSON,
@@ -235,7 +214,7 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
-        problems=[409, 415],
+        problems=[409],
         limit=_FRAMEWORK_LIMIT,
     ),
     Route(
@@ -248,7 +227,7 @@ ROUTES = [
         query=ImportFramework,
         headers=_GUARDS,
         answers={200: FrameworkImport, 201: FrameworkImport, 422: RefusedImport},
-        problems=[409, 413, 422],
+        problems=[409],
         accepts="text/csv",
         limit=FILE_LIMIT,
     ),
@@ -297,7 +276,7 @@ ROUTES = [
         EDITORS,
         headers=[IF_MATCH],
         answers={200: FrameworkPut},
-        problems=[409, 413, 422],
+        problems=[409, 413],
     ),
     Route("GET", f"{_FRAMEWORK}:impact", show_impact, EDITORS, answers={200: FrameworkImpact}),
     Route(

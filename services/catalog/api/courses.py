@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown
+from services.catalog.api.context import HISTORY, SEARCH, STORE
+from services.catalog.api.entries import patch_entry, present_tag, reached, same_id, shown
 from services.catalog.entries import Entry
 from services.catalog.matches import with_confirmed
 from services.catalog.model import CoursePage, CoursePut, ListCourses, check_course, frameworks_named
 from services.catalog.search.find import CURSOR_MARK
-from services.catalog.search_replica import SearchReplica
 from shared.domain import SHARED_TENANT, Course, courses_named, key_of
 from shared.errors import InvalidInput, NotFound
 from shared.preconditions import Preconditions, Tag
@@ -23,7 +23,6 @@ from shared.routes import (
 )
 from shared.work_queue import Caller
 
-SEARCH: web.AppKey[SearchReplica] = web.AppKey("search", SearchReplica)
 ID_LIMIT = 64
 """The most characters of an id."""
 

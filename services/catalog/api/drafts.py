@@ -10,10 +10,9 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.catalog import drafts
-from services.catalog.api.entries import HISTORY, STORE, present_tag, same_id
+from services.catalog.api.context import DRAFTS, HISTORY, OFFICERS, SOLE_EDITORS, STORE
+from services.catalog.api.entries import present_tag, same_id
 from services.catalog.api.frameworks import store_framework
-from services.catalog.api.officers import OFFICERS
-from services.catalog.draft_store import DraftStore
 from services.catalog.drafts import (
     CommentDraft,
     DraftComment,
@@ -23,7 +22,7 @@ from services.catalog.drafts import (
     Signature,
     SignDraft,
 )
-from services.catalog.entries import framework_key
+from services.catalog.entries import framework_in, framework_key
 from services.catalog.model import FrameworkPut
 from shared.auth import EDITORS
 from shared.decoding import stored
@@ -33,11 +32,6 @@ from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, no_content, not_modified, preconditions, principal, read_body, read_query
 from shared.texts import shows_something
-
-SOLE_EDITORS: web.AppKey[frozenset[str]] = web.AppKey("sole editors", frozenset)
-"""The tenants in which the same person may propose, review and approve a draft."""
-
-DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
 
 PAGE_BYTES = 4 * 1024 * 1024
 """The most bytes of signatures and comments in a page of versions; one draft alone may have 3 MB of comments."""
@@ -223,9 +217,8 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     # A tenant's first version replaces the shared one, which its officers have until then.
     tenant = principal(request).tenant
     entry = await request.app[STORE].visible_framework(tenant, name)
-    present = entry.content if entry and isinstance(entry.content, Framework) else None
     own = entry.sequence if entry and entry.tenant == tenant else 0
-    found = await asyncio.to_thread(drafts.impact, draft, present, own)
+    found = await asyncio.to_thread(drafts.impact, draft, framework_in(entry), own)
     groups = {*found.job_groups, *found.job_groups_removed}
     officers = await request.app[OFFICERS].count(request, name, groups)
     return json_response(msgspec.structs.replace(found, officers=officers))
@@ -261,7 +254,8 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     for row in page:
         state: Literal["published", "superseded", "retired"] = "superseded"
         if row.version == entry.sequence:
-            state = "retired" if isinstance(entry.content, Framework) and entry.content.retired else "published"
+            framework = framework_in(entry)
+            state = "retired" if framework and framework.retired else "published"
         by = stored(approvals[row.version], _Approval) if row.version in approvals else None
         signatures = (by.proposed, by.reviewed, by.approved, by.comments) if by else (None, None, None, [])
         versions.append(FrameworkVersion(row.version, row.catalog_revision, state, *signatures))

@@ -6,19 +6,16 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from services.catalog.api.context import STORE
 from services.catalog.entries import Entry, cannot_be_read
 from services.catalog.history import HistoryStore
 from services.catalog.model import CoursePut, FrameworkPut
-from services.catalog.store import CatalogStore
-from shared.decoding import patched
 from shared.domain import Course, Framework
 from shared.errors import InvalidInput, NotFound, PreconditionFailed
+from shared.merge_patch import patched
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import ROUTE, json_response, not_modified, preconditions, principal, read_patch
-
-STORE: web.AppKey[CatalogStore] = web.AppKey("store", CatalogStore)
-HISTORY: web.AppKey[HistoryStore] = web.AppKey("history", HistoryStore)
 
 E = TypeVar("E", Course, Framework)
 P = TypeVar("P", CoursePut, FrameworkPut)

@@ -7,7 +7,7 @@ from typing import Literal
 from aiohttp import hdrs, web
 from msgspec import Struct
 
-from services.catalog.api.entries import STORE
+from services.catalog.api.context import STORE
 from services.catalog.exporters import FORMS, Form
 from services.catalog.model import ListCourses
 from shared.domain import Course

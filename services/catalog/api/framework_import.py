@@ -10,13 +10,14 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.catalog import frameworks
-from services.catalog.api.entries import STORE
+from services.catalog.api.context import FILES, STORE
 from services.catalog.api.frameworks import store_framework
+from services.catalog.entries import framework_in
 from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.model import FrameworkPut
 from shared.bodies import pieces
-from shared.domain import Framework, Identifier, Level, LocalizedText, ShortText
+from shared.domain import Identifier, Level, LocalizedText, ShortText
 from shared.errors import InvalidInput, NotFound, Overloaded, TooLarge, Unsupported
 from shared.openapi import ProblemDetails
 from shared.preconditions import Tag
@@ -31,9 +32,6 @@ from shared.routes import (
     still_there,
 )
 from shared.texts import shows_something
-
-FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
-"""The semaphore that a request holds while it reads a file."""
 
 FILE_LIMIT = 64 * 1024 * 1024
 """The most bytes of a file that a client sends. The file is stored on disk while it arrives, not in memory."""
@@ -164,10 +162,10 @@ async def export_framework(request: web.Request) -> web.StreamResponse:
     """
     name = request.match_info["framework_id"]
     entry = await request.app[STORE].visible_framework(principal(request).tenant, name)
-    if entry is None or not isinstance(entry.content, Framework):
+    if (framework := framework_in(entry)) is None:
         raise NotFound("no such framework")
     wanted = read_query(request, ExportFramework)
-    written = await asyncio.to_thread(frameworks.write, wanted.format, entry.content, datetime.now(UTC))
+    written = await asyncio.to_thread(frameworks.write, wanted.format, framework, datetime.now(UTC))
     form = FORMATS[wanted.format]
     return web.Response(
         body=written.data,

@@ -5,10 +5,10 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from services.catalog.api.entries import HISTORY, STORE, patch_entry, present_tag, reached, same_id, shown, tag_of
-from services.catalog.api.officers import OFFICERS
+from services.catalog.api.context import HISTORY, OFFICERS, STORE
+from services.catalog.api.entries import patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.drafts import check_change, concerned, scale_change, unmapped
-from services.catalog.entries import framework_key
+from services.catalog.entries import framework_in, framework_key
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from shared.domain import SHARED_TENANT, Framework
 from shared.errors import NotFound
@@ -17,6 +17,7 @@ from shared.retries import retry_on_conflict
 from shared.routes import (
     json_response,
     not_modified,
+    paged,
     preconditions,
     principal,
     read_body,
@@ -66,15 +67,14 @@ async def store_framework(
         if conditions.given:
             visible = await store.visible_framework(tenant, framework.id)
             conditions.check(present_tag(before, tenant) or present_tag(visible, tenant))
-        present = before.content if before and isinstance(before.content, Framework) else None
-        check_change(present, framework)
+        check_change(framework_in(before), framework)
         if before and msgspec.structs.replace(framework, version=before.sequence) == before.content:
             return FrameworkPut(framework.id, before.sequence, changed=False), False
         after = await store.put_framework(before, tenant, framework, trace)
         if after is None:
             return None
-        former = before or await store.find(framework_key(SHARED_TENANT, framework.id))  # what officers had until now
-        had = former.content if former and isinstance(former.content, Framework) else None
+        # what officers had until now
+        had = framework_in(before or await store.find(framework_key(SHARED_TENANT, framework.id)))
         gone = unmapped(had, framework, "skill"), unmapped(had, framework, "job_group")
         officers = None
         if had is not None:
@@ -112,5 +112,4 @@ async def list_frameworks(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ListFrameworks)
     found = await request.app[STORE].frameworks(principal(request).tenant, wanted)
-    page = found[: wanted.limit]
-    return json_response(FrameworkList(page, page[-1].id if len(found) > len(page) else None))
+    return json_response(FrameworkList(*paged(found, wanted.limit, lambda one: one.id)))

@@ -4,11 +4,9 @@ import asyncio
 
 from aiohttp import web
 
-from services.catalog.api.matches import CALIBRATION, MATCHES
+from services.catalog.api.context import CALIBRATION, HEALTH_LOCK, MATCHES
 from services.catalog.health import health
 from shared.routes import json_response, principal
-
-ONE: web.AppKey[asyncio.Lock] = web.AppKey("one_health_at_a_time", asyncio.Lock)
 
 
 async def show_health(request: web.Request) -> web.StreamResponse:
@@ -18,7 +16,7 @@ async def show_health(request: web.Request) -> web.StreamResponse:
     Each list has at most 1,000 entries; `counts` has the totals.
     """
     store, tenant = request.app[MATCHES], principal(request).tenant
-    async with request.app[ONE]:
+    async with request.app[HEALTH_LOCK]:
         frameworks = await store.frameworks(tenant)
         courses, matches, waiting = await store.whole(tenant)
         threshold = request.app[CALIBRATION].enters

@@ -3,7 +3,7 @@
 from aiohttp import web
 from msgspec import Struct
 
-from services.catalog.api.entries import STORE
+from services.catalog.api.context import STORE
 from services.catalog.importers import TYPES, ListReader, Options
 from services.catalog.importers.facts import FACTS
 from services.catalog.imports import CourseImport
@@ -25,13 +25,19 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
     Admins and editors may call this. Each row is answered with one line, in order, when it is stored or rejected. The
     last line is the report, which `GET /v1/imports/{import_id}` returns later. A rejected row does not stop the import;
     100,000 empty or rejected rows do.
+
     The first row of a course counts: a later equal row is unchanged, a different one is rejected. With `dry_run`
-    nothing is written, and the columns of a table are guessed. If the body ends early, the report says so; stored
-    courses stay, and the file may be sent again. Up to 16 MiB of compressed answers are kept for a client that sends
-    everything before it reads; beyond that, rows are read only as fast as the client receives answers.
+    nothing is written, the columns of a table are guessed, and the report holds its first rows (`sample`). With
+    `import_id`, a UUID that the client has chosen, the report can be read while the file is sent: it is stored with the
+    first rows, and then at most once a second. An id that another import of the tenant has is 409.
+
+    If the body ends early, the report says so; stored courses stay, and the file may be sent again. Up to 16 MiB of
+    compressed answers are kept for a client that sends everything before it reads; beyond that, rows are read only as
+    fast as the client receives answers.
     """
     form = named_format(request, TYPES)
     query = read_query(request, ImportCourses)
+    asked = import_request(request, form, query.import_id, dry_run=query.dry_run)
     options = Options(
         columns=query.map,
         defaults=dict(pairs(query.default or "", "default", FACTS)),
@@ -39,12 +45,8 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
         encoding=query.encoding or named_encoding(request),
         sheet=query.sheet,
         accept_guess=query.dry_run,
+        sample=query.dry_run,
     )
     reader = ListReader(form, options)
-    taken = CourseImport(
-        request.app[STORE],
-        import_request(request, form, dry_run=query.dry_run),
-        full=query.full,
-        withdraw=query.withdraw,
-    )
+    taken = CourseImport(request.app[STORE], asked, full=query.full, withdraw=query.withdraw)
     return await answer_import(request, reader, taken)

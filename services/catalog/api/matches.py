@@ -6,9 +6,9 @@ from typing import Literal
 
 from aiohttp import web
 
-from services.catalog.api.entries import STORE, present_tag
-from services.catalog.match_store import MatchedCourse, MatchStore
-from services.catalog.matches import (
+from services.catalog.api.context import CALIBRATION, MATCHES, STORE
+from services.catalog.api.entries import present_tag
+from services.catalog.match_requests import (
     CorrectCourseMatches,
     CorrectMatches,
     CourseMatchCorrection,
@@ -17,29 +17,20 @@ from services.catalog.matches import (
     DecideCourseMatches,
     DecideMatches,
     ListMatches,
-    Match,
     MatchCorrection,
-    MatchDecision,
     MatchedTitle,
-    MatchName,
     MatchPage,
     MatchProblem,
     MatchResult,
     MatchResults,
-    SkillSpan,
-    Status,
-    check_right,
-    decide,
-    with_decisions,
 )
-from services.catalog.matching.calibration import Calibration
+from services.catalog.match_store import MatchedCourse
+from services.catalog.matches import Match, MatchDecision, MatchName, SkillSpan, Status, decide, with_decisions
+from services.catalog.model import FrameworkScale
 from shared.errors import Conflict, InvalidInput, NotFound, Problem
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
-from shared.routes import json_response, not_modified, preconditions, principal, read_body, read_query, trace_of
-
-MATCHES: web.AppKey[MatchStore] = web.AppKey("matches", MatchStore)
-CALIBRATION: web.AppKey[Calibration] = web.AppKey("calibration", Calibration)
+from shared.routes import json_response, not_modified, paged, preconditions, principal, read_body, read_query, trace_of
 
 _UNCONDITIONAL = Preconditions(None, None)
 
@@ -64,13 +55,12 @@ async def list_matches(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ListMatches)
     found = await request.app[MATCHES].page(principal(request).tenant, wanted)
-    page = found[: wanted.limit]
+    page, following = paged(found, wanted.limit, lambda row: row[0])
     courses = [
         MatchedTitle(name, one.course.title, [match for match in one.matches if wanted.wants(match)])
         for name, one in page
     ]
-    more = page[-1][0] if len(found) > len(page) else None
-    return json_response(MatchPage(courses, more, request.app[CALIBRATION].enters))
+    return json_response(MatchPage(courses, following, request.app[CALIBRATION].enters))
 
 
 async def confirm_matches(request: web.Request) -> web.StreamResponse:
@@ -161,6 +151,19 @@ def _right(name: MatchName) -> SkillSpan | None:
     return name.right if isinstance(name, MatchCorrection | CourseMatchCorrection) else None
 
 
+def _check_right(right: SkillSpan, place: str, scale: FrameworkScale | None) -> None:
+    """Raise InvalidInput if the framework lacks the skill or the level that a correction names.
+
+    `place`: the path of the correction in the request. `scale`: of the framework, None if there is none any more.
+    """
+    if scale is None:
+        raise InvalidInput("the framework is not there any more", f"{place}.framework")
+    if right.skill not in scale.skills:
+        raise InvalidInput(f"the framework has no skill {right.skill!r}", f"{place}.skill")
+    if right.to_level > scale.max_level:
+        raise InvalidInput(f"above the scale's top, {scale.max_level:g}", f"{place}.to")
+
+
 def _check_once(
     match: tuple[str, str, str],
     right: SkillSpan | None,
@@ -208,10 +211,8 @@ async def _decided(
         if before is None:
             raise NotFound("no such course of your own")
         for place, name in enumerate(names):
-            if isinstance(name, MatchCorrection | CourseMatchCorrection):
-                known = framework_scales.get(name.framework)
-                top, skills = (known.max_level, known.skills) if known else (None, frozenset[str]())
-                check_right(name.right, f"matches[{place}].right", top, skills)
+            if right := _right(name):
+                _check_right(right, f"matches[{place}].right", framework_scales.get(name.framework))
         conditions.check(present_tag(before.entry, who.tenant))
         matches, decision = before.matches, MatchDecision(status, who.key_id, datetime.now(UTC))
         for place, name in enumerate(names):

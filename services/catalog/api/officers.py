@@ -43,6 +43,3 @@ class OfficerCounter:
             except (TimeoutError, ClientError, msgspec.DecodeError):
                 continue
         return None
-
-
-OFFICERS: web.AppKey[OfficerCounter] = web.AppKey("officers", OfficerCounter)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Literal
 
 from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, lines_of, row_of, rows_of, table
@@ -23,9 +23,11 @@ from shared.errors import InvalidInput
 from shared.texts import folded
 
 OPTIONAL_WEIGHT = 0.5
-_SKILLS, _OCCUPATIONS, _GROUPS, _LINKS, _BROADER, _BESIDE = range(6)
-_FIELDS = {
-    _SKILLS: (
+_Kind = Literal["skills", "occupations", "groups", "links", "broader", "related"]
+"""A kind of files. `links`: which skills an occupation needs; `related`: skills that go with other skills."""
+
+_FIELDS: dict[_Kind, tuple[str, ...]] = {
+    "skills": (
         "concepttype",
         "concepturi",
         "skilltype",
@@ -35,16 +37,16 @@ _FIELDS = {
         "broaderconcepturi",
         "status",
     ),
-    _OCCUPATIONS: ("concepttype", "concepturi", "preferredlabel", "altlabels", "description", "code"),
-    _GROUPS: ("concepttype", "concepturi", "preferredlabel", "description"),
-    _LINKS: ("occupationuri", "relationtype", "skilluri", "skilltype"),
-    _BROADER: ("concepttype", "concepturi", "broadertype", "broaderuri"),
-    _BESIDE: (),
+    "occupations": ("concepttype", "concepturi", "preferredlabel", "altlabels", "description", "code"),
+    "groups": ("concepttype", "concepturi", "preferredlabel", "description"),
+    "links": ("occupationuri", "relationtype", "skilluri", "skilltype"),
+    "broader": ("concepttype", "concepturi", "broadertype", "broaderuri"),
+    "related": (),
 }
 _LOOKED_AT = 50
 """The type of the items of a list is looked for in this many rows, the first ones."""
 
-_TYPES = {"SkillGroup": _GROUPS, "KnowledgeSkillCompetence": _SKILLS, "Occupation": _OCCUPATIONS}
+_TYPES: dict[str, _Kind] = {"SkillGroup": "groups", "KnowledgeSkillCompetence": "skills", "Occupation": "occupations"}
 _SKOS = {"uri": "concepturi", "preflabel": "preferredlabel", "altlabel": "altlabels"}
 _COLUMNS = {
     name.lower(): name
@@ -65,7 +67,7 @@ def read(sources: list[Source], options: Options) -> Reading:
     Raises Malformed; InvalidInput if there is no list of skills, or `options.columns` names an unknown column.
     """
     builder = Builder(options)
-    files: dict[int, list[Source]] = {kind: [] for kind in _FIELDS}
+    files: dict[_Kind, list[Source]] = {kind: [] for kind in _FIELDS}
     headings = {source: row_of(source)[0] for source in sources}
     mapped = _mapped(options.columns, [name.strip() for names in headings.values() for name in names if name.strip()])
     named = {source: [_name(name, mapped) for name in names] for source, names in headings.items()}
@@ -75,12 +77,12 @@ def read(sources: list[Source], options: Options) -> Reading:
             builder.not_kept(f"file {source.name}")
             continue
         for name in heading:
-            if name not in _FIELDS[kind] and kind != _BESIDE:
+            if name not in _FIELDS[kind] and kind != "related":
                 builder.not_kept(f"column {name!r} of {source.name}")
         files[kind].append(source)
         if (language := re.search(r"_([a-z]{2})\.csv$", source.name)) and language[1] not in ("en", "th"):
             builder.assume(f"the words are in {language[1]!r}; they are kept as English ones")
-    if not files[_SKILLS]:
+    if not files["skills"]:
         there = ", ".join(dict.fromkeys(repr(name.strip()[:100]) for names in headings.values() for name in names))
         raise InvalidInput(
             "there is no list of skills: a file with the columns conceptUri, skillType, preferredLabel; "
@@ -109,7 +111,7 @@ def _name(heading: str, mapped: Mapping[str, str]) -> str:
     return mapped.get(folded(heading)) or _SKOS.get(plain_name, plain_name)
 
 
-def _kinds(headings: Mapping[Source, list[str]]) -> dict[Source, int | None]:
+def _kinds(headings: Mapping[Source, list[str]]) -> dict[Source, _Kind | None]:
     """Return what each file holds, from its columns, or from its first rows if it has no `skillType` and `iscoGroup`.
 
     A file that is recognised by its first rows is read only if there is no complete list of skills or occupations: ESCO
@@ -120,24 +122,24 @@ def _kinds(headings: Mapping[Source, list[str]]) -> dict[Source, int | None]:
     for source, heading in headings.items():
         if kinds[source] is None and {"concepturi", "preferredlabel"}.issubset(heading):
             listed = _listed(source)
-            kinds[source] = listed if listed == _GROUPS or listed not in whole else None
+            kinds[source] = listed if listed == "groups" or listed not in whole else None
     return kinds
 
 
-def _kind(heading: list[str]) -> int | None:
+def _kind(heading: list[str]) -> _Kind | None:
     has = set(heading).issuperset
     if has(("occupationuri", "relationtype", "skilluri")):
-        return _LINKS
+        return "links"
     if has(("concepturi", "broaderuri")):
-        return _BROADER
+        return "broader"
     if has(("originalskilluri", "relatedskilluri")):
-        return _BESIDE
+        return "related"
     if has(("concepturi", "skilltype", "preferredlabel")):
-        return _SKILLS
-    return _OCCUPATIONS if has(("concepturi", "iscogroup", "preferredlabel")) else None
+        return "skills"
+    return "occupations" if has(("concepturi", "iscogroup", "preferredlabel")) else None
 
 
-def _listed(source: Source) -> int | None:
+def _listed(source: Source) -> _Kind | None:
     """Return what a list holds, from the type in its first rows; None if they hold no type."""
     rows, listed = csv.reader(lines_of(source), delimiter=row_of(source)[1]), set[str]()
     with suppress(csv.Error):  # reported when the rows are read
@@ -148,7 +150,7 @@ def _listed(source: Source) -> int | None:
 class _Files:
     """Reads the tables one after the other, and the skills twice, because their groups must be known first."""
 
-    def __init__(self, builder: Builder, files: Mapping[int, list[Source]], mapped: Mapping[str, str]) -> None:
+    def __init__(self, builder: Builder, files: Mapping[_Kind, list[Source]], mapped: Mapping[str, str]) -> None:
         self._builder = builder
         self._mapped = mapped
         self._files = files
@@ -156,16 +158,16 @@ class _Files:
         self._groups: dict[str, Row] = {}
         self._broader: dict[str, list[str]] = {}
 
-    def _rows(self, kind: int, builder: Builder | None = None) -> Iterator[Row]:
+    def _rows(self, kind: _Kind, builder: Builder | None = None) -> Iterator[Row]:
         for source in self._files[kind]:
             yield from rows_of(source, builder or self._builder, lambda heading: _name(heading, self._mapped))
 
     def give(self) -> None:
         """Pass all areas, skills, job groups and requirements to the builder."""
         builder = self._builder
-        self._groups = {row.get("concepturi"): row for row in self._rows(_GROUPS)}
+        self._groups = {row.get("concepturi"): row for row in self._rows("groups")}
         unheard = Builder(builder.options)  # faults are reported when the list itself is read
-        for row in chain(self._rows(_BROADER), self._rows(_SKILLS, unheard)):
+        for row in chain(self._rows("broader"), self._rows("skills", unheard)):
             above = (row.get("broaderuri") or row.get("broaderconcepturi").replace("|", "\n")).split()
             if above:
                 self._broader.setdefault(row.get("concepturi"), []).extend(above)
@@ -185,7 +187,7 @@ class _Files:
         )
         builder.level(0.0, Given("", {"th": "ไม่มี", "en": "Without"}))
         builder.level(1.0, Given("", {"th": "มี", "en": "With"}))
-        used = dict.fromkeys(self._give_skill(row) for row in self._rows(_SKILLS))
+        used = dict.fromkeys(self._give_skill(row) for row in self._rows("skills"))
         for area in used:
             if group := self._groups.get(area):
                 title = Given(group.get("preferredlabel"))
@@ -193,15 +195,15 @@ class _Files:
             elif area:
                 builder.area(area, Given(area.replace("-", " / ")))
         occupations: set[str] = set()
-        for row in self._rows(_OCCUPATIONS):
+        for row in self._rows("occupations"):
             occupations.add(row.get("concepturi"))
             if self._named(row):
                 name, title = row.get("concepturi"), Given(row.get("preferredlabel"))
                 self._builder.job_group(_last(name), title, row=row.number, description=_stated(row))
                 self._not_kept(row, "code", "altlabels")
-        for row in self._rows(_LINKS):
+        for row in self._rows("links"):
             self._give_link(row, occupations)
-        for row in self._rows(_BESIDE):
+        for row in self._rows("related"):
             kind, ends = row.get("relationtype"), (row.get("originalskilluri"), row.get("relatedskilluri"))
             builder.not_kept(f"{kind} skill of a skill", " → ".join(map(_last, ends)))
 

@@ -7,7 +7,7 @@ occupation a job group. A rating on the scale LV (0 to 7) becomes the required l
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table
@@ -18,10 +18,10 @@ from shared.texts import folded
 
 TOP = 7
 _NOT_GIVEN = ("n/a", "na", "n.a.", "not available")
-_RATINGS, _OCCUPATIONS, _CONTENT, _ANCHORS = range(4)
+_Kind = Literal["ratings", "occupations", "content", "anchors"]
 _CODE = "o*net-soc code"
-_FIELDS = {
-    _RATINGS: (
+_FIELDS: dict[_Kind, tuple[str, ...]] = {
+    "ratings": (
         _CODE,
         "title",
         "element id",
@@ -31,9 +31,9 @@ _FIELDS = {
         "recommend suppress",
         "not relevant",
     ),
-    _OCCUPATIONS: (_CODE, "title", "description"),
-    _CONTENT: ("element id", "element name", "description"),
-    _ANCHORS: ("element id", "element name", "scale id", "anchor value", "anchor description"),
+    "occupations": (_CODE, "title", "description"),
+    "content": ("element id", "element name", "description"),
+    "anchors": ("element id", "element name", "scale id", "anchor value", "anchor description"),
 }
 _GROUPS = {
     "1": "Worker characteristics",
@@ -48,7 +48,7 @@ _GROUPS = {
 def read(sources: list[Source], options: Options) -> Reading:
     """Return the framework that O*NET's tables hold, with a report. Raises Malformed; InvalidInput without ratings."""
     builder = Builder(options)
-    rows: dict[int, list[Row]] = {kind: [] for kind in _FIELDS}
+    rows: dict[_Kind, list[Row]] = {kind: [] for kind in _FIELDS}
     for source in sources:
         heading = [folded(name) for name in row_of(source)[0]]
         if (kind := _kind(heading)) is None:
@@ -58,28 +58,28 @@ def read(sources: list[Source], options: Options) -> Reading:
             if name not in _FIELDS[kind] and name != "scale name":
                 builder.not_kept(f"column {name!r} of {source.name}")
         rows[kind] += rows_of(source, builder)
-    if not rows[_RATINGS]:
+    if not rows["ratings"]:
         raise InvalidInput("there are no ratings: a table with O*NET-SOC Code, Element ID, Scale ID and Data Value")
     _Tables(builder, rows).give()
     return builder.build()
 
 
-def _kind(heading: list[str]) -> int | None:
+def _kind(heading: list[str]) -> _Kind | None:
     has = set(heading).issuperset
     if has((_CODE, "element id", "scale id", "data value")):
-        return _RATINGS
+        return "ratings"
     if has(("element id", "anchor value", "anchor description")):
-        return _ANCHORS
+        return "anchors"
     if has((_CODE, "title", "description")):
-        return _OCCUPATIONS
-    return _CONTENT if has(("element id", "element name", "description")) else None
+        return "occupations"
+    return "content" if has(("element id", "element name", "description")) else None
 
 
 class _Tables:
-    def __init__(self, builder: Builder, rows: Mapping[int, list[Row]]) -> None:
+    def __init__(self, builder: Builder, rows: Mapping[_Kind, list[Row]]) -> None:
         self._builder = builder
         self._rows = rows
-        self._content = {row.get("element id"): row for row in rows[_CONTENT]}
+        self._content = {row.get("element id"): row for row in rows["content"]}
         self._skills: dict[str, Row] = {}
         self._occupations: dict[str, Row] = {}
 
@@ -107,7 +107,7 @@ class _Tables:
                 descriptors=descriptors.get(element, []),
                 description=Given(content.get("description") if content else ""),
             )
-        titled = {row.get(_CODE): row for row in self._rows[_OCCUPATIONS]}
+        titled = {row.get(_CODE): row for row in self._rows["occupations"]}
         for code, row in self._occupations.items():
             titled_row = titled.get(code)
             title = (titled_row or row).get("title") or code
@@ -125,7 +125,7 @@ class _Tables:
         builder = self._builder
         levels: dict[tuple[str, str], tuple[float, int]] = {}
         weights: dict[tuple[str, str], float] = {}
-        for row in self._rows[_RATINGS]:
+        for row in self._rows["ratings"]:
             place = (row.get(_CODE), row.get("element id"))
             if (value := self._value(row, place)) is None:
                 continue
@@ -177,7 +177,7 @@ class _Tables:
 
     def _descriptors(self) -> dict[str, list[ScaleLevel]]:
         found: dict[str, list[ScaleLevel]] = {}
-        for row in self._rows[_ANCHORS]:
+        for row in self._rows["anchors"]:
             element, words = row.get("element id"), row.get("anchor value")
             if row.get("scale id").upper() not in ("LV", "") or element not in self._skills:
                 self._builder.not_kept("anchor of another scale or element", element)

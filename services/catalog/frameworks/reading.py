@@ -247,7 +247,7 @@ class Builder:
                 self.fault("is given twice", id=f"{origin} → {target}", verdict="changed")
             self._relations.setdefault(made, None)
 
-    def take(self, part: str, shape: Any, given: Any, place: str, row: int | None = None) -> None:
+    def take(self, part: str, shape: Any, given: Any, place: str) -> None:
         """Add an item that is written in the project's own JSON; record a fault if it is invalid.
 
         `part`: the list, such as `skills`. `shape`: the type of the item. `place`: its path, for the fault.
@@ -256,18 +256,18 @@ class Builder:
         if part == "requirements" and isinstance(given, dict):
             name = " / ".join(str(given.get(key)) for key in ("job_group", "skill", "stage") if given.get(key))
         made = self._made(
-            shape, given, Fault("refused" if part == "relations" else "untrue", "", row, str(name), place)
+            shape, given, Fault("refused" if part == "relations" else "untrue", "", None, str(name), place)
         )
         if made is None:
             return
         if part == "requirements":
-            self.require(**{key: getattr(made, key) for key in made.__struct_fields__}, row=row)
+            self.require(**{key: getattr(made, key) for key in made.__struct_fields__})
         elif part == "relations":
-            self._relations.setdefault(made, row)
+            self._relations.setdefault(made, None)
         elif part == "mappings":
             self._mappings.append(made)
         else:
-            self._keep(part, decimal(made.level) if part == "scale" else made.id, made, row)
+            self._keep(part, decimal(made.level) if part == "scale" else made.id, made, None)
 
     # --- texts -------------------------------------------------------------------------------------------------------
 

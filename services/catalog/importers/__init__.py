@@ -13,7 +13,7 @@ facts       converts named values to a course; words, durations and prerequisite
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from services.catalog.importers.jsonld import JsonLdReader
 from services.catalog.importers.tables import Options, Table
@@ -90,6 +90,13 @@ class ListReader:
     def columns(self) -> tuple[dict[str, list[str]], list[str]]:
         """({fact: names of the columns that hold it}, names of the columns that hold none); empty without a table."""
         return (self.table.mapping, self.table.unused) if self.table else ({}, [])
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The fields of the report that state how the file is read."""
+        mapping, unused = self.columns
+        sample = self.table.sample if self.table else None
+        return {"encoding": self.encoding, "mapping": mapping, "unused_columns": unused, "sample": sample}
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Yield the rows that end in the next bytes of the file, None for a row without a course.

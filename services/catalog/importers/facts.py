@@ -30,7 +30,7 @@ from shared.errors import InvalidInput, Warned
 from shared.imports.dates import InvalidDate, date_of, span_of
 from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import Row, RowProblem, refusal, row_of
-from shared.texts import blank_in, folded
+from shared.texts import blank_in, folded, names_host
 
 Fact = str | list[str]
 
@@ -231,7 +231,7 @@ class _Draft:
         if re.match(r"(?:[\w-]+\.)+[a-z]{2,}(?:/|$)", url):
             url = f"https://{url}"
         scheme, _, rest = url.partition(":")
-        if scheme.lower() not in ("http", "https") or not re.match(r"//[^/?#\s]", rest):
+        if scheme.lower() not in ("http", "https") or not rest.startswith("//") or not names_host(url):
             return ""
         if len(url) > _LONGEST_URL or blank_in(url):
             return ""
@@ -374,7 +374,7 @@ class _Draft:
                 self._warn(name, f"{words[:100]!r}: {error}")
 
     def _warn_of_url(self, words: str) -> None:
-        detail = f"{words[:100]!r} is no address that begins with http:// or https://; it is left out"
+        detail = f"{words[:100]!r} is no address with http:// or https:// and a host; it is left out"
         if len(words) > _LONGEST_URL:
             detail = f"left out: an address may hold {_LONGEST_URL} characters"
         elif re.match("https?:", words, re.IGNORECASE) and blank_in(words):

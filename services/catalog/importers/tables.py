@@ -17,7 +17,7 @@ from services.catalog.importers.words import language_of_writing
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
-from shared.imports.rows import ROW_LIMIT, Row, beginning, refused
+from shared.imports.rows import BEGINNING, ROW_LIMIT, Row, SampleRow, TableSample, beginning, refused
 from shared.imports.tables import unguarded
 from shared.texts import folded
 
@@ -30,6 +30,8 @@ _LEAST_NAMED = 2
 _NAMES = 2000
 """The facts of columns are guessed for this many columns, the first ones."""
 
+_SAMPLE_ROWS, _SAMPLE_COLUMNS = 5, 100
+
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
@@ -41,7 +43,8 @@ class Options:
 
     `columns`: the text of the parameter `map`. `defaults`: {fact: value for courses without it}. `header`: whether the
     first row names the columns. `encoding`: None to detect it. `sheet`: the name of a workbook's sheet. `accept_guess`:
-    whether to use the guess if `columns` is None and the columns are not named by facts.
+    whether to use the guess if `columns` is None and the columns are not named by facts. `sample`: whether to keep the
+    first rows as a sample.
     """
 
     columns: str | None = None
@@ -50,6 +53,7 @@ class Options:
     encoding: str | None = None
     sheet: str | None = None
     accept_guess: bool = False
+    sample: bool = False
 
 
 def guessed(header: Sequence[str]) -> dict[str, list[int]]:
@@ -96,6 +100,13 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
     return found
 
 
+def _cut(cell: str) -> str:
+    """Return the beginning of a cell, in which API keys and passwords are masked."""
+    text = " ".join(cell.split())
+    begins = beginning(text) or ""
+    return f"{begins}…" if len(text) > len(begins) == BEGINNING else begins
+
+
 def _names(cells: Sequence[str]) -> list[str]:
     named = [" ".join(cell.split()) for cell in cells]
     while named and not named[-1]:
@@ -136,6 +147,12 @@ class Table(MappedTable):
         """The first row that names no column of titles, with the problem; the header may follow."""
         self._grouped = False
         """Whether the header leaves columns without a name, which the next row may name."""
+        self._first: list[SampleRow] = []
+
+    @property
+    def sample(self) -> TableSample | None:
+        """The first rows below the header; None if the options ask for none, or if there are none yet."""
+        return TableSample(self.header[:_SAMPLE_COLUMNS], list(self._first)) if self._first else None
 
     def end(self) -> None:
         """Raise InvalidInput, which names `map`, if no row of the table was a header."""
@@ -241,6 +258,9 @@ class Table(MappedTable):
             return None
         if self._is_header(cells) or self._header is None:
             return None
+        if self._options.sample and len(self._first) < _SAMPLE_ROWS:
+            shown = [*cells, *[""] * len(self._header)][: min(len(self._header), _SAMPLE_COLUMNS)]
+            self._first.append(SampleRow(number, [_cut(cell) for cell in shown]))
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):

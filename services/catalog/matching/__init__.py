@@ -39,8 +39,9 @@ class Proposal(Struct, frozen=True):
     `confidence` is computed from them.
     `words`: the words that the course shares with a label of the skill, or with the title of `like`.
     `like`: the id of the most similar course that teaches the skill; None if none of the nearest courses does.
-    `entry_confidence`: the probability that an officer at `from_level` can enter the course, if it teaches the skill; 1
-    if it is not estimated.
+    `entry_level`: the level from which an officer can take the course with the courses that it requires; None if it is
+    `from_level`. `entry_confidence`: the probability that an officer at this level can do so, if the course teaches the
+    skill; 1 if it is not estimated.
     `mapped_from`: the framework and the skill that the provider states, if this skill follows from them by a mapping.
     `levels_mapped`: whether the levels are those of the provider, converted to the scale of this framework.
     """
@@ -53,6 +54,7 @@ class Proposal(Struct, frozen=True):
     examples: float
     words: list[str]
     like: str | None
+    entry_level: float | None = None
     entry_confidence: float = 1.0
     mapped_from: tuple[str, str] | None = None
     levels_mapped: bool = False
@@ -105,8 +107,14 @@ class Matcher:
         spans = iter(table.spans())
         return [
             [
-                replace(one, from_level=low, to_level=high, entry_confidence=certain)
-                for one, (low, high, certain) in zip(proposals, spans, strict=False)
+                replace(
+                    one,
+                    from_level=levels.low,
+                    to_level=levels.high,
+                    entry_level=None if levels.entry == levels.low else levels.entry,
+                    entry_confidence=levels.entry_confidence,
+                )
+                for one, levels in zip(proposals, spans, strict=False)
             ]
             for proposals in matched
         ]
@@ -126,7 +134,9 @@ class Matcher:
             like = found.get(one.skill) or Proposal(one.skill, low, high, 1.0, 0.0, 0.0, [], None)
             row = replace(like, confidence=1.0, mapped_from=one.origin)
             if one.levels is not None:
-                row = replace(row, from_level=low, to_level=high, entry_confidence=1.0, levels_mapped=True)
+                row = replace(
+                    row, from_level=low, to_level=high, entry_level=None, entry_confidence=1.0, levels_mapped=True
+                )
             certain.setdefault(one.skill, row)
         return [*certain.values(), *(one for one in proposals if one.skill not in certain)]
 

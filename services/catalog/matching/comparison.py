@@ -81,6 +81,11 @@ class SimilarityIndex:
         named = [labels_of(skill) for skill in skills]
         self.labels = [label for labels in named for label in labels]
         self._columns = _starts([len(labels) for labels in named])
+        self._named: dict[str, list[int]] = {}
+        """{label: the columns of the skills that have it}."""
+        for place, labels in enumerate(named):
+            for label in labels:
+                self._named.setdefault(label, []).append(place)
         known = [list(map(normalised, one.titles)) for one in self.examples]
         self._titles = _starts([len(titles) for titles in known])
         self._places = {one.id: place for place, one in enumerate(self.examples)}
@@ -120,10 +125,21 @@ class SimilarityIndex:
         rows = _starts([len(pieces) for pieces, _ in read])
         vectors = self._similarity.read(texts)
         alike = self._similarity.to_labels(vectors)
+        for start, (pieces, count) in zip(rows, read, strict=True):
+            for at, text in enumerate(pieces[count:], start + count):
+                if text in self._named:
+                    alike[at] = self._named_alone(alike[at], self._named[text])
         labels = np.maximum.reduceat(np.maximum.reduceat(alike, self._columns, axis=1), rows, axis=0)
         titles = [start + at for start, (_, count) in zip(rows, read, strict=True) for at in range(count)]
         examples, nearest = self._votes(courses, vectors[titles], _starts([count for _, count in read]))
         return Comparison(SimilarityTable(labels, examples, nearest), texts, rows, alike)
+
+    def _named_alone(self, alike: Floats, skills: Sequence[int]) -> Floats:
+        """Return the similarities of a text to the labels, (labels,), with 0 for other skills than `skills`."""
+        kept, ends = np.zeros_like(alike), [*self._columns, len(self.labels)]
+        for skill in skills:
+            kept[ends[skill] : ends[skill + 1]] = alike[ends[skill] : ends[skill + 1]]
+        return kept
 
     def best(self, compared: Comparison, course: int, skill: int) -> tuple[str, str]:
         """Return (text of a course, label of a skill), the pair of the highest similarity.

@@ -28,6 +28,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from services.catalog.matching.entry_levels import EntryConditions, PrerequisiteRow, with_required_courses
 from services.catalog.matching.levels import WORDS, LevelBand, described, span
 from services.catalog.matching.texts import CourseText, normalised
 from shared.domain import ScaleLevel, Skill, millionths
@@ -61,6 +62,8 @@ _NUMBERED = re.compile(
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
+Edges = Sequence[tuple[int, int]]
+"""Pairs of rows of one skill: that of a course, and that of a course which follows it."""
 
 
 class LevelWeights(Struct, frozen=True):
@@ -84,11 +87,13 @@ class LevelRow(Struct, frozen=True):
 class LevelSpan(NamedTuple):
     """The levels before (`low`) and after (`high`) a course that probably teaches a skill.
 
-    `entry_confidence`: the probability that an officer at `low` can enter the course, if it teaches the skill.
+    `entry`: the level from which an officer can enter after the courses that it requires; `low` at most.
+    `entry_confidence`: the probability that an officer at `entry` can do so, if the course teaches the skill.
     """
 
     low: float
     high: float
+    entry: float
     entry_confidence: float
 
 
@@ -152,6 +157,7 @@ class LevelTable:
         self._settled: dict[int, tuple[int, int]] = {}
         self._ruled: dict[int, tuple[int, int]] = {}
         self._asked: dict[int, int] = {}
+        self._requires: dict[int, CourseText] = {}
         self._described: dict[int, tuple[int, float]] = {}
         self._after: list[tuple[int, str]] = []
         self._courses: dict[str, int] = {}
@@ -177,6 +183,8 @@ class LevelTable:
         texts = [*course.titles(), *map(normalised, course.tags)]
         words = [float(any(WORDS[band].search(text) for text in texts)) for band in LevelBand]
         hours = np.log(np.clip(course.hours, 0.5, 200.0) / USUAL_HOURS) if course.hours is not None else np.nan
+        if course.after:
+            self._requires[number] = course
         for row in rows:
             place, skill = self._skills[row.skill]
             at = len(self._skill)
@@ -200,19 +208,22 @@ class LevelTable:
         """Return the span of every row, in the order of `add`: the median entry and exit, at least one step apart."""
         if not self._skill:
             return []
-        beliefs = self._beliefs()
+        edges = self._edges()
+        beliefs, reaches = self._beliefs(edges)
         entries = np.zeros((len(beliefs), self._steps))
         exits = np.zeros((len(beliefs), self._steps))
         for at, (below, above) in enumerate(self._pairs):
             entries[:, below] += beliefs[:, at]
             exits[:, above - 1] += beliefs[:, at]
-        enterable = np.cumsum(entries, axis=1)
+        enterable = np.minimum(np.cumsum(entries, axis=1), 1.0)
         lows = np.minimum((enterable < MEDIAN).sum(axis=1), self._steps - 1)
         highs = np.maximum(np.minimum((np.cumsum(exits, axis=1) < MEDIAN).sum(axis=1) + 1, self._steps), lows + 1)
-        confidences = np.minimum(enterable[np.arange(len(lows)), lows], 1.0)
+        behind = with_required_courses(enterable, self._conditions(edges, reaches), self._levels)
+        firsts = np.minimum((behind < MEDIAN).sum(axis=1), lows)
+        confidences = behind[np.arange(len(firsts)), firsts]
         return [
-            LevelSpan(self._levels[low], self._levels[high], millionths(float(confidence)))
-            for low, high, confidence in zip(lows, highs, confidences, strict=True)
+            LevelSpan(self._levels[low], self._levels[high], self._levels[first], millionths(float(confidence)))
+            for low, high, first, confidence in zip(lows, highs, firsts, confidences, strict=True)
         ]
 
     def features(self) -> Floats:
@@ -250,20 +261,19 @@ class LevelTable:
                 longer[:, side, step] = known * (others * hours - total) / (others + _OTHERS)
         return longer
 
-    def _beliefs(self) -> Floats:
-        """Return the probability of every pair of levels, rows x pairs."""
+    def _beliefs(self, edges: Edges) -> tuple[Floats, Floats]:
+        """Return the probability of every pair of levels, rows x pairs, and what `_propagated` returns of the edges."""
         features = self.features()
         follows = np.zeros(len(features), dtype=bool)
-        edges = self._edges()
         follows[[after for _, after in edges]] = True
         features[:, -1] = np.maximum(features[:, -1], follows)
-        beliefs = self._given(features, np.zeros((len(features), 2, self._steps)), edges)
+        beliefs, reaches = self._given(features, np.zeros((len(features), 2, self._steps)), edges)
         for _ in range(_COMPARISONS):
-            beliefs = self._given(features, self.longer(beliefs), edges)
-        return beliefs
+            beliefs, reaches = self._given(features, self.longer(beliefs), edges)
+        return beliefs, reaches
 
-    def _given(self, features: Floats, longer: Floats, edges: Sequence[tuple[int, int]]) -> Floats:
-        """Return the probability of every pair of levels, rows x pairs. `edges`: from `_edges`."""
+    def _given(self, features: Floats, longer: Floats, edges: Edges) -> tuple[Floats, Floats]:
+        """Return the same as `_beliefs`. `longer`: from `longer`."""
         beliefs = np.empty((len(features), len(self._pairs)))
         for start in range(0, len(beliefs), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
@@ -278,7 +288,25 @@ class LevelTable:
         for at, place in self._asked.items():
             beliefs[at] *= np.where(below == place, 1.0, np.where(below > place, _DOUBT, 0.0))
         beliefs /= beliefs.sum(axis=1, keepdims=True)
-        return _propagated(beliefs, edges, np.where(above[:, None] == below[None, :], 1.0, _DOUBT))
+        fits = np.where(above[:, None] == below[None, :], 1.0, _DOUBT)
+        return _propagated(beliefs, edges, np.asarray(self._confidence), fits, above[:, None] >= below[None, :])
+
+    def _conditions(self, edges: Edges, reaches: Floats) -> dict[int, EntryConditions]:
+        """Return {row: entry conditions} for the rows whose course requires a course that teaches the skill.
+
+        `reaches`: (edges,), the probability that a course ends at the entry level of the next one, or above.
+        """
+        courses, skills = list(self._courses), list(self._skills)
+        rows = defaultdict[int, dict[str, PrerequisiteRow]](dict)
+        for (before, after), reached in zip(edges, reaches, strict=True):
+            rows[after][courses[self._course[before]]] = PrerequisiteRow(
+                before, self._confidence[before] * float(reached)
+            )
+        return {
+            at: EntryConditions(course.conditions, course.framework, skills[self._skill[at]], required)
+            for at, required in rows.items()
+            if (course := self._requires.get(self._course[at])) is not None
+        }
 
     def _edges(self) -> list[tuple[int, int]]:
         """Return (row, row) for each skill that two courses teach of which the second follows the first."""
@@ -310,29 +338,50 @@ def _thinned(levels: Sequence[float]) -> list[float]:
     return [levels[round(place * (len(levels) - 1) / STEPS)] for place in range(STEPS + 1)]
 
 
-def _propagated(beliefs: Floats, edges: Sequence[tuple[int, int]], fits: Floats) -> Floats:
-    """Return beliefs, rows x pairs, after messages along the edges.
+def _propagated(
+    beliefs: Floats, edges: Edges, confidence: Floats, fits: Floats, reaching: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Return beliefs, rows x pairs, after messages along the edges; and of each edge the probability of `reaching`.
 
-    `fits`: (pairs, pairs), how well a pair of the earlier course fits a pair of the later one.
+    `confidence`: (rows,), the probability that the course of a row teaches its skill; if it does not, nothing follows
+    from it for another row. `fits`: (pairs, pairs), how well a pair of the earlier course fits a pair of the later one.
+    `reaching`: (pairs, pairs), whether the earlier course ends at the entry level of the later one, or above; the
+    probability is that of courses that both teach the skill.
     """
     if not edges:
-        return beliefs
+        return beliefs, np.zeros(0)
     before, after = np.array(edges, dtype=np.intp).T
+    fits = fits / fits.mean()
     own = np.log(np.maximum(beliefs, 1e-12))
     forth, back = np.zeros((len(edges), beliefs.shape[1])), np.zeros((len(edges), beliefs.shape[1]))
     for _ in range(_ROUNDS):
         total = own.copy()
         np.add.at(total, after, forth)
         np.add.at(total, before, back)
-        forth, back = _message(total[before] - back, fits), _message(total[after] - forth, fits.T)
+        forth, back = (
+            _message(total[before] - back, fits, confidence[before]),
+            _message(total[after] - forth, fits.T, confidence[after]),
+        )
     total = own
     np.add.at(total, after, forth)
     np.add.at(total, before, back)
-    belief = np.exp(total - total.max(axis=1, keepdims=True))
-    return np.asarray(belief / belief.sum(axis=1, keepdims=True))
+    first, second = _shares(total[before] - back), _shares(total[after] - forth)
+    reached = ((first @ (fits * reaching)) * second).sum(axis=1) / ((first @ fits) * second).sum(axis=1)
+    belief = _shares(total)
+    return belief / belief.sum(axis=1, keepdims=True), reached
 
 
-def _message(belief: Floats, fits: Floats) -> Floats:
-    """Return the messages along the edges, edges x pairs, as logarithms. `belief`: logarithms, edges x pairs."""
-    sent = np.exp(belief - belief.max(axis=1, keepdims=True)) @ fits
-    return np.asarray(np.log(sent / sent.sum(axis=1, keepdims=True)))
+def _shares(logarithms: Floats) -> Floats:
+    """Return what the logarithms stand for, as shares of the largest of each row."""
+    return np.asarray(np.exp(logarithms - logarithms.max(axis=1, keepdims=True)))
+
+
+def _message(belief: Floats, fits: Floats, confidence: Floats) -> Floats:
+    """Return the messages along the edges, edges x pairs, as logarithms. `belief`: logarithms, edges x pairs.
+
+    `confidence`: (edges,), the probability that the course which sends the message teaches the skill. `fits`: with the
+    mean 1.
+    """
+    sent = _shares(belief)
+    message = confidence[:, None] * (sent / sent.sum(axis=1, keepdims=True) @ fits - 1) + 1
+    return np.asarray(np.log(message / message.sum(axis=1, keepdims=True)))

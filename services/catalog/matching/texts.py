@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from msgspec import UNSET, Struct
 
-from shared.domain import Course, LocalizedText, Prerequisite, Skill
+from shared.domain import Course, LocalizedText, Prerequisite, Skill, courses_named
 from shared.texts import fold
 
 PIECE = 300
@@ -29,7 +29,7 @@ class CourseText(Struct, frozen=True):
 
     `hours` is None if the provider states none, `level` is the level that the provider states. `requires` is
     {skill id of the matched framework: required level}. `after` holds the ids of the courses that the entry conditions
-    name, alternatives included.
+    name, alternatives included. `conditions` are the entry conditions, `framework` is the id of the matched framework.
     """
 
     id: str
@@ -40,6 +40,8 @@ class CourseText(Struct, frozen=True):
     level: str | None = None
     requires: dict[str, float] = {}
     after: tuple[str, ...] = ()
+    conditions: tuple[Prerequisite, ...] = ()
+    framework: str = ""
 
     @classmethod
     def of(cls, course: Course, framework: str, names: Mapping[tuple[str, str], Sequence[str]]) -> "CourseText":
@@ -66,7 +68,9 @@ class CourseText(Struct, frozen=True):
             hours=None if "hours" in course.assumed else course.hours,
             level=course.educational_level,
             requires=levels,
-            after=tuple(dict.fromkeys(_named_courses(course.requires))),
+            after=tuple(dict.fromkeys(courses_named(course.requires))),
+            conditions=tuple(course.requires),
+            framework=framework,
         )
 
     def pieces(self) -> tuple[list[str], int]:
@@ -82,15 +86,6 @@ class CourseText(Struct, frozen=True):
     def titles(self) -> list[str]:
         """Return the normalised title in each of its languages, each text once."""
         return list(dict.fromkeys(map(normalised, languages(self.title)))) or [""]
-
-
-def _named_courses(conditions: Iterable[Prerequisite]) -> Iterator[str]:
-    for one in conditions:
-        if one.course is not UNSET:
-            yield one.course
-        for branch in (one.any, one.all):
-            if branch is not UNSET:
-                yield from _named_courses(branch)
 
 
 def normalised(text: str) -> str:

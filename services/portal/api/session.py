@@ -14,7 +14,6 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -146,7 +145,7 @@ class Sessions:
 
     `pepper`: the secret with which keys are hashed and cookies are signed. `secure`: whether cookies are sent only over
     HTTPS. `limits`: how long a session lasts. `provider`: None if people sign in with keys only. `claims`: the names of
-    the provider's claims. `clock`: returns the Unix time in seconds.
+    the provider's claims.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by name, in __main__
@@ -159,7 +158,6 @@ class Sessions:
         limits: SessionLimits,
         provider: OpenIdProvider | None,
         claims: ClaimNames,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._authenticator = authenticator
         self._keys = keys
@@ -168,7 +166,6 @@ class Sessions:
         self._limits = limits
         self._provider = provider
         self._claims = claims
-        self._clock = clock
 
     async def sign_in(self, request: web.Request) -> web.Response:
         """Sign in with an API key; anybody may call this.
@@ -241,7 +238,7 @@ class Sessions:
         to = read_query(request, AskOpenId).to
         if not _is_own_path(to):
             raise Malformed("is to be a path of this portal", "to")
-        until = self._clock() + _PENDING_SECONDS
+        until = time.time() + _PENDING_SECONDS
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         pending = PendingSignIn(state, nonce, verifier, to, until)
         try:
@@ -326,7 +323,7 @@ class Sessions:
         if not cookie.isascii() or not hmac.compare_digest(mark, self._mark(text)):
             return None
         pending = msgspec.json.decode(base64.urlsafe_b64decode(text), type=PendingSignIn)
-        return pending if pending.until > self._clock() else None
+        return pending if pending.until > time.time() else None
 
     def _mark(self, text: str) -> str:
         return hmac.new(self._pepper, f"openid {text}".encode(), hashlib.sha256).hexdigest()

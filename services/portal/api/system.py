@@ -81,20 +81,14 @@ class Metrics(Struct, frozen=True):
 
 
 class System:
-    """Asks all replicas for their state at the same time, and waits at most `patience` seconds.
+    """Asks all replicas for their state at the same time, and waits at most `PATIENCE_SECONDS`.
 
     `addresses`: {service: addresses of its replicas}.
     """
 
-    def __init__(
-        self,
-        client: ClientSession,
-        addresses: Mapping[OwnerName, Sequence[str]],
-        patience: float = PATIENCE_SECONDS,
-    ) -> None:
+    def __init__(self, client: ClientSession, addresses: Mapping[OwnerName, Sequence[str]]) -> None:
         self._client = client
         self._addresses = addresses
-        self._patience = patience
 
     async def show_system(self, request: web.Request) -> web.Response:
         """Return the state of every service: whether each replica is ready, its version, its start and some metrics.
@@ -120,7 +114,7 @@ class System:
         """Return the body of an answer, whatever its status; empty if none came in time."""
         try:
             async with (
-                asyncio.timeout(self._patience),
+                asyncio.timeout(PATIENCE_SECONDS),
                 self._client.get(url, headers={"Accept-Encoding": "identity"}, allow_redirects=False) as answer,
             ):
                 body = bytearray()

@@ -28,9 +28,10 @@ const index: Plugin = {
     order: 'post',
     handler(html, { bundle }) {
       const page = Object.values(bundle ?? {}).find((one) => one.type === 'chunk' && one.facadeModuleId?.endsWith('/src/officer/page.tsx'));
+      const files = page?.type === 'chunk' ? [page.fileName, ...page.imports].filter((file) => !html.includes(file)) : [];
       return {
         html: html.replace(/%(\w+)%/g, (_, key: string) => thai[key] ?? ''),
-        tags: page ? [{ tag: 'link', attrs: { rel: 'modulepreload', crossorigin: true, href: `/${page.fileName}` }, injectTo: 'head' }] : [],
+        tags: files.map((file) => ({ tag: 'link', attrs: { rel: 'modulepreload', crossorigin: true, href: `/${file}` }, injectTo: 'head' as const })),
       };
     },
   },

@@ -46,7 +46,6 @@ ROUTES = [
         query=paths.AskPath,
         headers=[IF_NONE_MATCH, ACCEPT_LANGUAGE],
         answers={200: paths.StoredPath, 304: None},
-        problems=[503],
     ),
     Route(
         "GET",
@@ -73,7 +72,6 @@ ROUTES = [
         query=AskLanguages,
         headers=[ACCEPT_LANGUAGE],
         answers={200: explanations.WhyNotAnswer},
-        problems=[429, 503],
         apart=True,
     ),
     Route(
@@ -85,7 +83,7 @@ ROUTES = [
         example={"course": "access-for-all", "action": "completed", "at": "2026-11-20T16:30:00+07:00"},
         headers=[IDEMPOTENCY_KEY],
         answers={200: feedback.FeedbackTaken},
-        problems=[409, 429, 503],
+        problems=[409],
     ),
     Route(
         "GET",
@@ -105,7 +103,7 @@ ROUTES = [
         headers=[ACCEPT_LANGUAGE],
         example=_REQUEST_EXAMPLE,
         answers={200: recommendations.Recommendation},
-        problems=[404, 429, 503],
+        problems=[404],
         reads=True,
         apart=True,
     ),
@@ -116,7 +114,6 @@ ROUTES = [
         EVERYONE,
         query=explanations.AskSimilar,
         answers={200: explanations.SimilarCourses},
-        problems=[429, 503],
         apart=True,
     ),
     Route(
@@ -139,7 +136,6 @@ ROUTES = [
         accepts=MERGE_PATCH,
         headers=[IF_MATCH],
         answers={200: rules.RulesPut},
-        problems=[415],
     ),
     Route(
         "GET", "/v1/rules", rules.get_rules, PLATFORMS, headers=[IF_NONE_MATCH], answers={200: rules.Rules, 304: None}
@@ -170,7 +166,6 @@ ROUTES = [
         open_skills.list_open_skills,
         EDITORS,
         answers={200: open_skills.OpenSkills},
-        problems=[503],
     ),
     Route(
         "GET",
@@ -187,6 +182,5 @@ ROUTES = [
         ANALYSTS,
         query=agencies.AskGaps,
         answers={200: agencies.AgencyView},
-        problems=[429, 503],
     ),
 ]

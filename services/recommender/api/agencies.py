@@ -29,7 +29,7 @@ from services.recommender.planner.index.catalog import View
 from shared.domain import Framework, Identifier, WeeklyHours
 from shared.errors import InvalidInput, NotFound
 from shared.paths import PLANNED
-from shared.routes import REQUEST_ID, json_response, principal, read_query
+from shared.routes import REQUEST_ID, json_response, paged, principal, read_query
 
 SAMPLE = 64
 """The most officers who are planned to answer one question about a deadline."""
@@ -81,8 +81,7 @@ async def list_agencies(request: web.Request) -> web.StreamResponse:
     query, caller = read_query(request, ListAgencies), principal(request)
     known = await request.app[STORE].agencies(caller.tenant)
     found = [one for one in known if one > (query.after or "") and caller.sees_agency(one)]
-    page = found[: query.limit]
-    return json_response(Agencies(page, page[-1] if len(found) > len(page) else None))
+    return json_response(Agencies(*paged(found, query.limit, str)))
 
 
 async def get_gaps(request: web.Request) -> web.StreamResponse:

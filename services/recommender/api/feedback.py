@@ -12,7 +12,7 @@ from services.recommender.feedback import Action, Statement
 from services.recommender.feedback_handler import FeedbackCommand
 from services.recommender.provenance import hash_of
 from shared.domain import Identifier, LocalizedText
-from shared.routes import idempotency_key, json_response, principal, read_body, read_query, trace_of
+from shared.routes import idempotency_key, json_response, paged, principal, read_body, read_query, trace_of
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -87,9 +87,8 @@ async def get_feedback(request: web.Request) -> web.StreamResponse:
     feedback = (await stored_plan(request, officer)).feedback
     view = request.app[CATALOG].snapshot.view(principal(request).tenant)
     rest = [statement for statement in feedback.statements if statement.sequence > wanted.after]
-    page = rest[: wanted.limit]
+    page, following = paged(rest, wanted.limit, lambda statement: statement.sequence)
     courses = {statement.course: view.course(statement.course) for statement in page}
     titles = {name: course.title if course else None for name, course in courses.items()}
     statements = [CourseStatement(**asdict(one), title=titles[one.course]) for one in page]
-    following = page[-1].sequence if len(rest) > len(page) else None
     return json_response(FeedbackPage(officer, feedback.sequence, statements, following))

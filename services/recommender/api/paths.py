@@ -1,6 +1,5 @@
 """An officer's stored path and its past revisions."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated
 
@@ -16,13 +15,22 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.store.documents import Document, RunnersUp, event_of, runners_up_of
 from services.recommender.store.plans import PlanStore
 from shared.decoding import convert
-from shared.domain import Framework, LocalizedText, Prerequisite, key_of
+from shared.domain import Framework, LocalizedText, key_of, skills_named
 from shared.errors import NotFound
 from shared.events import Cause, PathRecommended
 from shared.messages import with_sentences
 from shared.paths import Alternative, Coverage, LearningPath, Status
 from shared.preconditions import Tag
-from shared.routes import REQUEST_ID, AskLanguages, json_response, languages_of, not_modified, principal, read_query
+from shared.routes import (
+    REQUEST_ID,
+    AskLanguages,
+    json_response,
+    languages_of,
+    not_modified,
+    paged,
+    principal,
+    read_query,
+)
 from shared.templates import LANGUAGES, TEMPLATES, Language
 
 _RENDERED = 128
@@ -128,8 +136,7 @@ async def list_paths(request: web.Request) -> web.StreamResponse:
     found = await request.app[STORE].history.page(key_of(tenant, officer), wanted.after, wanted.limit + 1)
     if found is None:
         raise NotFound("there is no path for this officer yet")
-    page = found[: wanted.limit]
-    following = page[-1].revision if len(found) > len(page) else None
+    page, following = paged(found, wanted.limit, lambda event: event.revision)
     return json_response(PathRevisions(officer, [_revision_of(event) for event in page], following))
 
 
@@ -205,7 +212,7 @@ def part_of(framework: Framework, path: LearningPath) -> Framework:
     """
     required = framework.required(path.job_group, path.stage).values()
     named = {row.skill for row in required} | {closed.skill for step in path.steps for closed in step.closes}
-    named |= {skill for step in path.steps for rule in step.requires for skill in _skills_in(rule, framework.id)}
+    named |= {skill for step in path.steps for owner, skill in skills_named(step.requires) if owner == framework.id}
     skills = framework.in_order(named)
     areas = {skill.area for skill in skills}
     return replace(
@@ -218,15 +225,6 @@ def part_of(framework: Framework, path: LearningPath) -> Framework:
         relations=[],
         mappings=[],
     )
-
-
-def _skills_in(rule: Prerequisite, framework: str) -> Iterator[str]:
-    """Yield the skills of a framework that a condition of entry names."""
-    if rule.skill is not UNSET and rule.framework == framework:
-        yield rule.skill
-    for branches in (rule.any, rule.all):
-        for branch in branches or ():
-            yield from _skills_in(branch, framework)
 
 
 def _rendered(stored: Document, languages: tuple[Language, ...], view: View) -> bytes:

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from services.recommender.api.context import CATALOG, RULES_CHANGED, STORE, WORK_QUEUE, caller_of
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Rule, TenantRules, check_tenant_rules
-from shared.decoding import patched
 from shared.domain import Identifier
 from shared.errors import Warned
+from shared.merge_patch import patched
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import ROUTE, json_response, not_modified, preconditions, principal, read_body, read_patch

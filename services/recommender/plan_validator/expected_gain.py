@@ -10,11 +10,9 @@ from collections.abc import Container, Iterator, Sequence
 from heapq import heappop, heappush
 from math import prod
 
-from msgspec import UNSET
-
 from services.recommender.inputs import LEARNERS_ASSUMED, LEARNERS_COMPLETING
 from services.recommender.plan_validator.officer_state import EntryState
-from shared.domain import Course
+from shared.domain import Course, courses_named, skills_named
 
 Key = tuple[str, str]
 """A skill as (framework, id), or a course as ("", id)."""
@@ -104,14 +102,8 @@ class _Path:
 def _read(course: Course) -> Iterator[Key]:
     """Yield the keys that can decide whether a course can be entered: skills (framework, id) and courses ("", id)."""
     yield from ((row.framework, row.skill) for row in course.teaches if row.from_level > 0)
-    left = list(course.requires)
-    while left:
-        condition = left.pop()
-        if condition.course is not UNSET:
-            yield "", condition.course
-        if condition.framework is not UNSET and condition.skill is not UNSET:
-            yield condition.framework, condition.skill
-        left += [part for parts in (condition.any, condition.all) if parts is not UNSET for part in parts]
+    yield from skills_named(course.requires)
+    yield from (("", name) for name in courses_named(course.requires))
 
 
 def _given(course: Course) -> dict[Key, float]:

@@ -5,11 +5,10 @@ from copy import copy
 from datetime import datetime
 from statistics import NormalDist
 
-from msgspec import UNSET
 from msgspec.structs import replace
 
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule, SkillTarget
-from shared.domain import Course, MatchedRow, Prerequisite
+from shared.domain import Course, MatchedRow
 from shared.texts import folded
 
 Find = Callable[[str], Course | None]
@@ -43,19 +42,11 @@ class EntryState:
             if present < level:
                 yield f"begins at level {level:g} of {skill}, the officer is at {present:g}"
         for condition in course.requires:
-            if not self._meets(condition):
+            if not condition.holds(self.done.__contains__, self._reaches):
                 yield "a prerequisite does not hold"
 
-    def _meets(self, condition: Prerequisite) -> bool:
-        if condition.course is not UNSET:
-            return condition.course in self.done
-        if condition.any is not UNSET:
-            return any(self._meets(branch) for branch in condition.any)
-        if condition.all is not UNSET:
-            return all(self._meets(branch) for branch in condition.all)
-        if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
-            return False
-        return self.levels.get((condition.framework, condition.skill), 0.0) >= condition.level
+    def _reaches(self, framework: str, skill: str, level: float) -> bool:
+        return self.levels.get((framework, skill), 0.0) >= level
 
     def copy(self) -> "EntryState":
         """Return an independent copy."""

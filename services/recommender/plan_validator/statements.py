@@ -6,12 +6,13 @@ proved by tests against exhaustive searches, not here.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from msgspec import UNSET
 
 from services.recommender.inputs import MICRO
 from services.recommender.plan_validator.officer_state import Find, OfficerState, percent_of
-from shared.domain import Course, Framework, LocalizedText, Prerequisite
+from shared.domain import Course, Framework, LocalizedText, single_conditions
 from shared.messages import (
     NAMED_SUCCESSIONS,
     assess_messages,
@@ -211,7 +212,7 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
         course = courses.get(name)
         if own is None or course is None:
             continue
-        single = list(_single(course.requires))
+        single = list(single_conditions(course.requires))
         needs = stated.skill is None and any(one.course == own.id for one in single)
         if stated.skill is not None:
             given = any(row.skill == stated.skill and row.to_level >= (stated.level or 0.0) for row in own.teaches)
@@ -222,21 +223,13 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
             yield f"{name} is stated to need it for what it does not give or does not need"
 
 
-def _single(conditions: Iterable[Prerequisite]) -> Iterator[Prerequisite]:
-    for condition in conditions:
-        yield condition
-        for parts in (condition.any, condition.all):
-            if parts is not UNSET:
-                yield from _single(parts)
-
-
 def _facts_of_step(step: Step, courses: Mapping[str, Course | None]) -> list[float]:
     facts = [step.course.hours, float(len(step.unlocks) - 2)]
     for row in step.closes:
         facts += [row.from_level, row.to_level, row.required]
         facts += [] if row.confidence is None else [percent_of(row.confidence)]
     for course in filter(None, (courses.get(name) for name in step.unlocks)):
-        facts += [one.level for one in _single(course.requires) if one.level is not UNSET]
+        facts += [one.level for one in single_conditions(course.requires) if one.level is not UNSET]
         facts += [row.from_level for row in course.teaches]
     return facts
 
@@ -257,9 +250,10 @@ def _titles_of_path(path: LearningPath) -> set[LocalizedText]:
     return present | {one.title for one in path.successions if one.title}
 
 
-def _about(value: float) -> tuple[int, int, int]:
+def _is_about(value: float, known: AbstractSet[int]) -> bool:
+    """Return whether a number is known, to the millionth or one beside it."""
     millionths = round(value * MICRO)
-    return millionths - 1, millionths, millionths + 1
+    return millionths in known or millionths - 1 in known or millionths + 1 in known
 
 
 def _wrong_contents(
@@ -276,5 +270,5 @@ def _wrong_contents(
             if isinstance(value, LocalizedText):
                 if value not in titles:
                     yield f"{message.code} names {value} as {name}, which is not here"
-            elif not isinstance(value, bool | str) and known.isdisjoint(_about(value)):
+            elif not isinstance(value, bool | str) and not _is_about(value, known):
                 yield f"{message.code} says {value:g} as {name}, which does not follow"

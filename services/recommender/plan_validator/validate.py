@@ -6,7 +6,7 @@ nothing over the budget except started and mandatory courses; started courses fi
 that does not follow from the inputs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
@@ -160,7 +160,7 @@ def _closes(course: Course, rows: list[Closes], state: OfficerState) -> Iterator
             yield f"{row.skill} is not mapped from {row.mapped_from or 'nothing'}"
         percent = CONFIRMED if row.confidence is None else percent_of(row.confidence)
         gain = state.gain(row.skill, percent, row.to_level)
-        slack = _slack({**state.held[row.skill], percent: gain})
+        slack = _slack([*state.held[row.skill], percent])
         facts = (row.required, row.weight, row.from_level)
         if abs(row.contribution - gain) > slack or facts != (target.required, target.weight, state.reached[row.skill]):
             yield f"{row.skill} has the value {gain:.0f}, not {row.contribution}"
@@ -263,6 +263,9 @@ def _unconfirmed_percents(matches: Sequence[Mapping[str, MatchedRow]], skill: st
     return {percent_of(row[skill].confidence): 0.0 for row in matches if skill in row}
 
 
-def _slack(held: Mapping[int, float]) -> int:
-    """Return the tolerance in micro-levels for the value of a skill, which is larger if shares were rounded."""
-    return SHARE_SLACK if held.keys() - {CONFIRMED} else WORTH_SLACK
+def _slack(percents: Iterable[int]) -> int:
+    """Return the tolerance in micro-levels for the value of a skill, which is larger if shares were rounded.
+
+    `percents`: the confidences, in per cent, of what is held of the skill.
+    """
+    return WORTH_SLACK if all(percent == CONFIRMED for percent in percents) else SHARE_SLACK

@@ -1,11 +1,13 @@
 """Makes a learning path from inputs and a view of the catalog, and answers questions about a path."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
 from services.recommender.inputs import Inputs
+from services.recommender.planner.exact.conditions import CourseOption
 from services.recommender.planner.exact.dependencies import without_idle
 from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, state_before
@@ -13,7 +15,7 @@ from services.recommender.planner.exact.slot_bounds import knapsack, slot_bounds
 from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer.fixed_courses import course_of, option_of, rows_of
+from services.recommender.planner.optimizer.fixed_courses import courses_of, options_of, rows_of
 from services.recommender.planner.optimizer.solve import PlanSolution, solve, solve_as_kept
 from shared.paths import LearningPath
 
@@ -66,18 +68,29 @@ def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:
     names = [pick.option.id for pick in picks]
     if len(picks) < len(whole) or not inputs.done.union(names).issuperset(inputs.previous):
         found = solve_as_kept(found, names)
-        picks, needs = without_idle(start, _picks(found))
+        whole = _picks(found, {pick.option.id: pick.option for pick in picks})
+        if [pick.option.id for pick in whole] == names:  # the same courses depend on each other in the same way
+            picks = whole
+        else:
+            picks, needs = without_idle(start, whole)
     end = start.after(pick.option for pick in picks)
     return new_draft(found, picks, needs, ResidualProblem(inputs, end, found.available, found.kept, found.finishing))
 
 
-def _picks(found: PlanSolution) -> list[Pick]:
-    """Return the picks of a plan: the fixed courses, then those of its trace."""
+def _picks(found: PlanSolution, known: Mapping[str, CourseOption] = MappingProxyType({})) -> list[Pick]:
+    """Return the picks of a plan: the fixed courses, then those of its trace.
+
+    `known`: course id -> option, of another plan of the same officer.
+    """
     context, problem, trace = found.context, found.search.problem, found.trace
+    size = int(trace.size[0])
+    options = options_of(context, problem, trace.courses[:size], known)
+    runners, scores = trace.runners[:size], trace.runner_score[:size]
+    others = iter(courses_of(context, problem, runners[runners >= 0]))
     picks = [*found.fixed_courses.picks]
-    for place in range(int(trace.size[0])):
-        rivals = zip(trace.runners[place].tolist(), trace.runner_score[place].tolist(), strict=True)
-        runners_up = [RunnerUp(course_of(context, problem, rival), score) for rival, score in rivals if rival >= 0]
-        option = option_of(context, problem, int(trace.courses[place]))
-        picks.append(Pick(option, int(trace.score[place]), runners_up))
+    for option, score, rivals, points in zip(
+        options, trace.score[:size].tolist(), runners.tolist(), scores.tolist(), strict=True
+    ):
+        runners_up = [RunnerUp(next(others), point) for rival, point in zip(rivals, points, strict=True) if rival >= 0]
+        picks.append(Pick(option, score, runners_up))
     return picks

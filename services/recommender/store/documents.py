@@ -156,8 +156,8 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
         "framework": path.versions.framework,
         "framework_id": path.framework,
         "status": path.status,
-        "courses": [step.course.id for step in path.steps],
-        "open_skills": [f"{path.framework}/{gap.skill}" for gap in path.open],
+        "courses": courses_of(path),
+        "open_skills": open_skills_of(path),
         "rules": record.rules_version if record else 0,
         SUMMARY: msgspec.json.encode(path_summary(path)),
         "replan_at": replan_at(plan.profile, path.as_of),
@@ -199,6 +199,16 @@ def unchanged(key: str, head: PlanHead) -> Document:
 def head_of(document: Document) -> PlanHead:
     """Return the head in a document that was read with HEAD."""
     return msgspec.convert({"considered": 0, **document}, PlanHead)
+
+
+def courses_of(path: LearningPath) -> list[str]:
+    """Return the ids of the courses of a path, as the document lists them."""
+    return [step.course.id for step in path.steps]
+
+
+def open_skills_of(path: LearningPath) -> list[str]:
+    """Return the skills that a path leaves open, as the document lists them."""
+    return [f"{path.framework}/{gap.skill}" for gap in path.open]
 
 
 def feedback_of(document: Document) -> Feedback:

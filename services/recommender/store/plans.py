@@ -43,6 +43,7 @@ from services.recommender.store.documents import (
     write_of,
 )
 from services.recommender.store.history import History
+from services.recommender.store.plan_bases import PlanBases
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
 from services.recommender.store.supervision import SupervisionStore
@@ -50,7 +51,7 @@ from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Unavailable
 from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push, outbox_push_held
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push, outbox_push_held, outbox_replace
 
 COLLECTION = "plans"
 
@@ -88,12 +89,13 @@ class OfficerSummary(NamedTuple):
 class PlanStore:
     """The plans of all tenants; every query names the tenant.
 
-    Holds the stores `rules`, `history`, `releases` and `supervision`. `staged` is set when events were staged, for the
-    relay of this process.
+    Holds the stores `rules`, `history`, `releases` and `supervision`, and in memory `plan_bases`. `staged` is set
+    when events were staged, for the relay of this process.
     """
 
     def __init__(self, database: Database, staged: Staged | None = None) -> None:
         self.unreadable = 0
+        self.plan_bases = PlanBases()
         self._staged = staged or Staged()
         self._plans = database[COLLECTION]
         self.rules = RuleStore(database)
@@ -136,9 +138,16 @@ class PlanStore:
         return {document["_id"]: document["profile_sequence"] for document in found}
 
     async def bases(self, keys: Collection[str]) -> dict[str, PlanBase]:
-        """Return the base of a new plan for each officer who has a plan, by officer's key. Raises Unavailable."""
-        found = await self._by_keys(keys, {**HEAD, "feedback": 1})
-        return {document["_id"]: PlanBase(head_of(document), feedback_of(document)) for document in found}
+        """Return the base of a new plan for each officer who has a plan, by officer's key. Raises Unavailable.
+
+        Plans that this process has just saved are not read again. If another process has changed such a plan since,
+        `save` refuses the new one, and the next call reads the plan.
+        """
+        known = self.plan_bases.of(keys)
+        if not (unknown := [key for key in keys if key not in known]):
+            return known
+        found = await self._by_keys(unknown, {**HEAD, "feedback": 1})
+        return known | {document["_id"]: PlanBase(head_of(document), feedback_of(document)) for document in found}
 
     async def _by_keys(self, keys: Collection[str], fields: Document) -> list[Document]:
         with unavailable():
@@ -287,7 +296,9 @@ class PlanStore:
             return []
         envelopes = [envelope_of(plan) for plan in plans]
         writes = [write_of(plan, envelope) for plan, envelope in zip(plans, envelopes, strict=True)]
+        self.plan_bases.forget(plan.profile.key for plan in plans)
         if await bulk_write(self._plans, writes) == len(plans):
+            self.plan_bases.keep(plans)
             for envelope in envelopes:  # each is the only one that its document holds now
                 self._staged.hand_over(envelope.subject, envelope)
             await self.history.trim(_copied(plans))  # now, because it would delay the path before
@@ -310,6 +321,7 @@ class PlanStore:
         if plan.based_on is None:
             raise ValueError("feedback is stored with a plan")
         await self.history.archive([plan.profile.key])
+        self.plan_bases.forget([plan.profile.key])
         saved = bool(await bulk_write(self._plans, [write_of(plan, envelope_of(plan), pushed(key, earlier))]))
         self._staged.set()
         if saved:
@@ -327,6 +339,7 @@ class PlanStore:
         `earlier`: how many of the keys before it are kept. Raises Unavailable.
         """
         fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence, "stale": True}
+        self.plan_bases.forget([plan.profile.key])
         with unavailable():
             result = await self._plans.update_one(
                 unchanged(plan.profile.key, plan.head), {"$set": fields, "$push": pushed(key, earlier)}
@@ -357,12 +370,12 @@ class PlanStore:
                     insert = {"_id": key, **kept, **counters, **outbox_insert(tombstone)}
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
                     continue
-                update = outbox_push(tombstone)
-                update["$push"]["outbox"]["$slice"] = -1
+                update = outbox_replace(tombstone)
                 update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
                 update["$unset"] = _ERASED_FIELDS
                 if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
                     self._staged.set()
+                    self.plan_bases.forget([key])
                     await self.history.erase(key)
                     return True
 
@@ -371,6 +384,7 @@ class PlanStore:
 
         Plans that were already checked at this revision or a later one are unchanged.
         """
+        self.plan_bases.forget(keys)
         with unavailable():
             await self._plans.update_many(
                 {"_id": {"$in": list(keys)}, "considered": {"$lt": revision}}, {"$set": {"considered": revision}}
@@ -392,6 +406,7 @@ class PlanStore:
 
         A plan that has changed since it was read is left as it is.
         """
+        self.plan_bases.forget(plan.profile.key for plan in plans)
         changes = [UpdateOne(unchanged(plan.profile.key, plan.head), {"$set": {"rules": version}}) for plan in plans]
         if changes:
             await bulk_write(self._plans, changes)
@@ -435,9 +450,7 @@ def _restaged(document: Document) -> Document:
     """Return the update that announces the current plan again."""
     key, revision = document["_id"], document["revision"]
     if document.get("erased"):
-        update = outbox_push(new_event(SOURCE, key, revision, None))
-        update["$push"]["outbox"]["$slice"] = -1
-        return update
+        return outbox_replace(new_event(SOURCE, key, revision, None))
     event = event_of(document)
     if "path" in document:  # stored with its sentences, and announced so
         return outbox_push(new_event(SOURCE, key, revision, event))

@@ -28,6 +28,7 @@ export type WhyNotAnswer = R['WhyNotAnswer'];
 export type WhatIf = R['RecommendationRequest'];
 export type Similar = R['Similar'];
 export type Framework = C['Framework'];
+export type FrameworkSummary = C['FrameworkSummary'];
 export type Profile = A['Profile'];
 type PutOfficer = A['PutOfficer'];
 export type SkillProfile = A['SkillProfile'];
@@ -109,10 +110,17 @@ export function refusalOf(status: number, requestId: string | null, body: unknow
 
 const of = (officer_id: string) => ({ path: { officer_id } });
 
+const digits = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
 /** Return a new Idempotency-Key. (`randomUUID` needs HTTPS, this does not.) */
-export function newKey(): string {
-  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
-  return `page-${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+export const newKey = (): string => `page-${digits(crypto.getRandomValues(new Uint8Array(16)))}`;
+
+/** Return a new random UUID (RFC 9562, version 4). */
+export function newUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return digits(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
 /** Return who is signed in, null where nobody is, and how people may sign in besides with a key. */
@@ -127,6 +135,18 @@ export const signOut = (everywhere = false) => answer(own.DELETE('/session', { p
 /** Return a framework: its areas, skills, scale and job groups. */
 export const readFramework = (framework_id: string) =>
   answer(api.GET('/v1/frameworks/{framework_id}', { params: { path: { framework_id } } }));
+
+/** Return all frameworks that the tenant sees. */
+export async function listFrameworks(): Promise<FrameworkSummary[]> {
+  const found: FrameworkSummary[] = [];
+  let after: string | null = '';
+  while (after !== null) {
+    const page: C['FrameworkList'] = await answer(api.GET('/v1/frameworks', { params: { query: { after, limit: 500 } } }));
+    found.push(...page.frameworks);
+    after = page.next;
+  }
+  return found;
+}
 
 /** Return an officer's profile. */
 export const readOfficer = (officer: string) => answer(api.GET('/v1/officers/{officer_id}', { params: of(officer) }));

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from 'preact';
 import { type Key, Localized, t, type Text } from './i18n';
-import { AfterPaint } from './ui';
+import { Disclosure } from './ui';
 import { Wide } from './wide';
 
 interface BarRow {
@@ -80,20 +80,27 @@ interface TableProps {
   /** What the figures are of; the name of the part that scrolls. */
   label: string;
   heads: string[];
-  rows: { id: string; title: Text; cells: ComponentChildren[] }[];
+  rows: () => FigureRow[];
 }
 
-/** The table of a picture. */
+interface FigureRow {
+  id: string;
+  title: Text;
+  cells: ComponentChildren[];
+}
+
+/** The table of a picture, which is drawn once it is opened, and on paper. */
 export const FigureTable = ({ name, label, heads, rows }: TableProps): JSX.Element => (
-  <details data-keep={`${name}-table`}>
-    <summary>{t('asTable')}</summary>
-    <Wide aria-label={`${label}: ${t('asTable')}`}>
-      <AfterPaint>{() => <Table heads={heads} rows={rows} />}</AfterPaint>
-    </Wide>
-  </details>
+  <Disclosure name={`${name}-table`} printed summary={t('asTable')}>
+    {() => (
+      <Wide aria-label={`${label}: ${t('asTable')}`}>
+        <Table heads={heads} rows={rows()} />
+      </Wide>
+    )}
+  </Disclosure>
 );
 
-const Table = ({ heads, rows }: Pick<TableProps, 'heads' | 'rows'>): JSX.Element => (
+const Table = ({ heads, rows }: { heads: string[]; rows: FigureRow[] }): JSX.Element => (
   <table>
     <thead>
       <tr>

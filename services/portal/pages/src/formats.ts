@@ -8,6 +8,11 @@ const number = (value: number, options: Intl.NumberFormatOptions): string =>
 const date = (value: Date, options: Intl.DateTimeFormatOptions): string =>
   formatters.getDateTimeFormat(locale(), options).format(value);
 
+/** Make the formatters that every page needs, each in a task of its own, because the first of a kind takes long. */
+export function prepareFormats(): void {
+  for (const make of [() => percent(0), () => decimal(0), () => day('2000-01-01')]) setTimeout(make);
+}
+
 /** Return a number with one decimal at most, for messages that choose a plural by it. */
 export const tenths = (value: number): number => Math.round(value * 10) / 10;
 /** Return a number with one decimal at most. */

@@ -1,5 +1,6 @@
 /** What somebody has entered and not sent yet, kept in this window while another page is open. */
 
+import { effect } from '@preact/signals';
 import type { Session } from './api';
 import { isSame, session } from './shell';
 
@@ -19,6 +20,14 @@ export class Kept<T> {
     const found = this.entries.get(id) ?? this.make(id);
     this.entries.set(id, found);
     return found;
+  }
+
+  /** Call `work` for everything that is kept, as soon as its person has signed out. */
+  whenSignedOut(work: (entry: T) => void): void {
+    effect(() => {
+      const { value: who } = session;
+      if (this.of && !(who && isSame(this.of, who))) this.entries.forEach((entry) => work(entry));
+    });
   }
 
   /** Warn who closes the window, on whichever page, while `isUnsent` holds for anything that is kept. */

@@ -6,12 +6,15 @@ import './styles/controls.css';
 import './styles/skills.css';
 import { render } from 'preact';
 import { App, enterByLink } from './app';
+import { prepareFormats } from './formats';
 import { fetchWords, restoreLanguage } from './i18n';
 import { takeKey } from './key_link';
 import { checkSession, open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
 import { drawForPaper, printing } from './ui';
 import { fetchLastPage } from './views';
+
+const WORDS_AFTER_MS = 2000; // what is shown first is fetched first
 
 const host = document.getElementById('page');
 if (host) {
@@ -24,7 +27,10 @@ if (host) {
       render(<App />, host);
       return key === undefined ? opened : enterByLink(key);
     })
-    .then(() => fetchWords().catch(() => undefined));
+    .then(() => {
+      setTimeout(() => void fetchWords().catch(() => undefined), WORDS_AFTER_MS);
+    });
+  prepareFormats(); // while the session is fetched
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) void checkSession();
   });

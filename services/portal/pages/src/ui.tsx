@@ -107,12 +107,18 @@ const waiting: (() => void)[] = [];
 /** Draw a part in a task of its own, after those that wait already, so that the reader's own actions come in between. */
 function inTurn(draw: () => void): void {
   waiting.push(draw);
-  if (waiting.length === 1) setTimeout(drawNext);
+  if (waiting.length === 1) afterFrame(drawNext);
+}
+
+/** Run something once the next frame is painted, so that no two parts are laid out at once; a page in the background has no frames. */
+function afterFrame(run: () => void): void {
+  if (document.hidden) setTimeout(run);
+  else requestAnimationFrame(() => setTimeout(run));
 }
 
 function drawNext(): void {
   const draw = waiting.shift();
-  if (waiting.length > 0) setTimeout(drawNext);
+  if (waiting.length > 0) afterFrame(drawNext);
   draw?.();
 }
 

@@ -25,6 +25,20 @@ test('what somebody entered stays for that person and is forgotten for another',
   expect(kept.get('a').entered).toBe('');
 });
 
+test('a sign-out reaches what its person has left, and a session that only lapsed does not', () => {
+  const kept = new Kept((id) => ({ id, ended: 0 }));
+  kept.whenSignedOut((entry) => {
+    entry.ended += 1;
+  });
+  const one = kept.get('a');
+  session.value = supervisor('one');
+  expect(one.ended).toBe(0);
+  session.value = undefined;
+  expect(one.ended).toBe(1);
+  session.value = supervisor('one');
+  expect(kept.get('a')).toEqual({ id: 'a', ended: 1 });
+});
+
 test('closing the window is warned of only while something is not sent', () => {
   const kept = new Kept(() => ({ entered: '' }));
   kept.warnOf(({ entered }) => entered !== '');

@@ -13,7 +13,7 @@ const answer = (input: Request | string): Promise<Response> => {
 vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 const reload = vi.fn();
 const location = { origin: 'http://127.0.0.1', hostname: '127.0.0.1', hash: '', reload };
-vi.stubGlobal('window', { location, setTimeout, clearTimeout });
+vi.stubGlobal('window', { location, setTimeout, clearTimeout, addEventListener: () => undefined });
 vi.stubGlobal('fetch', answer);
 vi.stubGlobal('document', { getElementById: () => null });
 

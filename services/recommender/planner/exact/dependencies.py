@@ -23,8 +23,8 @@ from services.recommender.planner.exact.residual import Pick
 from services.recommender.planner.value import added, with_stair
 
 Dependencies = Mapping[int, LevelCondition | CourseCondition | None]
-"""Position of an earlier course -> the condition that it satisfies itself and that has no alternative; None if it is
-needed only through other courses, or through several alternatives."""
+"""Position of an earlier course -> the condition that it satisfies itself, outside of several branches; None if it is
+needed only through other courses, or in one of several branches."""
 
 
 def dependencies(options: Sequence[CourseOption], start: PathState, begun: Collection[str] = ()) -> list[Dependencies]:
@@ -55,7 +55,7 @@ def dependencies(options: Sequence[CourseOption], start: PathState, begun: Colle
         conditions = () if option.id in begun else option.conditions
         places = frozenset[int]().union(*(lacks(condition) or () for condition in conditions))
         because: dict[int, LevelCondition | CourseCondition | None] = dict.fromkeys(sorted(places))
-        for condition in _without_alternative(conditions):
+        for condition in _outside_branches(conditions):
             for place in lacks(condition) or ():
                 if because[place] is None and options[place].achieves(condition):
                     because[place] = condition
@@ -84,13 +84,13 @@ class _Earlier:
         return [place for place, level in self._teaching[condition.skill] if level >= condition.level]
 
 
-def _without_alternative(conditions: Iterable[Condition]) -> Iterator[LevelCondition | CourseCondition]:
+def _outside_branches(conditions: Iterable[Condition]) -> Iterator[LevelCondition | CourseCondition]:
     """Yield the conditions on one level or course that must hold in any case: none of an `any` with two branches."""
     for condition in conditions:
         if not isinstance(condition, AnyCondition):
             yield condition
         elif len(condition.branches) == 1:
-            yield from _without_alternative(condition.branches[0])
+            yield from _outside_branches(condition.branches[0])
 
 
 def without_idle(start: PathState, picks: Sequence[Pick]) -> tuple[list[Pick], list[Dependencies]]:

@@ -85,7 +85,7 @@ class Segment(NamedTuple):
         """Return the micro-levels to which courses teach a skill, ascending."""
         if skill + 1 >= len(self.teacher_starts):
             return []
-        return [int(top) for top in self.tops[self.steps[skill] : self.steps[skill + 1]]]
+        return self.tops[self.steps[skill] : self.steps[skill + 1]].tolist()  # type: ignore[no-any-return]
 
     def taught(self, skill: int) -> Records:
         """Return the rows of `teachers` of a skill: (course, micro-level reached), shortest course first."""
@@ -106,7 +106,7 @@ def offsets_of(counts: Any) -> Ints:
     `counts`: (n,) the lengths of the lists.
     """
     starts = np.zeros(len(counts) + 1, np.int32)
-    np.cumsum(counts, out=starts[1:])
+    starts[1:] = np.cumsum(counts)  # with `out=`, which is of another type, it would take twice as long
     return starts
 
 
@@ -191,7 +191,8 @@ def part_of(segment: Segment, numbers: Ints) -> Segment:
 def ranges(starts: Any, lengths: Any) -> Longs:
     """Return (sum of `lengths`,) the indices of all slices [start, start + length), one after the other."""
     ends = np.cumsum(lengths)
-    return np.asarray(np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths))
+    indices: Longs = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+    return indices
 
 
 def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:

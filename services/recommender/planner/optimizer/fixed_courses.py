@@ -1,7 +1,7 @@
 """The courses that come first regardless of their value (started, mandatory, pinned), with their prerequisites."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,24 +37,33 @@ class FixedCourses(NamedTuple):
     notes: list[Note]
 
 
-def course_of(context: PlanContext, problem: ProblemData, row: int) -> Course:
-    """Return the course of a row of the instance. Raises LookupError if the view has no such course."""
-    course = context.view.course(context.space.course_id(int(problem.courses[row]["number"])))
-    if course is None:
-        raise LookupError(f"row {row} is no course of this view")
-    return course
+def courses_of(context: PlanContext, problem: ProblemData, rows: Any) -> list[Course]:
+    """Return the courses of these rows of the instance. Raises LookupError if the view does not have one of them."""
+    names = map(context.space.course_id, problem.courses["number"][rows].tolist())
+    courses = [course for name in names if (course := context.view.course(name))]
+    if len(courses) < len(rows):
+        raise LookupError("a row is no course of this view")
+    return courses
 
 
-def option_of(context: PlanContext, problem: ProblemData, row: int) -> CourseOption:
-    """Return the course of a row of the instance, as the officer may use it.
+def options_of(
+    context: PlanContext, problem: ProblemData, rows: Any, known: Mapping[str, CourseOption]
+) -> list[CourseOption]:
+    """Return the courses of these rows of the instance, as the officer may use them.
 
-    Raises LookupError if the view has no such course.
+    `known`: course id -> option that was made for the same officer. Raises LookupError if the view does not have a
+    course.
     """
-    weighed = problem.courses[row]
-    spec = context.view.spec(context.space.course_id(int(weighed["number"])))
-    if spec is None:
-        raise LookupError(f"row {row} is no course of this view")
-    return course_option(context.inputs, context.value, spec, int(weighed["cost"]), int(weighed["cosine"]))
+    columns = [problem.courses[name][rows].tolist() for name in ("number", "cost", "cosine")]
+    options = []
+    for number, cost, cosine in zip(*columns, strict=True):
+        name = context.space.course_id(number)
+        if (option := known.get(name)) is None:
+            if (spec := context.view.spec(name)) is None:
+                raise LookupError(f"{name} is no course of this view")
+            option = course_option(context.inputs, context.value, spec, cost, cosine)
+        options.append(option)
+    return options
 
 
 def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str]) -> list[int]:
@@ -137,7 +146,8 @@ class _FixedCourseBuilder:
         return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
     def _pick(self, row: int, origin: Origin) -> None:
-        self.fixed_courses.picks.append(Pick(option_of(self._context, self._problem, row), origin=origin))
+        [option] = options_of(self._context, self._problem, [row], {})
+        self.fixed_courses.picks.append(Pick(option, origin=origin))
 
     def _note(self, course_id: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
         self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), missing_hours))

@@ -5,14 +5,14 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { goToAddress, linkTo, params } from '../address';
-import { type Framework, readFramework } from '../api';
+import { type FrameworkSummary, listFrameworks } from '../api';
 import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { saveFile } from '../files';
 import { type Key, rich, t } from '../i18n';
 import { isId } from '../ids';
 import { focusOn, session, show, title } from '../shell';
-import { Button, EntryForm, Message } from '../ui';
+import { AfterPaint, Button, EntryForm, Message } from '../ui';
 import { csvOf } from './report';
 import { type AgencyView, type AskGaps, listAgencies, readGaps } from './requests';
 import { Courses, fileNameOf, frameworkName, Groups, GroupSkills, InTime, OverTime, Skills } from './sections';
@@ -68,17 +68,17 @@ function Choose(): JSX.Element {
 }
 
 /** Which framework is shown, with a choice where the officers are under several. */
-function FrameworkChoice({ view, framework }: { view: AgencyView; framework: Framework | undefined }): JSX.Element {
+function FrameworkChoice({ view, known }: { view: AgencyView; known: FrameworkSummary[] }): JSX.Element {
   const ids = Object.keys(view.frameworks);
-  const title = frameworkName(view.framework, framework?.id === view.framework ? framework.title : undefined);
-  if (ids.length < 2) return <p>{t('agency.under', { framework: title })}</p>;
+  const titleOf = (id: string) => frameworkName(id, known.find((one) => one.id === id)?.title);
+  if (ids.length < 2) return <p>{t('agency.under', { framework: titleOf(view.framework) })}</p>;
   return (
     <div class="framework-choice">
       <label for="agency-framework">{t('framework')}</label>
       <select id="agency-framework" data-keep="agency-framework" value={view.framework} onChange={(event) => goToAddress(addressOf(view.agency, event.currentTarget.value))}>
         {ids.map((id) => (
           <option key={id} value={id}>
-            {id === view.framework ? title : id}
+            {titleOf(id)}
           </option>
         ))}
       </select>
@@ -90,13 +90,14 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
   const question = useSignal<Pick<AskGaps, 'deadline' | 'weekly_hours'>>({});
   const report = useQuery(() => readGaps(agency, { ...(framework ? { framework } : {}), ...question.value }), [question.value]);
   const found = report.value;
-  const known = useQuery(async () => found && (await readFramework(found.framework)), [found?.framework]); // its id does instead
+  const titles = useQuery(listFrameworks); // fetched with the report, so that no longer title moves what is shown
+  const known = titles.value ?? (titles.error && []); // ids do instead
   useEffect(() => {
     window.addEventListener('beforeprint', openTables);
     return () => window.removeEventListener('beforeprint', openTables);
   }, []);
   const failed = report.error && <Trouble error={report.error} special={{ 404: 'agency.unknown' }} again={report.again} />;
-  if (!found) return failed ? <Message title="agency.title">{failed}<Another than={agency} /></Message> : <Message title="loading" />;
+  if (!found || !known) return failed ? <Message title="agency.title">{failed}<Another than={agency} /></Message> : <Message title="loading" />;
   return (
     <article class="agency" aria-labelledby="page-title">
       <h1 id="page-title">
@@ -109,7 +110,7 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
         })}
       </h1>
       <Another than={agency} />
-      <FrameworkChoice view={found} framework={known.value} />
+      <FrameworkChoice view={found} known={known} />
       {found.officers === null ? (
         <p class="notice">{t('agency.withheldAll', { n: found.min_group })}</p>
       ) : (
@@ -125,19 +126,23 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
             </Button>
           </p>
           <Groups view={found} />
-          <Skills view={found} />
-          <GroupSkills view={found} />
-          <OverTime view={found} />
-          <Courses view={found} />
+          <AfterPaint>{() => <Skills view={found} />}</AfterPaint>
+          <AfterPaint>{() => <GroupSkills view={found} />}</AfterPaint>
+          <AfterPaint>{() => <OverTime view={found} />}</AfterPaint>
+          <AfterPaint>{() => <Courses view={found} />}</AfterPaint>
           {failed}
-          <InTime
-            view={found}
-            busy={report.busy}
-            answered={question.value.deadline !== undefined && !report.busy && !failed}
-            onAsk={(deadline, weekly_hours) => {
-              question.value = { deadline, weekly_hours };
-            }}
-          />
+          <AfterPaint>
+            {() => (
+              <InTime
+                view={found}
+                busy={report.busy}
+                answered={question.value.deadline !== undefined && !report.busy && !failed}
+                onAsk={(deadline, weekly_hours) => {
+                  question.value = { deadline, weekly_hours };
+                }}
+              />
+            )}
+          </AfterPaint>
         </>
       )}
     </article>

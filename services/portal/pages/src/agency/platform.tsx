@@ -3,10 +3,10 @@
 import type { JSX } from 'preact';
 import { linkTo, params } from '../address';
 import { type RolePage, RolePages } from '../role_pages';
-import { agency } from '../views';
+import { agency, officer } from '../views';
 
 const PAGES: readonly RolePage[] = [
-  { name: 'officers', link: '#choose', words: 'agency.navOfficers', title: 'title', load: () => import('../officer/page') },
+  { name: 'officers', link: '#choose', words: 'agency.navOfficers', title: 'title', load: officer },
   { name: 'agency', link: linkTo({ view: 'agency' }), words: 'agency.navAgency', title: 'agency.title', load: agency },
 ];
 

@@ -40,7 +40,7 @@ export function Groups({ view }: { view: AgencyView }): JSX.Element {
         name="groups"
         label={t('agency.groups')}
         heads={(['jobGroup', 'agency.officers', 'agency.nowShare', 'agency.afterShare', 'agency.gapEach', 'agency.hoursEach', 'agency.asOf'] as const).map((key) => t(key))}
-        rows={view.groups.map((group) => ({
+        rows={() => view.groups.map((group) => ({
           id: group.job_group,
           title: group.title,
           cells: [
@@ -95,7 +95,7 @@ export function Skills({ view }: { view: AgencyView }): JSX.Element {
           ...sizes.map(sizeHead),
           t('agency.stayOpen'),
         ]}
-        rows={view.skills.map((skill) => ({
+        rows={() => view.skills.map((skill) => ({
           id: skill.skill,
           title: skill.title,
           cells: [
@@ -159,7 +159,7 @@ function OneGroup({ view, group, open = false, top }: OneGroupProps): JSX.Elemen
             name={`group-${group.job_group}`}
             label={`${t('agency.groupSkills')} ${localize(group.title).words}`}
             heads={SKILL_HEADS.map((key) => t(key))}
-            rows={group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
+            rows={() => group.skills.map((one) => ({ id: one.skill, title: one.title, cells: levels(one) }))}
           />
           {past.length > 1 && (
             <div class="group-past">
@@ -198,7 +198,7 @@ function Past({ name, label, days }: PastProps): JSX.Element {
         name={name}
         label={label}
         heads={(['agency.asOf', 'agency.officers', 'agency.nowShare', 'agency.afterShare', 'agency.gapEach'] as const).map((key) => t(key))}
-        rows={days.map((one) => ({
+        rows={() => days.map((one) => ({
           id: one.day,
           title: named(one.day),
           cells: [decimal(one.officers), percent(one.before), percent(one.after), decimal(one.gap)],
@@ -256,7 +256,7 @@ export function Courses({ view }: { view: AgencyView }): JSX.Element {
             name="agency-courses"
             label={t('agency.courses')}
             heads={(['pickCourse', 'agency.provider', 'agency.hours', 'agency.atLeast'] as const).map((key) => t(key))}
-            rows={view.courses.map(({ course, officers }) => ({
+            rows={() => view.courses.map(({ course, officers }) => ({
               id: course.id,
               title: course.title,
               cells: [<Localized key="provider" text={course.provider} />, decimal(course.hours), decimal(officers)],
@@ -341,7 +341,7 @@ function Answer({ view, report }: { view: AgencyView; report: NonNullable<Agency
         name="in-time"
         label={t('agency.inTime')}
         heads={(['skill', 'agency.required', 'agency.short', 'agency.unreachable', 'agency.late', 'agency.advice'] as const).map((key) => t(key))}
-        rows={report.skills.map((one) => ({
+        rows={() => report.skills.map((one) => ({
           id: one.skill,
           title: one.title,
           cells: [

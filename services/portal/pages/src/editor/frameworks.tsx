@@ -3,6 +3,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useMemo } from 'preact/hooks';
+import { listFrameworks } from '../api';
 import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { day } from '../formats';
@@ -15,7 +16,7 @@ import { nextStep } from './drafting';
 import { Drafts } from './drafts';
 import { Impact } from './impact';
 import { PageHeading } from './parts';
-import { type FrameworkDraft, type FrameworkVersions, listFrameworks } from './requests';
+import type { FrameworkDraft, FrameworkVersions } from './requests';
 
 type Signature = FrameworkDraft['proposed'];
 

@@ -52,6 +52,9 @@ export function columnsOf({ mapping = {}, unused_columns = [] }: Pick<ImportRepo
 
 const quoted = (item: string): string => (/[,"\n]/.test(item) ? `"${item.replaceAll('"', '""')}"` : item);
 
+/** Return the beginning of a name, which may be of any length. */
+export const beginningOf = (name: string): string => (name.length > 60 ? `${name.slice(0, 60)}…` : name);
+
 /** Return columns in the syntax of the parameter `map`. */
 export const mapOf = (columns: readonly Column[]): string =>
   columns.flatMap(({ name, fact }) => (fact ? [quoted(`${fact}=${name}`)] : [])).join(',');
@@ -84,6 +87,12 @@ export const isReport = (line: RowResult | ImportReport): line is ImportReport =
 
 export type Counts = Record<RowResult['status'], number>;
 export const NONE: Counts = { created: 0, changed: 0, unchanged: 0, refused: 0 };
+
+/** Return how many rows counts are of. */
+export const totalOf = (counts: Counts): number => Object.values(counts).reduce((sum, n) => sum + n, 0);
+
+/** Return the counts of a report. */
+export const countsOf = ({ created = 0, changed = 0, unchanged = 0, refused = 0 }: ImportReport): Counts => ({ created, changed, unchanged, refused });
 
 /** Return counts with those of more rows. */
 export function counted(before: Counts, rows: readonly RowResult[]): Counts {

@@ -9,12 +9,13 @@ import { saveFile } from '../files';
 import { language, Localized, t } from '../i18n';
 import { fetchRefusals, inThai } from '../refusals';
 import { Button, field } from '../ui';
+import { Wide } from '../wide';
 import { link } from './address';
 import { FileField } from './file_field';
-import { ACCEPTED, type Counts, ENCODINGS, factOf, FACTS, MOST_BYTES, type Remark, remarksOf, reportFile, typeOf } from './importing';
+import { ACCEPTED, beginningOf, type Column, type Counts, ENCODINGS, factOf, FACTS, MOST_BYTES, type Remark, remarksOf, reportFile, totalOf, typeOf } from './importing';
 import { currentLoading, type Loading, MOST_ROWS } from './loading';
 import { Choice, CourseLink, PageHeading } from './parts';
-import type { ImportReport, RowResult } from './requests';
+import type { ImportReport, RowResult, TableSample } from './requests';
 
 /** Return the name of a field as the columns are called on this page, or as the services call it. */
 function fieldName(field: string): string {
@@ -34,7 +35,12 @@ function Remarked({ remark: { field, detail } }: { remark: Remark }): JSX.Elemen
 /** Give the verdicts on all rows to the person as a file, in the language of the page. */
 async function download(rows: RowResult[], name: string): Promise<void> {
   if (language() === 'th') await fetchRefusals();
-  const said = (detail: string) => (language() === 'th' ? inThai(detail) : undefined) ?? detail;
+  const found = new Map<string, string>(); // most rows of a file have the same few remarks
+  const said = (detail: string) => {
+    const words = found.get(detail) ?? (language() === 'th' ? inThai(detail) : undefined) ?? detail;
+    found.set(detail, words);
+    return words;
+  };
   const worded = ({ field, detail }: Remark) => (field ? `${fieldName(field)}: ${said(detail)}` : said(detail));
   saveFile(`report-${name.replace(/\.[^.]*$/, '')}.csv`, 'text/csv', reportFile(rows, worded));
 }
@@ -80,9 +86,50 @@ function TextEncoding({ loading }: { loading: Loading }): JSX.Element | null {
   );
 }
 
+/** The first rows of a table as they are in the file, below the names of the columns and what these are read as. */
+function Sample({ sample, columns }: { sample: TableSample; columns: Column[] }): JSX.Element {
+  const read = (name: string) => columns.flatMap((one) => (one.name === name && one.fact ? [t(`fact.${one.fact}`)] : []));
+  return (
+    <>
+      <h3 id="sample-title">{t('sampleTitle')}</h3>
+      {new Set(columns.map(({ name }) => name)).size > sample.columns.length && (
+        <p class="quiet" id="sample-columns">
+          {t('sampleColumns', { n: sample.columns.length })}
+        </p>
+      )}
+      <Wide aria-labelledby="sample-title">
+        <table class="sample">
+          <thead>
+            <tr>
+              <th scope="col">{t('sampleRow')}</th>
+              {sample.columns.map((name, i) => (
+                <th key={i} scope="col">
+                  <span>{beginningOf(name) || t('unnamed')}</span>
+                  <span class="quiet">{read(name).join(', ') || t('notRead')}</span>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {sample.rows.map(({ line, cells }) => (
+              <tr key={line}>
+                <th scope="row">{line}</th>
+                {cells.map((cell, i) => (
+                  <td key={i}>{cell}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Wide>
+    </>
+  );
+}
+
 /** Which column holds what, to be confirmed; and what the file does not state. */
 function Columns({ loading }: { loading: Loading }): JSX.Element {
   const columns = loading.columns.value;
+  const sample = loading.report.value?.sample;
   const facts = new Set(columns.map(({ fact }) => fact));
   const lacking = (['provider', 'hours', 'languages'] as const).filter(
     (fact) => ![...facts].some((one) => one?.startsWith(fact)) && !(fact === 'hours' && facts.has('duration')),
@@ -118,6 +165,7 @@ function Columns({ loading }: { loading: Loading }): JSX.Element {
           </div>
         ))}
       </div>
+      {sample && columns.length > 0 && <Sample sample={sample} columns={columns} />}
       {lacking.length > 0 && (
         <>
           <h3>{t('defaultsTitle')}</h3>
@@ -220,7 +268,7 @@ function Progress({ loading }: { loading: Loading }): JSX.Element {
   const counts = loading.counts.value;
   const stage = loading.stage.value;
   const share = loading.sent.value;
-  const rows = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  const rows = totalOf(counts);
   const verdicts = Object.keys(counts) as (keyof Counts)[];
   const isSending = loading.busy && share < 1;
   const isKnown = rows > 0 || loading.report.value !== undefined; // rows may be stored whose answers were lost
@@ -236,7 +284,9 @@ function Progress({ loading }: { loading: Loading }): JSX.Element {
         <>
           <p>
             <progress aria-label={t(`stage.${stage}`)} {...(isSending ? { value: share } : {})} />{' '}
-            <span id="load-sent">{isSending ? t('sentShare', { share: percent(share) }) : t('rowsRead', { n: rows })}</span>{' '}
+            <span id="load-sent">
+              {isSending && t('sentShare', { share: percent(share) })} {(!isSending || rows > 0) && t('rowsRead', { n: rows })}
+            </span>{' '}
             <Button name="stop" class="small" onClick={() => loading.stop()}>
               {t('stop')}
             </Button>

@@ -1,7 +1,7 @@
 /** A file on its way into the catalog: it is looked at, then stored. Both go on while another page is open. */
 
-import { batch, type Signal, signal } from '@preact/signals';
-import { ApiError } from '../api';
+import { batch, computed, type Signal, signal } from '@preact/signals';
+import { ApiError, newUuid } from '../api';
 import { asApiError } from '../errors';
 import { Kept } from '../kept';
 import {
@@ -9,6 +9,7 @@ import {
   columnsOf,
   counted,
   type Counts,
+  countsOf,
   defaultsOf,
   type Encoding,
   type Fact,
@@ -16,9 +17,10 @@ import {
   isReport,
   mapOf,
   NONE,
+  totalOf,
   typeOf,
 } from './importing';
-import { importCourses, type ImportReport, type RowResult } from './requests';
+import { importCourses, type ImportReport, type RowResult, watchImport } from './requests';
 
 export const MOST_ROWS = 200; // rows that are shown; the report as a file has them all
 
@@ -40,7 +42,10 @@ export class Loading {
   /** The share of the file that has left the browser, 0 to 1; answers to its rows come after that. */
   readonly sent = signal(0);
   readonly columns = signal<Column[]>([]);
-  readonly counts = signal<Counts>(NONE);
+  private readonly answered = signal<Counts>(NONE);
+  /** The counts that the stored report had last; a browser takes the answers only once the whole file has left. */
+  private readonly stored = signal<Counts>(NONE);
+  readonly counts = computed(() => (totalOf(this.stored.value) > totalOf(this.answered.value) ? this.stored.value : this.answered.value));
   readonly notable = signal<RowResult[]>([]);
   readonly report = maybe<ImportReport>();
   readonly error = maybe<ApiError>();
@@ -98,7 +103,7 @@ export class Loading {
     batch(() => {
       this.stage.value = dry ? 'checking' : 'loading';
       this.sent.value = 0;
-      this.counts.value = NONE;
+      this.answered.value = NONE;
       this.notable.value = [];
       this.report.value = undefined;
       this.error.value = undefined;
@@ -112,22 +117,32 @@ export class Loading {
       map: mapOf(this.columns.value),
       default: defaultsOf(this.defaults.value),
       encoding: this.encoding.value ?? '',
+      import_id: dry ? '' : newUuid(), // a dry run stores nothing that could be read
     };
     let error: ApiError | undefined;
+    const unwatch = watchImport(options.import_id, (report) => {
+      this.stored.value = countsOf(report);
+    });
     try {
       await importCourses(file, type, options, stopped, {
         onSent: (share) => {
           this.sent.value = share;
         },
-        onLines: (lines) => this.take(lines),
+        onLines: (lines) => {
+          unwatch();
+          this.take(lines);
+        },
       });
       if (!this.report.value) throw new ApiError(0);
     } catch (thrown) {
       if (!stopped.aborted) error = asApiError(thrown);
+    } finally {
+      unwatch();
     }
     const outdated = error?.status === 0 && !(await isReadable(file));
     const { value: report } = this.report;
     batch(() => {
+      this.stored.value = NONE;
       this.error.value = error;
       this.outdated.value = outdated;
       if (report && dry) {
@@ -150,7 +165,7 @@ export class Loading {
     for (const row of rows) this.rows.push(row);
     this.notableCount += notable.length;
     batch(() => {
-      this.counts.value = counted(this.counts.value, rows);
+      this.answered.value = counted(this.answered.value, rows);
       if (this.notable.value.length < MOST_ROWS) this.notable.value = [...this.notable.value, ...notable].slice(0, MOST_ROWS);
       const report = lines.find(isReport);
       if (report) this.report.value = report;
@@ -160,6 +175,7 @@ export class Loading {
 
 const kept = new Kept(() => new Loading());
 kept.warnOf(({ stage }) => stage.value === 'loading');
+kept.whenSignedOut((loading) => loading.stop());
 
 /** Return the file that the person at the page has last begun to load, or none yet. */
 export const currentLoading = (): Loading => kept.get('');

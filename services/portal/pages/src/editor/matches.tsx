@@ -8,13 +8,12 @@ import { Refusal, Trouble } from '../errors';
 import { tenths } from '../formats';
 import { type Key, language, localize, Localized, t } from '../i18n';
 import { isSame, lapsed, session } from '../shell';
-import type { Session } from '../api';
+import { type FrameworkSummary, listFrameworks, type Session } from '../api';
 import { Button } from '../ui';
 import { address, goToView, link } from './address';
 import { courseOf, frameworkOf } from './names';
 import { Choice, CorrectForm, CourseLink, NamedCourse, PageHeading, SkillOptions, Span, Sureness } from './parts';
 import { type Item, marked, type Order, ORDERS, Queue } from './queue';
-import { type FrameworkSummary, listFrameworks } from './requests';
 
 const AHEAD = 3; // courses whose descriptions are fetched before they are shown
 

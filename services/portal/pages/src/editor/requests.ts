@@ -16,12 +16,12 @@ export type CatalogCourse = C['Course'];
 export type Prerequisite = C['Prerequisite'];
 export type CatalogHealth = C['CatalogHealth'];
 export type Framework = C['Framework'];
-export type FrameworkSummary = C['FrameworkSummary'];
 export type FrameworkDraft = C['FrameworkDraft'];
 export type FrameworkImpact = C['FrameworkImpact'];
 export type FrameworkVersions = C['FrameworkVersions'];
 export type RowResult = C['RowResult'];
 export type ImportReport = C['CourseImportReport'];
+export type TableSample = C['TableSample'];
 
 export interface MatchFilter {
   framework?: string;
@@ -75,18 +75,6 @@ export const readHealth = () => answer(api.GET('/v1/catalog/health'));
 export type CoursePage = Awaited<ReturnType<typeof searchCourses>>;
 
 // --- frameworks
-
-/** Return all frameworks that the tenant sees. */
-export async function listFrameworks(): Promise<FrameworkSummary[]> {
-  const found: FrameworkSummary[] = [];
-  let after: string | null = '';
-  while (after !== null) {
-    const page: C['FrameworkList'] = await answer(api.GET('/v1/frameworks', { params: { query: { after, limit: 500 } } }));
-    found.push(...page.frameworks);
-    after = page.next;
-  }
-  return found;
-}
 
 const of = (framework_id: string) => ({ path: { framework_id } });
 const only = (revision: number) => ({ 'If-Match': `"${revision}"` });
@@ -149,6 +137,8 @@ interface ImportOptions {
   map?: string;
   default?: string;
   encoding?: string;
+  /** An id for the report, which can then be read while the file is being sent; only without `dry_run`. */
+  import_id?: string;
 }
 
 interface ImportFollower {
@@ -156,6 +146,27 @@ interface ImportFollower {
   onSent: (share: number) => void;
   /** The answers to rows as they come, in order; the report is the last one. */
   onLines: (lines: (RowResult | ImportReport)[]) => void;
+}
+
+const WATCHED_MS = 1000; // as often as the service stores it
+
+/** Call `onReport` with the report of a running import every second, until the function that is returned is called. */
+export function watchImport(import_id: string, onReport: (report: ImportReport) => void): () => void {
+  let timer: number | undefined;
+  let over = import_id === '';
+  const wait = () => {
+    if (!over) timer = window.setTimeout(() => void read(), WATCHED_MS);
+  };
+  const read = async () => {
+    const report = await answer(api.GET('/v1/imports/{import_id}', { params: { path: { import_id } } })).catch(() => undefined);
+    if (report && !over) onReport(report); // there is none before the first rows
+    wait();
+  };
+  wait();
+  return () => {
+    over = true;
+    window.clearTimeout(timer);
+  };
 }
 
 /**

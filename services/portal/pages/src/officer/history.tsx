@@ -84,7 +84,7 @@ function Finished({ statements }: Pick<api.FeedbackPage, 'statements'>): JSX.Ele
         name="finished"
         label={t('historyFinished')}
         heads={[t('historyCourse'), t('historyDay')]}
-        rows={all.map((one) => ({ id: String(one.sequence), title: one.title ?? { en: one.course }, cells: [day(one.at)] }))}
+        rows={() => all.map((one) => ({ id: String(one.sequence), title: one.title ?? { en: one.course }, cells: [day(one.at)] }))}
       />
     </>
   );
@@ -145,7 +145,7 @@ function LevelsMoved({ levels, framework }: { levels: Levels; framework: api.Fra
         name="levels"
         label={t('historyLevels')}
         heads={[t('skill'), ...moments.map((at) => day(at))]}
-        rows={moved.map(({ skill, levels: known }) => ({
+        rows={() => moved.map(({ skill, levels: known }) => ({
           id: skill,
           title: titleOf(skill),
           cells: known.map((level) => (level === undefined ? t('historyNoLevel') : decimal(level))),
@@ -206,7 +206,7 @@ function PastPaths({ paths }: { paths: api.PathRevision[] }): JSX.Element {
         name="paths"
         label={t('historyPaths')}
         heads={HEADS.map((head) => t(head))}
-        rows={paths.map((one) => ({
+        rows={() => paths.map((one) => ({
           id: String(one.revision),
           title: { [language()]: day(one.planned_at) },
           cells: [

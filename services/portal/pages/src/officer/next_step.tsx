@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { webAddress } from '../address';
 import type { CourseCard, LearningPath, Step } from '../api';
 import { tenths } from '../formats';
-import { Localized, t } from '../i18n';
+import { Localized, rich, t } from '../i18n';
 import { goTo } from '../shell';
 import { About, Button } from '../ui';
 import { statements } from './feedback';
@@ -20,6 +20,18 @@ export function startedFirst(path: LearningPath, visit: Visit | undefined): numb
   const held = statements(visit?.feedback.value);
   const step = nextStep(path, (id) => held.get(id)?.action === 'started');
   return step ? path.steps.indexOf(step) : -1;
+}
+
+/**
+ * What the course is for: the skill, where its provider states it. Levels and weights stand in the reason of its step
+ * further down; that reason stands here too where a skill is not confirmed, or the course only opens another one.
+ */
+function Why({ step }: { step: Step }): JSX.Element {
+  const [first, ...others] = step.closes;
+  if (!first || step.closes.some((one) => one.confidence != null || one.mapped_from != null)) {
+    return <Localized as="p" text={step.reason} class="next-why" />;
+  }
+  return <p class="next-why">{rich('nextWhy', { skill: <Localized text={first.title} />, more: others.length })}</p>;
 }
 
 /** The next step, above everything else of the path. */
@@ -39,7 +51,7 @@ export function NextStep({ path, visit }: { path: LearningPath; visit: Visit | u
       <p class="next-facts">
         <strong>{t('hours', { n: tenths(course.hours) })}</strong> · <Localized text={course.provider} />
       </p>
-      <Localized as="p" text={step.reason} class="next-why" />
+      <Why step={step} />
       {visit && <Actions course={course} begun={begun} visit={visit} />}
     </section>
   );

@@ -7,6 +7,7 @@ import { FigureTable, Legend, MIDDLE, Required } from '../charts';
 import { decimal } from '../formats';
 import { type Key, Localized, t, type Text } from '../i18n';
 import { AfterPaint, Section } from '../ui';
+import { CoverageBar } from './coverage';
 
 const UNDER = 25; // px from the top to the line of the likely range, clear of the bar
 const ROUNDING = 0.05; // levels: less than what the page shows
@@ -112,7 +113,7 @@ const Table = ({ gaps, top }: { gaps: Gap[]; top: number }): JSX.Element => (
     name="gaps"
     label={t('gaps')}
     heads={HEADS.map((head) => t(head))}
-    rows={gaps.map((gap) => {
+    rows={() => gaps.map((gap) => {
       const [low, high] = [Math.max(0, gap.level - gap.sd), Math.min(top, gap.level + gap.sd)].map(decimal) as [string, string];
       return {
         id: gap.skill,
@@ -159,7 +160,9 @@ export function Skills({ path, framework }: { path: LearningPath; framework: Fra
   if (path.gaps.length === 0) return null;
   const scale = scaleOf(path, framework);
   return (
-    <Section name="gaps" title="gaps" why="gapsWhy" target>
+    <Section name="gaps" title="gaps" target>
+      <CoverageBar coverage={path.coverage} />
+      <p class="quiet">{t('gapsWhy')}</p>
       <Legend entries={LEGEND} />
       {byArea(path.gaps, (gap) => gap.area, framework).map(({ id, title, items }) => (
         <div key={id} class="area">

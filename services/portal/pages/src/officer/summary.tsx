@@ -1,50 +1,12 @@
-/** The head of the page: what is special about the path, what it comes to, and the share of the requirement. */
+/** The head of the page: what is special about the path, what to do next, and what it comes to. */
 
 import type { ComponentChildren, JSX } from 'preact';
 import type { Framework, Gap, LearningPath, Recommended } from '../api';
-import { day, percent, tenths } from '../formats';
+import { day, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
 import { goTo } from '../shell';
 import { Button } from '../ui';
 import { meets } from './skills';
-
-type Coverage = LearningPath['coverage'];
-
-/** Return the share that is reached as courses are usually completed; `after` if the path has no such figure. */
-function usually({ before, after, gained, expected }: Coverage): number {
-  return gained > 0 ? before + ((after - before) * (expected ?? gained)) / gained : after;
-}
-
-/** The share of the requirement before and after, as a bar and in words. */
-export function CoverageBar({ coverage }: { coverage: Coverage }): JSX.Element {
-  const { before, after } = coverage;
-  const likely = percent(usually(coverage));
-  const wide = (share: number) => `${(100 * share).toFixed(1)}%`;
-  return (
-    <figure class="coverage">
-      <figcaption>{t('coverage')}</figcaption>
-      <svg class="coverage-bar" height={20} aria-hidden="true">
-        <rect class="track" width="100%" height={20} rx={10} />
-        <rect class="reached" width={wide(after)} height={20} rx={10} />
-        <rect class="now" width={wide(before)} height={20} rx={10} />
-      </svg>
-      <ul class="coverage-words">
-        <li class="now">
-          {t('today')} <strong>{percent(before)}</strong>
-        </li>
-        <li class="reached">
-          {t('afterAll')} <strong>{percent(after)}</strong>
-        </li>
-        {likely !== percent(after) && (
-          <li class="likely">
-            {t('afterUsual')} <strong>{likely}</strong>
-          </li>
-        )}
-        <li>{t('target')}</li>
-      </ul>
-    </figure>
-  );
-}
 
 /** Return the title of an entry of a framework, its id where it is not known. */
 export const titleOf = (entries: { id: string; title: Text }[] | undefined, id: string): Text =>
@@ -151,7 +113,7 @@ function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
   );
 }
 
-/** The head of the page; children stand at its end. */
+/** The head of the page; children stand before its facts, whose names come with the framework and move nothing then. */
 export function Summary({ recommended, framework, title, whose, next, canAssess = false, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (
@@ -161,9 +123,8 @@ export function Summary({ recommended, framework, title, whose, next, canAssess 
       <Notice path={path} canAssess={canAssess} />
       {next}
       <Sentence path={path} />
-      {path.gaps.length > 0 && <CoverageBar coverage={path.coverage} />}
-      <Facts recommended={recommended} framework={framework} />
       {children}
+      <Facts recommended={recommended} framework={framework} />
     </section>
   );
 }

@@ -12,8 +12,9 @@ import { readWholeTime, TimeFields } from '../time_fields';
 import { About, Button, Disclosure, field, Section, Wrong } from '../ui';
 import { compare } from './changes';
 import { CoursePicker } from './course_picker';
+import { CoverageBar } from './coverage';
 import { ENDLESS, Fit } from './study_time';
-import { CoverageBar, titleOf } from './summary';
+import { titleOf } from './summary';
 import type { Visit } from './visit';
 
 const TIMES = ['same', 'unlimited', 'total', 'weekly'] as const;

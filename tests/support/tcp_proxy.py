@@ -1,4 +1,4 @@
-"""A relay between a browser and the portal, whose connections a test holds or cuts in the middle of an upload."""
+"""A TCP proxy between a browser and the portal, whose connections a test holds or cuts in the middle of an upload."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ _PIECE = 64 * 1024
 _BUFFER = 256 * 1024
 
 
-class Relay:
+class TcpProxy:
     """Passes bytes on until one connection has sent a given number to the portal; then holds them, or cuts all.
 
     After a cut no connection gets through, because a browser itself repeats, on another connection, a request whose
@@ -91,15 +91,15 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 @asynccontextmanager
-async def relayed(portal: str) -> AsyncIterator[Relay]:
-    """Run a relay to a portal during the block; a browser uses the `url` of the relay in place of the portal's."""
-    relay = Relay(portal)
+async def proxied(portal: str) -> AsyncIterator[TcpProxy]:
+    """Run a proxy of a portal during the block; a browser uses the `url` of the proxy in place of the portal's."""
+    proxy = TcpProxy(portal)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)  # so that a held upload stays in the browser
-    server = await asyncio.start_server(relay.pass_on, sock=listening)
-    relay.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server = await asyncio.start_server(proxy.pass_on, sock=listening)
+    proxy.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        yield relay
+        yield proxy
     finally:
-        relay.release()
+        proxy.release()
         server.close()

@@ -1,0 +1,56 @@
+"""What the next plans are based on, in memory: of the officers whose plans this process has saved last.
+
+Another process may have changed such a plan since. Then saving the next one conflicts, and its base is read.
+"""
+
+from collections.abc import Iterable
+
+from services.recommender.provenance import PlanHead
+from services.recommender.store.documents import NewPlan, PlanBase, courses_of, open_skills_of
+
+MOST_BASES = 500
+"""How many bases are kept in memory."""
+
+
+class PlanBases:
+    """Keeps the bases of the next plans by officer's key. Only the event loop uses it."""
+
+    def __init__(self) -> None:
+        self._bases: dict[str, PlanBase] = {}
+
+    def of(self, keys: Iterable[str]) -> dict[str, PlanBase]:
+        """Return the bases that are kept for these keys."""
+        return {key: self._bases[key] for key in keys if key in self._bases}
+
+    def keep(self, plans: Iterable[NewPlan]) -> None:
+        """Keep what saved plans are for the next ones; plans without a record of their inputs are left out."""
+        for plan in plans:
+            if plan.record is not None:
+                self._bases[plan.profile.key] = PlanBase(_head_after(plan), plan.record.feedback)
+        while len(self._bases) > MOST_BASES:
+            del self._bases[next(iter(self._bases))]
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Forget the bases of plans that change otherwise, or that are about to be saved."""
+        for key in keys:
+            self._bases.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything, because other processes may have planned these officers."""
+        self._bases.clear()
+
+
+def _head_after(plan: NewPlan) -> PlanHead:
+    """Return the head of the document after a plan with a record was saved."""
+    path, record = plan.event.path, plan.record
+    return PlanHead(
+        profile_sequence=plan.profile.sequence,
+        revision=plan.event.revision,
+        tenant=plan.profile.tenant,
+        considered=path.versions.catalog,
+        framework=path.versions.framework,
+        courses=courses_of(path),
+        open_skills=open_skills_of(path),
+        feedback_sequence=record.feedback.sequence if record else 0,
+        rules=record.rules_version if record else 0,
+    )
