@@ -24,12 +24,12 @@ from numba.extending import (
 T = TypeVar("T", bound=type)
 
 
-class Reference(types.Type):
+class _Reference(types.Type):
     """The type of the address of a named tuple, whose numba type is `dtype`."""
 
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
-        super().__init__(f"Reference({dtype})")
+        super().__init__(f"_Reference({dtype})")
 
     @property
     def mangling_args(self) -> tuple[str, tuple[Any, ...]]:
@@ -37,16 +37,16 @@ class Reference(types.Type):
         return self.dtype.instance_class.__name__, ()
 
 
-register_model(Reference)(models.PointerModel)
+register_model(_Reference)(models.PointerModel)
 
 
 def by_reference(named_tuple: T) -> T:
     """Make compiled functions take instances of this NamedTuple by reference."""
 
     @typeof_impl.register(named_tuple)
-    def typed(value: Any, context: Any) -> Reference:
+    def typed(value: Any, context: Any) -> _Reference:
         parts = tuple(typeof_impl(part, context) for part in value)
-        return Reference(types.BaseTuple.from_types(parts, named_tuple))
+        return _Reference(types.BaseTuple.from_types(parts, named_tuple))
 
     return named_tuple
 
@@ -55,7 +55,7 @@ def by_reference(named_tuple: T) -> T:
 class _Fields(AttributeTemplate):
     """The types of the fields of a reference."""
 
-    key = Reference
+    key = _Reference
 
     def generic_resolve(self, reference: Any, name: str) -> Any:  # type: ignore[override] # declared as NotImplemented
         """Return the type of a field; None if there is none."""
@@ -63,7 +63,7 @@ class _Fields(AttributeTemplate):
         return reference.dtype[fields.index(name)] if name in fields else None
 
 
-@lower_getattr_generic(Reference)
+@lower_getattr_generic(_Reference)
 def _load(context: Any, builder: Any, reference: Any, value: Any, name: str) -> Any:
     """Load a field. It never changes, so LLVM may load it once for a whole loop."""
     place = reference.dtype.fields.index(name)
@@ -75,7 +75,7 @@ def _load(context: Any, builder: Any, reference: Any, value: Any, name: str) -> 
     return loaded
 
 
-@unbox(Reference)
+@unbox(_Reference)
 def _stored(reference: Any, instance: Any, call: Any) -> NativeValue:
     """Store the descriptors of a named tuple's arrays on the stack of the call from Python."""
     native = call.unbox(reference.dtype, instance)
