@@ -151,9 +151,11 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         return done
 
     async def _compared(self, courses: Mapping[str, Course]) -> dict[str, Stored]:
+        keys = {mark: key_of(self._tenant, course.id) for mark, course in courses.items()}
+        entries = await self._store.course_entries(list(keys.values()))
         found: dict[str, Stored] = {}
         for mark, course in courses.items():
-            entry = await self._store.find(key_of(self._tenant, course.id))
+            entry = entries.get(keys[mark])
             if entry is None or not (entry.is_own() or entry.unreadable):
                 found[mark] = Stored("created", entry.sequence + 1 if entry else 1)
             elif entry.is_own(entry.with_confirmed(course)):

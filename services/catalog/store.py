@@ -109,6 +109,12 @@ class CatalogStore:
             document = await self._entries.find_one({"_id": key}, {"outbox": 0})
         return (await self.whole(document) or unreadable_entry(document)) if document else None
 
+    async def course_entries(self, keys: Sequence[str]) -> dict[str, Entry]:
+        """Return the entries of courses by key, also withdrawn and unreadable ones. Raises Unavailable."""
+        with unavailable():
+            documents = await self._entries.find({"_id": {"$in": list(keys)}}, {"outbox": 0}).to_list(None)
+        return {one["_id"]: readable(one, entry_of) or unreadable_entry(one) for one in documents}
+
     async def whole(self, document: Document) -> Entry | None:
         """Return the entry of a document; a framework in parts is assembled. Raises Unavailable.
 

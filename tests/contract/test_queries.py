@@ -263,6 +263,7 @@ async def courses(watched: Watched) -> AsyncIterator[Call]:
     assert found is not None
     yield "CatalogStore.put_course again", store.put_course(found, TENANT, one, "")
     yield "CatalogStore.find", store.find(found.key)
+    yield "CatalogStore.course_entries", store.course_entries([found.key])
     yield "CatalogStore.visible", store.visible(TENANT, "absent")
     yield "CatalogStore.visible_framework", store.visible_framework(TENANT, FRAMEWORK)
     for wanted in _lists():

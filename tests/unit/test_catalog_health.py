@@ -98,7 +98,7 @@ def test_courses_with_the_same_title_and_provider_or_address_are_twins() -> None
 
 def test_matches_below_the_threshold_are_reported_weakest_first() -> None:
     rows = [
-        Match(FRAMEWORK, f"s{n}", 0, 1, confidence, entry)
+        Match(FRAMEWORK, f"s{n}", 0, 1, confidence, entry_confidence=entry)
         for n, (confidence, entry) in enumerate([(0.9, 1.0), (0.9, 0.5), (0.3, 1.0)])
     ]
     decided = Match(FRAMEWORK, "s9", 0, 1, 0.2, status="rejected")
