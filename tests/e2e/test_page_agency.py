@@ -158,7 +158,8 @@ async def test_tables_that_nobody_opened_are_on_paper_and_frameworks_have_their_
         for part in ("groups", "agency-skills", "group-skills", "agency-courses"):
             rows = page.locator(f".{part} tbody tr")
             await expect(rows).not_to_have_count(0)
-            assert [await row.is_visible() for row in await rows.all()] == [True] * await rows.count()
+            for row in await rows.all():
+                await expect(row).to_be_visible()
         await page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         await page.emulate_media(media="screen")
         await expect(page.locator(".groups tbody tr >> nth=0")).to_be_visible()  # what was opened stays open
