@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,25 @@ def test_compiled_code_in_a_folder_that_cannot_be_written_is_used_from_a_copy(
     assert copy is not None
     assert (copy.name, (copy / "kernel.nbi").read_bytes()) == (image.name, b"compiled")
     assert not copy.is_relative_to(tmp_path)
+
+
+@pytest.mark.parametrize("named", [b"@jit(", b"by_reference", b"PARAMS = Planner", b"UNREACHABLE = "])
+def test_code_that_was_compiled_from_other_sources_is_not_used(
+    named: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = tmp_path / "planner"
+    shutil.copytree(Path(jit.__file__).parent, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(jit._SETTINGS, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(jit, "__file__", str(copied / "jit.py"))
+    before = jit._folder()
+    assert before == jit._folder()
+    changed = [source for source in copied.rglob("*.py") if named in source.read_bytes()]
+    assert changed
+    for source in changed:
+        code = source.read_bytes()
+        source.write_bytes(code + b"\n")
+        assert jit._folder() != before, source.name
+        source.write_bytes(code)
 
 
 RECORDS: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """Compiles the hot loops without the interpreter's lock, and caches them on disk under the hash of their sources.
 
 numba's cache only compares a function's own file, not what the function calls. So the cache is in a folder named after
-the hash of all sources with compiled functions, of the constants in `params` and `units`, and of `references`.
+the hash of all sources with compiled functions, with tuples that these take by reference, or with their constants
+(`params`, `units`).
 
 Every function is compiled for one signature, which includes the memory layout of arrays. An array with another layout
 than those of the warm-up would trigger a new compilation of a minute and a half while officers wait. So arguments of
@@ -31,14 +32,22 @@ ZERO, NONE = wide(0), wide(-1)
 _SETTINGS: Any = numba.config
 
 
-_ALSO_COMPILED = ("params.py", "units.py", "references.py")
+_COMPILED_IF_NAMED = (
+    b"planner.jit",
+    b"by_reference",
+)  # compiled code has the places of a tuple's fields, not the names
+_CONSTANTS = ("params.py", "units.py")
 
 
 def _folder() -> Path | None:
     """Return the folder of these sources, in NUMBA_CACHE_DIR or beside them; None if none can be written."""
     here = Path(__file__).parent
     sources = {source: source.read_bytes() for source in sorted(here.rglob("*.py"))}
-    compiled = (code for source, code in sources.items() if b"planner.jit" in code or source.name in _ALSO_COMPILED)
+    compiled = (
+        code
+        for source, code in sources.items()
+        if source.name in _CONSTANTS or any(name in code for name in _COMPILED_IF_NAMED)
+    )
     code = hashlib.sha256(b"".join(compiled)).hexdigest()[:16]
     folder = Path(_SETTINGS.CACHE_DIR or here / "__pycache__") / f"recommender-{code}"
     try:
