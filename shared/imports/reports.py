@@ -105,8 +105,8 @@ class ReportStore(Generic[R]):
 
 
 def _key(tenant: str, import_id: str) -> str:
-    """Return the key of a report."""
-    return key_of(tenant, import_id) if "-" in import_id else import_id
+    """Return the key of a report. A UUID is the same in capital letters."""
+    return key_of(tenant, import_id.lower()) if "-" in import_id else import_id
 
 
 def _replacement(key: str, results: Sequence[RowResult]) -> ReplaceOne[Document]:

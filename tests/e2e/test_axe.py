@@ -9,6 +9,7 @@ from tests.support.axe import violations
 FAINT = "color: #999; background-color: #fff"  # 2.85 : 1
 CASES = {
     "colour": "<p style='color: #999'>other words</p>",
+    "fill": "<p style='-webkit-text-fill-color: #999'>other words</p>",
     "weight": "<p style='color: #949494; font-size: 19px'>other words</p>",  # 3.03 : 1, which only large texts may have
     "ground": "<div style='background-color: #444'><p>other words</p></div>",
     "ground of a field": "<label>Name <input style='background-color: #444' value='other words'></label>",

@@ -33,7 +33,8 @@ async def put_large(tenant: Tenant, path: str, body: dict[str, Any], headers: di
     sent = {"Content-Type": "application/json", **bearer(tenant.key), **(headers or {})}
     data = io.BytesIO(json.dumps(body).encode())
     async with tenant.platform.session.put(url, data=data, headers=sent, timeout=PATIENCE) as answer:
-        assert answer.ok, (answer.status, await answer.text())
+        said = await answer.text()
+        assert answer.ok, (answer.status, said)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

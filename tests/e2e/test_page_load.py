@@ -162,6 +162,7 @@ async def test_who_stops_an_upload_or_signs_out_reads_that_it_is_stopped_and_of_
         proxy.hold(MIDDLE)
         await page.click("[data-keep=store]")
         await proxy.reached.wait()
+        await reader.reads("#load-sent", "แถว")  # its report is stored
         await page.click("[data-keep=stop]")
         await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
         await expect(page.locator(".notice.refused")).to_have_count(0)
@@ -170,6 +171,7 @@ async def test_who_stops_an_upload_or_signs_out_reads_that_it_is_stopped_and_of_
         proxy.hold(MIDDLE)
         await page.click("[data-keep=load-again]")
         await proxy.reached.wait()
+        await reader.reads("#load-sent", "แถว")
         await page.click("#sign-out")
         await page.wait_for_selector("#key")
         proxy.release()

@@ -1,7 +1,8 @@
 """What axe finds on a page, in a real Chromium.
 
 Axe needs most of its time for the contrast of texts, which depends on how a text looks and not on its words. So axe
-checks the contrast of one look once in a process: it leaves out texts that look as one that has passed.
+checks the contrast of one look once in a process: it leaves out texts that look as one that has passed. A text over an
+element that is not among its ancestors is missed if it looks as one that has passed.
 """
 
 from typing import Any
@@ -23,8 +24,8 @@ _VIOLATIONS = """async ({ inside, outside, passed }) => {
     return grounds.get(one);
   };
   const look = (one) => {
-    const { color, fontSize, fontWeight, textShadow } = getComputedStyle(one);
-    return `${color} ${fontSize} ${fontWeight} ${textShadow}${ground(one)}`;
+    const { color, fontSize, fontWeight, textShadow, webkitTextFillColor } = getComputedStyle(one);
+    return `${color} ${webkitTextFillColor} ${fontSize} ${fontWeight} ${textShadow}${ground(one)}`;
   };
   const hasText = (one) => one.matches('input, select, textarea')
     || [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
