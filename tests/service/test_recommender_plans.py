@@ -24,6 +24,7 @@ from services.recommender.store.plans import PlanStore
 from shared.domain import SHARED_TENANT, key_of
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
+from shared.mongo import bulk_write
 from shared.work_queue import WorkQueue
 from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
 from tests.support.planner import LONG, READ, Office, apply_changes, office_at
@@ -305,12 +306,12 @@ def plan_by_hand(sequence: int, based_on: PlanHead | None) -> NewPlan:
 async def test_no_base_is_kept_of_an_officer_who_is_erased_before_the_database_has_answered(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key, written = key_of(TENANT, "a"), plans.bulk_write
+    key = key_of(TENANT, "a")
     await office.store.save([plan_by_hand(1, None)])
     [base] = office.store.plan_bases.of([key]).values()
 
     async def written_and_erased(*given: Any) -> int:
-        count = await written(*given)
+        count = await bulk_write(*given)
         assert await office.store.erase(TENANT, "a", 3, 0)
         return count
 
