@@ -15,18 +15,20 @@ from services.recommender.feedback_handler import FeedbackCommand, FeedbackHandl
 from services.recommender.inputs import PlanRequest, Rule, TenantRules
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.planning import Planner
-from services.recommender.provenance import InputsRecord
+from services.recommender.provenance import InputsRecord, PlanHead, record_of
 from services.recommender.replanning import Replanner
 from services.recommender.store import plan_bases, plans, rules
-from services.recommender.store.documents import IdempotencyRecord, event_of
+from services.recommender.store.documents import IdempotencyRecord, NewPlan, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from services.recommender.store.plans import PlanStore
 from shared.domain import SHARED_TENANT, key_of
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
+from shared.mongo import bulk_write
 from shared.work_queue import WorkQueue
 from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
 from tests.support.planner import LONG, READ, Office, apply_changes, office_at
+from tests.support.portal import path as empty_path
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -292,6 +294,30 @@ async def test_no_base_is_kept_of_an_erased_officer(office: Office) -> None:
     assert await office.store.erase(TENANT, "a", 2, 0)
     [base] = (await office.store.bases([key_of(TENANT, "a")])).values()
     assert base.head.erased
+
+
+def plan_by_hand(sequence: int, based_on: PlanHead | None) -> NewPlan:
+    """Return a plan of the officer `a` that was not computed."""
+    request = PlanRequest(profile("a", sequence=sequence), DAY)
+    record = record_of(request, framework({"reading": 3}), 1)
+    return NewPlan(0, request.profile, empty_path("a", sequence, TENANT), based_on, record=record)
+
+
+async def test_no_base_is_kept_of_an_officer_who_is_erased_before_the_database_has_answered(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = key_of(TENANT, "a")
+    await office.store.save([plan_by_hand(1, None)])
+    [base] = office.store.plan_bases.of([key]).values()
+
+    async def written_and_erased(*given: Any) -> int:
+        count = await bulk_write(*given)
+        assert await office.store.erase(TENANT, "a", 3, 0)
+        return count
+
+    monkeypatch.setattr(plans, "bulk_write", written_and_erased)
+    assert await office.store.save([plan_by_hand(2, base.head)]) == []
+    assert office.store.plan_bases.of([key]) == {}
 
 
 async def test_the_bases_of_the_plans_saved_last_are_kept(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,22 +16,33 @@ class PlanBases:
     """Keeps the bases of the next plans by officer's key. Only the event loop uses it."""
 
     def __init__(self) -> None:
-        self._bases: dict[str, PlanBase] = {}
+        self._bases: dict[str, PlanBase | NewPlan] = {}
+        """A plan that is being saved is in the place of its base."""
 
     def of(self, keys: Iterable[str]) -> dict[str, PlanBase]:
         """Return the bases that are kept for these keys."""
-        return {key: self._bases[key] for key in keys if key in self._bases}
+        found = {key: self._bases.get(key) for key in keys}
+        return {key: base for key, base in found.items() if isinstance(base, PlanBase)}
 
-    def keep(self, plans: Iterable[NewPlan]) -> None:
-        """Keep what saved plans are for the next ones; plans without a record of their inputs are left out."""
+    def begin(self, plans: Iterable[NewPlan]) -> None:
+        """Forget the bases of plans that are about to be saved."""
         for plan in plans:
-            if plan.record is not None:
-                self._bases[plan.profile.key] = PlanBase(_head_after(plan), plan.record.feedback)
+            self._bases.pop(plan.profile.key, None)
+            self._bases[plan.profile.key] = plan
         while len(self._bases) > MOST_BASES:
             del self._bases[next(iter(self._bases))]
 
+    def keep(self, plans: Iterable[NewPlan]) -> None:
+        """Keep what saved plans are for the next ones.
+
+        Left out are plans without a record of their inputs, and those that changed otherwise since `begin`.
+        """
+        for plan in plans:
+            if plan.record is not None and self._bases.get(plan.profile.key) is plan:
+                self._bases[plan.profile.key] = PlanBase(_head_after(plan), plan.record.feedback)
+
     def forget(self, keys: Iterable[str]) -> None:
-        """Forget the bases of plans that change otherwise, or that are about to be saved."""
+        """Forget the bases of plans that change otherwise."""
         for key in keys:
             self._bases.pop(key, None)
 

@@ -296,7 +296,7 @@ class PlanStore:
             return []
         envelopes = [envelope_of(plan) for plan in plans]
         writes = [write_of(plan, envelope) for plan, envelope in zip(plans, envelopes, strict=True)]
-        self.plan_bases.forget(plan.profile.key for plan in plans)
+        self.plan_bases.begin(plans)
         if await bulk_write(self._plans, writes) == len(plans):
             self.plan_bases.keep(plans)
             for envelope in envelopes:  # each is the only one that its document holds now
