@@ -7,7 +7,7 @@ import { tenths } from '../formats';
 import { Localized, rich, t } from '../i18n';
 import { goTo } from '../shell';
 import { About, Button } from '../ui';
-import { statements } from './feedback';
+import { SeedMark, statements } from './feedback';
 import type { Visit } from './visit';
 
 /** Return the step to go on with: what was started, else the first. */
@@ -51,6 +51,7 @@ export function NextStep({ path, visit }: { path: LearningPath; visit: Visit | u
       <p class="next-facts">
         <strong>{t('hours', { n: tenths(course.hours) })}</strong> · <Localized text={course.provider} />
       </p>
+      <SeedMark step={step} path={path} visit={visit} />
       <Why step={step} />
       {visit && <Actions course={course} begun={begun} visit={visit} />}
     </section>
