@@ -25,6 +25,7 @@ from shared.domain import SHARED_TENANT, key_of
 from shared.errors import NotFound, Unavailable
 from shared.events import TOMBSTONE, CoursePublished, FrameworkPublished
 from shared.mongo import bulk_write
+from shared.outbox import Staged
 from shared.work_queue import WorkQueue
 from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, framework, profile
 from tests.support.planner import LONG, READ, Office, apply_changes, office_at
@@ -303,21 +304,25 @@ def plan_by_hand(sequence: int, based_on: PlanHead | None) -> NewPlan:
     return NewPlan(0, request.profile, empty_path("a", sequence, TENANT), based_on, record=record)
 
 
-async def test_no_base_is_kept_of_an_officer_who_is_erased_before_the_database_has_answered(
+async def test_nothing_is_kept_of_an_officer_who_is_erased_before_the_database_has_answered(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    key = key_of(TENANT, "a")
-    await office.store.save([plan_by_hand(1, None)])
-    [base] = office.store.plan_bases.of([key]).values()
+    key, staged = key_of(TENANT, "a"), Staged()
+    store = PlanStore(office.database, staged)
+    await store.save([plan_by_hand(1, None)])
+    assert [*staged.take_handed_over()] == [key]
+    [base] = store.plan_bases.of([key]).values()
 
     async def written_and_erased(*given: Any) -> int:
         count = await bulk_write(*given)
-        assert await office.store.erase(TENANT, "a", 3, 0)
+        assert await store.erase(TENANT, "a", 3, 0)
         return count
 
     monkeypatch.setattr(plans, "bulk_write", written_and_erased)
-    assert await office.store.save([plan_by_hand(2, base.head)]) == []
-    assert office.store.plan_bases.of([key]) == {}
+    assert await store.save([plan_by_hand(2, base.head)]) == []
+    assert store.plan_bases.of([key]) == {}
+    assert staged.take_handed_over() == {}
+    assert staged.begin_reading()
 
 
 async def test_the_bases_of_the_plans_saved_last_are_kept(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 Another process may have changed such a plan since. Then saving the next one conflicts, and its base is read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from services.recommender.provenance import PlanHead
 from services.recommender.store.documents import NewPlan, PlanBase, courses_of, open_skills_of
@@ -32,14 +32,16 @@ class PlanBases:
         while len(self._bases) > MOST_BASES:
             del self._bases[next(iter(self._bases))]
 
-    def keep(self, plans: Iterable[NewPlan]) -> None:
-        """Keep what saved plans are for the next ones.
+    def keep(self, plans: Sequence[NewPlan]) -> set[str]:
+        """Keep what saved plans are for the next ones; return the keys of those that are unchanged since `begin`.
 
-        Left out are plans without a record of their inputs, and those that changed otherwise since `begin`.
+        No base is kept of other plans, nor of plans without a record of their inputs.
         """
+        unchanged = {plan.profile.key for plan in plans if self._bases.get(plan.profile.key) is plan}
         for plan in plans:
-            if plan.record is not None and self._bases.get(plan.profile.key) is plan:
+            if plan.profile.key in unchanged and plan.record is not None:
                 self._bases[plan.profile.key] = PlanBase(_head_after(plan), plan.record.feedback)
+        return unchanged
 
     def forget(self, keys: Iterable[str]) -> None:
         """Forget the bases of plans that change otherwise."""

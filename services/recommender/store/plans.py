@@ -298,9 +298,12 @@ class PlanStore:
         writes = [write_of(plan, envelope) for plan, envelope in zip(plans, envelopes, strict=True)]
         self.plan_bases.begin(plans)
         if await bulk_write(self._plans, writes) == len(plans):
-            self.plan_bases.keep(plans)
-            for envelope in envelopes:  # each is the only one that its document holds now
-                self._staged.hand_over(envelope.subject, envelope)
+            unchanged_since = self.plan_bases.keep(plans)
+            for envelope in envelopes:
+                if envelope.subject in unchanged_since:  # it is the only event that its document holds now
+                    self._staged.hand_over(envelope.subject, envelope)
+                else:
+                    self._staged.set()
             await self.history.trim(_copied(plans))  # now, because it would delay the path before
             return []
         self._staged.set()
