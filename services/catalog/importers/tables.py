@@ -277,7 +277,7 @@ class Table(MappedTable):
             return refused(number, problem, " ".join(cells).strip())
         if list(map(folded, _names(cells))) == list(map(folded, self._header)):
             repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
-            return refused(number, repeated, " ".join(_names(cells)))
+            return refused(number, repeated, " ".join(_names(cells)), is_entry=False)
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
             found = [
