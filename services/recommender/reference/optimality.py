@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable
 
+from services.recommender.planner.exact import slot_bounds
 from services.recommender.planner.exact.conditions import CourseOption, stairs_by_gap
-from services.recommender.planner.exact.slot_bounds import knapsack, slot_bounds
 from services.recommender.planner.value import ValueFunction, slots_of
 
 
@@ -15,19 +15,12 @@ def gain_bound(
     `requested`: the ids of courses that every path has. `hours`: the most micro-hours of a path; None: no limit.
     """
     options = list(courses)
-    mine = {place for place, option in enumerate(options) if option.id in requested}
-    left = None if hours is None else hours - sum(options[place].hours for place in mine)
+    mine = [place for place, option in enumerate(options) if option.id in requested]
     slots = [
         slot for gap, found in stairs_by_gap(options).items() for slot in slots_of(found, value.stairs.get(gap, ()))
     ]
-    held = [max((slot.get(place, 0) for place in mine), default=0) for slot in slots]
-    added = [
-        [(at, slot[place] - held[at]) for at, slot in enumerate(slots) if slot.get(place, 0) > held[at]]
-        for place in range(len(options))
+    held = [
+        (option.hours, [(at, slot[place]) for at, slot in enumerate(slots) if place in slot])
+        for place, option in enumerate(options)
     ]
-    fitting = [
-        (option.hours, more)
-        for option, more in zip(options, added, strict=True)
-        if left is None or option.hours <= left
-    ]
-    return sum(held) + knapsack(slot_bounds(len(slots), fitting), left)
+    return slot_bounds.gain_bound(len(slots), held, mine, hours)

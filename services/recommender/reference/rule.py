@@ -29,13 +29,13 @@ from services.recommender.planner.exact.residual import (
     unknown_completed,
 )
 from services.recommender.planner.explain.path import path_of
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from services.recommender.planner.value import ValueFunction
 from services.recommender.reference.available_courses import CourseList
 from services.recommender.reference.costs import build_instance
 from services.recommender.reference.optimality import gain_bound
 from services.recommender.reference.search import (
-    BEAM_GAPS,
     CoursePath,
     best_path,
     drop_redundant,
@@ -47,12 +47,6 @@ from services.recommender.reference.search import (
 )
 from shared.domain import Course
 from shared.paths import LearningPath, Note
-
-PREFERENCE_FLOOR = 90
-"""With preferences (boosts, courses put off), a path must have this percentage of its value without them."""
-
-RUNNERS_UP = 3
-"""The most runners-up that a step shows."""
 
 
 def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) -> LearningPath:
@@ -85,13 +79,13 @@ def preferred(
 ) -> "Plan":
     """Return the plan with preferences, unless they cost too much value.
 
-    If that plan has less than PREFERENCE_FLOOR per cent of the value of the plan without preferences, the latter is
+    If that plan has less than `preference_floor` per cent of the value of the plan without preferences, the latter is
     returned.
     """
     plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
     if inputs.cost_multipliers or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
         other = solve(inputs, courses, value, entry_levels, ignore_preferences=True)
-        if plan.end.value * 100 < other.end.value * PREFERENCE_FLOOR:
+        if plan.end.value * 100 < other.end.value * PARAMS.preference_floor:
             plan = other
     return plan
 
@@ -179,7 +173,7 @@ class Plan:
         self.finishing, self.kept = inputs.finishing and path is not None, False
         if path is None or not inputs.finishing:
             raised = [value.alone(gap, step) > 0 for one in self.targets for gap, step in one.gap_effects.items()]
-            overlapping = sum(raised) >= BEAM_GAPS * len(self.targets)
+            overlapping = sum(raised) >= PARAMS.beam_gaps * len(self.targets)
             found = best_path(self.problem, self.start_state, self.targets, overlapping=overlapping)
             if path is not None and self._left():
                 self.kept = found.value * 100 < path.value * CHANGE_THRESHOLD
@@ -284,7 +278,7 @@ class Plan:
             rivals = scored_closures(self.problem, state, self.problem.costs(state), self.targets)
             others = [RunnerUp(bid.target.spec.course, bid.score) for bid in rivals if bid.target not in path.courses]
             for option in closure:
-                runners_up = others[:RUNNERS_UP] if option is closure[-1] else []
+                runners_up = others[: PARAMS.runners_up] if option is closure[-1] else []
                 picks.append(Pick(option, score, runners_up))
                 state.study(option)
                 inside.study(option)

@@ -11,35 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.reference.costs import Costs, ProblemData
-
-EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
-"""Exponents of the cost.
-
-A greedy pass runs with each, and divides the gain by the cost to this power; the best path counts.
-"""
-
-MAX_PASSES = 2
-"""The most passes of the local search over the courses of a path."""
-
-MAX_STARTS = 24
-"""The most courses whose closures are tried as the start of a path."""
-
-MAX_PAIRED = 8
-"""Each pair of the first MAX_PAIRED starts is also tried together."""
-
-BEAM_GAPS = 2
-"""A beam search follows the discrepancy search if the targets raise at least this number of gaps on average."""
-
-BEAM_WIDTH = 16
-"""The most paths that the beam search extends at a time."""
-
-BEAM_STARTS = 8
-"""The most starts that the beam search tries at the end of each path."""
-
-MAX_EXCHANGED = 16
-"""In a path of at most this many courses, each course in turn is left out to make room for the closure of a start."""
 
 
 class ScoredClosure(NamedTuple):
@@ -164,7 +138,7 @@ def best_path(
     follow, and a beam search if `overlapping`: the targets raise several gaps each.
     """
     best = CoursePath(-1, 0, [])
-    for exponent in EXPONENTS:
+    for exponent in PARAMS.exponents:
         best = best.better(pruned_path(start_state, greedy(problem, start_state.copy(), targets, exponent)))
     everything = start_state.copy()
     for target in targets:
@@ -187,14 +161,14 @@ def after_exchanges(
 ) -> CoursePath:
     """Return the best of `best` and the paths of the starts, improved by exchanges.
 
-    There are at most MAX_PASSES passes of exchanges; a pass without an improvement is the last one. `attainable`:
+    There are at most `max_passes` passes of exchanges; a pass without an improvement is the last one. `attainable`:
     micro-levels that no path exceeds.
     """
     complete = best.value == attainable
     starts = starts_of(problem, start_state, targets, complete=complete)
     for course in starts:
         best = best.better(started_with(problem, start_state, targets, course, None))
-    for _ in range(MAX_PASSES):
+    for _ in range(PARAMS.max_passes):
         before = best
         for place in reversed(range(len(before.courses))):
             if place >= len(best.courses):
@@ -218,7 +192,7 @@ def after_discrepancies(
 ) -> CoursePath:
     """Return `best`, or a path of higher value.
 
-    Tries discrepancies of the greedy from the start state and after each start, and each pair of the first MAX_PAIRED
+    Tries discrepancies of the greedy from the start state and after each start, and each pair of the first `max_paired`
     starts. `problem`: each course costs its plain hours.
     """
     starts, costs = starts_of(problem, start_state, targets, complete=False), problem.costs(start_state)
@@ -229,7 +203,7 @@ def after_discrepancies(
         if value_bound(state, targets) <= best.value:
             continue
         state_costs = problem.costs(state)
-        for other in starts[place + 1 : MAX_PAIRED]:
+        for other in starts[place + 1 : PARAMS.max_paired]:
             if state_costs.of(other) == UNREACHABLE:
                 continue
             closure = problem.closure(other, state_costs)
@@ -256,7 +230,7 @@ def after_beam(
         for path in beam:
             base = walk(start_state, path)[1]
             costs = problem.costs(base)
-            for start in starts_of(problem, base, targets, complete=False)[:BEAM_STARTS]:
+            for start in starts_of(problem, base, targets, complete=False)[: PARAMS.beam_starts]:
                 closure = problem.closure(start, costs)
                 more, state = drop_redundant(base, closure, closure[:-1])
                 promising = promising or value_bound(state, targets) > best.value
@@ -264,7 +238,7 @@ def after_beam(
                 best = best.closing_more(pruned_path(start_state, [*path, *more, *rest]))
                 found.setdefault(frozenset([*path, *more]), (state.value, [*path, *more]))
         ranked = sorted(found.values(), key=lambda item: -item[0])
-        beam = [path for _, path in ranked[:BEAM_WIDTH]] if promising else []
+        beam = [path for _, path in ranked[: PARAMS.beam_width]] if promising else []
     return best
 
 
@@ -317,10 +291,10 @@ def exchanged(  # noqa: PLR0913 - what a start is tried on
 ) -> CoursePath:
     """Return `path`, or the first better path found that begins with the closure of `course`.
 
-    The courses of `path` that still fit follow that closure. If `path` is short (MAX_EXCHANGED), they are also tried
+    The courses of `path` that still fit follow that closure. If `path` is short (`max_exchanged`), they are also tried
     without each one of them. `complete`: no path has a higher value than `path`; then none of its courses is left out.
     """
-    outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
+    outs = path.courses if len(path.courses) <= PARAMS.max_exchanged and not complete else []
     for out in (None, *reversed(outs)):
         others = [one for one in path.courses if one is not out]
         best = path.better(started_with(problem, start_state, targets, course, others if path.courses else None))
@@ -332,7 +306,7 @@ def exchanged(  # noqa: PLR0913 - what a start is tried on
 def starts_of(
     problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, complete: bool
 ) -> list[CourseOption]:
-    """Return the courses whose closures are tried as the start of a path: at most MAX_STARTS, best first.
+    """Return the courses whose closures are tried as the start of a path: at most `max_starts`, best first.
 
     The score is the gain of the closure, plus what the course spares the closures of the targets
     (`spared_by_conditions`), per cost. `complete`: there is nothing more to gain, so only courses that spare others
@@ -350,7 +324,7 @@ def starts_of(
                 gain = gain_of(start_state, closure)
                 scores[course] = score_of(gain + spared, problem.price(closure))
     best = sorted(scores, key=lambda course: (-scores[course], course.id))
-    return [course for course in best if scores[course]][:MAX_STARTS]
+    return [course for course in best if scores[course]][: PARAMS.max_starts]
 
 
 def spared_by_conditions(

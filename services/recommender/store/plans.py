@@ -360,10 +360,14 @@ class PlanStore:
                 return before.erased
             revision = before.revision + 1 if before else 1
             erased: Document = {
-                **{"_id": key, "tenant": tenant, "officer": officer, "partition": partition, "erased": True},
-                **{"profile_sequence": sequence, "revision": revision},
-                **outbox_insert(new_event(SOURCE, key, revision, None)),
+                "_id": key,
+                "tenant": tenant,
+                "officer": officer,
+                "partition": partition,
+                "erased": True,
             }
+            erased |= {"profile_sequence": sequence, "revision": revision}
+            erased |= outbox_insert(new_event(SOURCE, key, revision, None))
             with unavailable():
                 if before is None:
                     await self._plans.update_one({"_id": key}, {"$setOnInsert": erased}, upsert=True)

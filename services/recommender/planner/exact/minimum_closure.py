@@ -18,6 +18,7 @@ best set found is an upper bound.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from heapq import merge
 from itertools import groupby, tee
 from typing import NamedTuple
@@ -178,23 +179,9 @@ class _ClosureBounds:
 
     def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
         self._available, self._start = available, start
-        self._closure_costs = closure_costs
-        self._of_course: dict[str, int] = {}
-        self._additive: dict[str, int] = {}
+        self.of_course, self.additive_cost = cache(closure_costs.lower_bound), cache(closure_costs.additive_cost)
         self._lower_bounds: dict[Condition, int] = {}
         self._cheapest: dict[Condition, tuple[int, str]] = {}
-
-    def of_course(self, course_id: str, hours: int) -> int:
-        """Return a lower bound of the hours of a course and its prerequisites."""
-        if (known := self._of_course.get(course_id)) is None:
-            known = self._of_course[course_id] = self._closure_costs.lower_bound(course_id, hours)
-        return known
-
-    def additive_cost(self, course_id: str, hours: int) -> int:
-        """Return the hours of a course and those of all its conditions, recursively."""
-        if (known := self._additive.get(course_id)) is None:
-            known = self._additive[course_id] = self._closure_costs.additive_cost(course_id, hours)
-        return known
 
     def lower_bound(self, condition: Condition) -> int:
         """Return a lower bound of the hours that satisfy a condition; UNREACHABLE if nothing does."""
