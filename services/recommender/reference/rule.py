@@ -6,13 +6,15 @@ Unlike the planner it has no limit on visited courses and no champion lists: it 
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 from msgspec.structs import replace
 
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of
+from services.recommender.planner.exact import slot_bounds
+from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of, stairs_by_gap
 from services.recommender.planner.exact.dependencies import without_idle
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD, PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import (
@@ -31,10 +33,9 @@ from services.recommender.planner.exact.residual import (
 from services.recommender.planner.explain.path import path_of
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
-from services.recommender.planner.value import ValueFunction
+from services.recommender.planner.value import ValueFunction, slots_of
 from services.recommender.reference.available_courses import CourseList
 from services.recommender.reference.costs import build_instance
-from services.recommender.reference.optimality import gain_bound
 from services.recommender.reference.search import (
     CoursePath,
     best_path,
@@ -69,9 +70,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
     best = refine(draft(first, value, entry_levels), value, rebuilt)
     plan = best.plan
     path = path_of(best, value, plan.notes, catalog_revision)
-    courses_of_plan = plan.problem.courses.values()
-    proved = best.is_proved(lambda *limits: gain_bound(value, courses_of_plan, *limits))
-    return replace(path, proved=proved)
+    return replace(path, proved=best.is_proved(partial(gain_bound, plan)))
 
 
 def preferred(
@@ -138,6 +137,22 @@ def solve_as_kept(
     again = solve(inputs, plan.courses, value, entry_levels, ignore_preferences=plan.ignore_preferences)
     again.inputs, again.notes, again.kept, again.finishing = plan.inputs, plan.notes, plan.kept, plan.finishing
     return again
+
+
+def gain_bound(plan: "Plan", requested: Collection[str], hours: int | None) -> int:
+    """Return an upper bound, in micro-levels: no path of the problem's courses gains more (see `exact.slot_bounds`).
+
+    `requested`: the ids of courses that every path has. `hours`: the most micro-hours of a path; None: no limit.
+    """
+    options, stairs = list(plan.problem.courses.values()), plan.value.stairs
+    found = stairs_by_gap(options).items()
+    slots = [slot for gap, steps in found for slot in slots_of(steps, stairs.get(gap, ()))]
+    courses = [
+        (option.hours, [(at, slot[place]) for at, slot in enumerate(slots) if place in slot])
+        for place, option in enumerate(options)
+    ]
+    mine = [place for place, option in enumerate(options) if option.id in requested]
+    return slot_bounds.gain_bound(len(slots), courses, mine, hours)
 
 
 class Plan:

@@ -158,15 +158,11 @@ class PlanContext(NamedTuple):
     ignore_preferences: bool = False
 
 
-class PreparedQuery(NamedTuple):
-    """A query, and the officer's costs in the state after the started courses, which come first in any case."""
+def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs]:
+    """Return the query of an officer, and the costs after the started courses, which come first in any case.
 
-    query: Query
-    costs: Costs
-
-
-def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
-    """Return the query of an officer with the costs. `also`: ids of further courses that must be candidates."""
+    `also`: ids of further courses that must be candidates.
+    """
     inputs, value, space = context.inputs, context.value, context.space
     count = len(VOCABULARY.skills)
     skills = np.zeros(count, SKILL_DTYPE)
@@ -206,7 +202,7 @@ def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
             [(gaps.index(name), *step) for name in gaps for step in value.stairs.get(name, ())], STAIR_DTYPE
         ),
     )
-    return PreparedQuery(query, costs)
+    return query, costs
 
 
 def levels_by_skill(levels: Mapping[SkillKey, float], count: int) -> Longs:

@@ -24,13 +24,14 @@ from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
+from services.recommender.planner.optimizer.closure_cost import Costs
 from services.recommender.planner.optimizer.course_path import prune, replay
 from services.recommender.planner.optimizer.fixed_courses import FixedCourses, fix_courses, rows_of
 from services.recommender.planner.optimizer.greedy import Search
 from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
 from services.recommender.planner.optimizer.query import (
     PlanContext,
-    PreparedQuery,
+    Query,
     SearchSpace,
     build_query,
     forced_numbers,
@@ -51,7 +52,8 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 class PreparedInstance(NamedTuple):
     """What an officer's search starts from; another search for the same officer may use it again."""
 
-    query: PreparedQuery
+    query: Query
+    costs: Costs
     selected: Selection
     instance: Instance
 
@@ -117,7 +119,7 @@ def _searched(
     """Return the plan. `known`: another plan of the same officer, whose inputs differ in the previous path alone."""
     inputs, space = context.inputs, context.space
     if known:
-        query, costs = known.prepared.query
+        query, costs, *_ = known.prepared
         query = query._replace(forced=forced_numbers(inputs, space, extra))
     else:
         query, costs = build_query(context, extra)
@@ -155,7 +157,7 @@ def _searched(
         trace,
         kept,
         available,
-        PreparedInstance(PreparedQuery(query, costs), selected, instance),
+        PreparedInstance(query, costs, selected, instance),
         finishing=finishing,
         limited=bool(workspace.counters[0]["limited"]),
     )
