@@ -37,8 +37,8 @@ class CostProfile(NamedTuple):
     costs: Costs
 
 
-SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64), ("in_framework", np.int64)])
-"""A skill: the micro-level that counts at entry, its number among the gaps or -1, whether it is of the framework."""
+SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64)])
+"""A skill: the micro-level that counts at entry, and its number among the gaps or -1."""
 
 LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64), ("whole", np.int64)])
 """A micro-level, its value, and its value without regard to unconfirmed gains (`whole`), in micro-levels."""
@@ -167,7 +167,7 @@ def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs
     count = len(VOCABULARY.skills)
     skills = np.zeros(count, SKILL_DTYPE)
     skills["gap"] = -1
-    skills["in_framework"] = ours = skills_of(inputs.framework.id, count)
+    ours = skills_of(inputs.framework.id, count)
     skills["entry_level"] = levels_by_skill(context.entry_levels, count)
     gaps = list(value.gaps)
     level_values: list[tuple[int, int, int]] = []
