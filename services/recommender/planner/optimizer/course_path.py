@@ -7,6 +7,7 @@ import numpy as np
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, jit
+from services.recommender.planner.optimizer.closure import value_without
 from services.recommender.planner.optimizer.closure_cost import Flags, unset
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study, total_held
@@ -79,24 +80,6 @@ def replay(
     totals["size"], totals["value"], totals["cost"] = size, total_held(state.held), paid
 
 
-@jit()
-def value_without(
-    problem: ProblemData, start_state: PlanState, state: PlanState, workspace: Workspace, path: CoursePath, skip: int
-) -> int:
-    """Return the micro-levels held after a path without the course at `skip`; -1 if the rest cannot be studied.
-
-    `state` is scratch space.
-    """
-    copy_position(start_state, state)
-    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
-    for place in range(path.totals[0]["size"]):
-        if place != skip:
-            if place > skip and not admits(problem, state, path.courses[place]):
-                return -1
-            study(problem, state, path.courses[place])
-    return total_held(state.held)
-
-
 @jit(allocates=True)
 def sole_contributors(problem: ProblemData, start_state: PlanState, path: CoursePath) -> Flags:
     """Return (size,) whether each course of a path adds value that no other course of the path adds."""
@@ -139,7 +122,8 @@ def prune(
     while place >= 0:
         if not alone[place]:
             moved = True
-            if value_without(problem, start_state, state, workspace, path, place) == path.totals[0]["value"]:
+            rest = value_without(problem, start_state, workspace, path.courses[: path.totals[0]["size"]], place)
+            if rest == path.totals[0]["value"]:
                 path.totals[0]["cost"] -= problem.courses[path.courses[place]]["cost"]
                 path.totals[0]["size"] -= 1
                 for later in range(place, path.totals[0]["size"]):

@@ -14,17 +14,17 @@ from services.recommender.planner.jit import NONE, ZERO, jit
 from services.recommender.planner.optimizer.closure import (
     build_closure,
     drop_redundant,
-    gain_excluding,
     has_marginal_gain,
     precedes,
     score_closure,
     topological_order,
+    value_without,
 )
 from services.recommender.planner.optimizer.closure_cost import ADDING, Flags, costs_from, score_of
 from services.recommender.planner.optimizer.course_path import CoursePath, empty_path, prune
 from services.recommender.planner.optimizer.greedy import Search, best_target, invalidate_bounds, reset_bounds
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, study_and_update
+from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, study_and_update, total_held
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import UNLIMITED
@@ -36,14 +36,13 @@ RUNNERS_UP = PARAMS.runners_up
 class PlanTrace(NamedTuple):
     """What is recorded of each of T steps of a path, for its explanation.
 
-    `courses`: (T,) rows of the instance. `score`, `last`: (T,) the score of the closure that added the step, and the
-    position of its last course. `runners`, `runner_score`: (T, RUNNERS_UP) rows of the runners-up, best first, -1 where
-    there is none, and their scores. `size`: (1,) the steps recorded so far. Scores are micro-levels per hour.
+    `courses`: (T,) rows of the instance. `score`: (T,) the score of the closure that added the step. `runners`,
+    `runner_score`: (T, RUNNERS_UP) rows of the runners-up, best first, -1 where there is none, and their scores.
+    `size`: (1,) the steps recorded so far. Scores are micro-levels per hour.
     """
 
     courses: Longs
     score: Longs
-    last: Longs
     runners: Longs
     runner_score: Longs
     size: Longs
@@ -51,8 +50,8 @@ class PlanTrace(NamedTuple):
 
 def empty_trace(steps: int) -> PlanTrace:
     """Return an empty trace for at most `steps` steps."""
-    rows, runners = np.zeros((3, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
-    return PlanTrace(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
+    rows, runners = np.zeros((2, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
+    return PlanTrace(rows[0], rows[1], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
 
 def trace_path(search: Search, path: CoursePath, kept: bool) -> tuple[PlanTrace, PlanState]:
@@ -172,7 +171,7 @@ def record_pick(
     cost = ZERO
     for course in closure:
         cost += problem.courses[course]["cost"]
-    gain = gain_excluding(problem, inside, workspace, count, NONE)
+    gain = value_without(problem, inside, workspace, closure, NONE) - total_held(inside.held)
     score = score_of(gain, cost, 1.0) if cost > 0 else 0
     first = trace.size[0]
     last = first + count - 1
@@ -183,7 +182,6 @@ def record_pick(
     for place in range(count):
         trace.courses[first + place] = closure[place]
         trace.score[first + place] = score
-        trace.last[first + place] = last
     trace.size[0] = last + 1
     study_and_update(problem, full_state, workspace, closure)
     study_and_update(problem, inside, workspace, closure)
