@@ -30,6 +30,23 @@ class CoursePath(NamedTuple):
     """(1,) TOTALS_DTYPE."""
 
 
+@by_reference
+class Search(NamedTuple):
+    """One search: what it starts from, its targets (TARGET_DTYPE), the best path so far, and scratch space.
+
+    `state` is at the end of `trial`, the path that an attempt builds.
+    """
+
+    problem: ProblemData
+    start_state: PlanState
+    workspace: Workspace
+    targets: Records
+    best: CoursePath
+    trial: CoursePath
+    scratch: CoursePath
+    state: PlanState
+
+
 def empty_path(problem: ProblemData) -> CoursePath:
     """Return an empty path that can hold all courses of an instance."""
     return CoursePath(np.zeros(len(problem.courses), np.int64), np.zeros(1, TOTALS_DTYPE))
@@ -52,23 +69,16 @@ def is_better(one: CoursePath, other: CoursePath) -> bool:
 
 
 @jit(entry=True)
-def replay(
-    problem: ProblemData,
-    start_state: PlanState,
-    state: PlanState,
-    workspace: Workspace,
-    path: CoursePath,
-    skip: int,
-    remaining: CoursePath,
-) -> None:
+def replay(search: Search, state: PlanState, path: CoursePath, skip: int, remaining: CoursePath) -> None:
     """Replay a path from the start state without the course at `skip`, and without courses that then cannot be entered.
 
     `skip` -1: no course is left out. Writes the remaining courses and their totals to `remaining`, and moves `state` to
     the end of these; the costs of `state` are not updated.
     """
-    copy_position(start_state, state)
+    problem = search.problem
+    copy_position(search.start_state, state)
     size = paid = 0
-    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
+    search.workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
     for place in range(path.totals[0]["size"]):
         course = path.courses[place]
         if place != skip and admits(problem, state, course):
@@ -101,21 +111,14 @@ def sole_contributors(problem: ProblemData, start_state: PlanState, path: Course
 
 
 @jit(entry=True, allocates=True)
-def prune(
-    problem: ProblemData,
-    start_state: PlanState,
-    state: PlanState,
-    workspace: Workspace,
-    path: CoursePath,
-    scratch: CoursePath,
-) -> None:
+def prune(search: Search, state: PlanState, path: CoursePath) -> None:
     """Drop, from the last to the first, every course without which the path stays feasible and keeps its value.
 
-    Sets the totals, and moves `state` to the end of what remains, without updating its costs. `scratch`: a path as
-    scratch space.
+    Sets the totals, and moves `state` to the end of what remains, without updating its costs.
     """
-    replay(problem, start_state, state, workspace, path, NONE, scratch)
-    copy_path(scratch, path)
+    problem, start_state, workspace = search.problem, search.start_state, search.workspace
+    replay(search, state, path, NONE, search.scratch)
+    copy_path(search.scratch, path)
     alone = sole_contributors(problem, start_state, path)
     place = path.totals[0]["size"] - 1
     moved = False
@@ -131,4 +134,4 @@ def prune(
                 alone = sole_contributors(problem, start_state, path)
         place -= 1
     if moved:
-        replay(problem, start_state, state, workspace, path, NONE, scratch)
+        replay(search, state, path, NONE, search.scratch)

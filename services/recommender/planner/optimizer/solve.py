@@ -25,9 +25,8 @@ from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import Costs
-from services.recommender.planner.optimizer.course_path import prune, replay
+from services.recommender.planner.optimizer.course_path import Search, prune, replay
 from services.recommender.planner.optimizer.fixed_courses import FixedCourses, fix_courses, rows_of
-from services.recommender.planner.optimizer.greedy import Search
 from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
 from services.recommender.planner.optimizer.query import (
     PlanContext,
@@ -175,17 +174,16 @@ def _replays_previous(found: Search, left: list[int]) -> bool:
 
     Return whether it is feasible.
     """
-    problem, start_state, workspace = found.problem, found.start_state, found.workspace
     walked, spare = found.trial, found.scratch
     if min(left, default=0) < 0:
         return False
     walked.courses[: len(left)] = left
     walked.totals["size"] = len(left)
-    replay(problem, start_state, found.state, workspace, walked, -1, spare)
+    replay(found, found.state, walked, -1, spare)
     if not left:
         return True
     end = found.state.left[0]
     if spare.totals["size"][0] < len(left) or min(end["hours"], end["steps"]) < 0:
         return False
-    prune(problem, start_state, found.state, workspace, walked, spare)
+    prune(found, found.state, walked)
     return True
