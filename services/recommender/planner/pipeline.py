@@ -11,7 +11,7 @@ from services.recommender.planner.exact import slot_bounds
 from services.recommender.planner.exact.conditions import CourseOption
 from services.recommender.planner.exact.dependencies import without_idle
 from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
-from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, state_before
+from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp
 from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not
 from services.recommender.planner.index.catalog import View
@@ -54,8 +54,7 @@ def gain_bound(found: PlanSolution, requested: Collection[str], hours: int | Non
 
 def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:
     """Return the draft of a plan without idle courses, traced as a kept path."""
-    inputs = found.context.inputs
-    start = state_before(inputs, found.context.value, found.context.entry_levels)
+    inputs, start = found.context.inputs, found.context.start
     whole = _picks(found)
     picks, needs = without_idle(start, whole)
     names = [pick.option.id for pick in picks]

@@ -16,7 +16,6 @@ from services.recommender.planner.exact.residual import (
     left_out,
     missing_course_cause,
     pinned_closure,
-    state_before,
     unknown_completed,
 )
 from services.recommender.planner.optimizer.closure import build_closure
@@ -126,8 +125,7 @@ class _FixedCourseBuilder:
     def _pin(self, course_id: str) -> None:
         """Add a course with its minimum closure if the cheapest one does not fit; or record the missing hours."""
         context, picks = self._context, self.fixed_courses.picks
-        start = state_before(context.inputs, context.value, context.entry_levels)
-        end = start.after(pick.option for pick in picks)
+        end = context.start.after(pick.option for pick in picks)
         courses, missing_hours = pinned_closure(end, course_id, self._available)
         if not courses:
             return self._note(course_id, "does_not_fit", missing_hours)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.planner.course_spec import SkillKey
+from services.recommender.planner.exact.conditions import PathState
 from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog, View
 from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import Ints, Longs, Segment
@@ -146,14 +147,13 @@ def forced_numbers(inputs: Inputs, space: SearchSpace, also: Sequence[str]) -> I
 class PlanContext(NamedTuple):
     """What is known of a plan before there is a path. `space`: the courses that the search considers.
 
-    `entry_levels`: the levels that count for entry before the path. `ignore_preferences`: boosts and deferrals change
-    no cost.
+    `start`: the state before the path, which nobody changes. `ignore_preferences`: boosts and deferrals change no cost.
     """
 
     inputs: Inputs
     view: View
     value: ValueFunction
-    entry_levels: Mapping[SkillKey, float]
+    start: PathState
     space: SearchSpace
     ignore_preferences: bool = False
 
@@ -168,7 +168,7 @@ def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs
     skills = np.zeros(count, SKILL_DTYPE)
     skills["gap"] = -1
     ours = skills_of(inputs.framework.id, count)
-    skills["entry_level"] = levels_by_skill(context.entry_levels, count)
+    skills["entry_level"] = levels_by_skill(context.start.levels, count)
     gaps = list(value.gaps)
     level_values: list[tuple[int, int, int]] = []
     begins = [0]
@@ -205,12 +205,12 @@ def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs
     return query, costs
 
 
-def levels_by_skill(levels: Mapping[SkillKey, float], count: int) -> Longs:
+def levels_by_skill(levels: Mapping[SkillKey, int], count: int) -> Longs:
     """Return (count,) the micro-levels of the first `count` skills of the vocabulary; 0 for a skill without a level."""
     found = np.zeros(count, np.int64)
     for key, level in levels.items():
         if (skill := VOCABULARY.skills.get(key, count)) < count:
-            found[skill] = micro(level)
+            found[skill] = level
     return found
 
 

@@ -16,10 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.optimizer.available_courses import CourseIndex
@@ -40,7 +41,6 @@ from services.recommender.planner.optimizer.search import EXPONENTS, search
 from services.recommender.planner.optimizer.state import PlanState, empty_workspace, initial_state
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
-from services.recommender.planner.units import UNLIMITED
 from services.recommender.planner.value import ValueFunction
 
 MAX_VISITS = PARAMS.max_visits
@@ -81,7 +81,7 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
     """Return the plan of an officer as numbers. `extra`: ids of courses that must be in the instance."""
     targets, entry_levels = posterior_targets(inputs, view.course)
     value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
-    context = PlanContext(inputs, view, value, entry_levels, space)
+    context = PlanContext(inputs, view, value, state_before(inputs, value, entry_levels), space)
     prefers = bool(inputs.cost_multipliers) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
     visits = MAX_VISITS // 2 if prefers else MAX_VISITS
     one = _searched(context, extra, visits)
@@ -122,8 +122,6 @@ def _searched(
         query = query._replace(forced=forced_numbers(inputs, space, extra))
     else:
         query, costs = build_query(context, extra)
-    hours = UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
-    steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
     graph = space.graph.arrays
     selected = select(graph, query, costs)
     if known and all(map(np.array_equal, selected, known.prepared.selected)):
@@ -131,7 +129,7 @@ def _searched(
     else:
         instance = build_instance(graph, query, costs, selected)
     problem, workspace = instance.problem, empty_workspace(instance, visits, MOST_STEPS)
-    start_state = initial_state(instance, hours, steps, workspace)
+    start_state = initial_state(instance, context.start.hours, context.start.steps, workspace)
     # Among champions, what the earlier lookups skipped depends on their own path.
     available = known.available if known and space.base_numbers is None else CourseIndex(context, costs)
     fixed_courses, missing = fix_courses(context, available, problem, start_state, workspace)
