@@ -27,7 +27,7 @@ BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
 CASES = 14
 
 
-def _unchanged(_problem: Any, _start: Any, _targets: Any, best: Any, **_: Any) -> Any:
+def _unchanged(_search: Any, best: Any) -> Any:
     return best
 
 

@@ -37,6 +37,7 @@ from services.recommender.reference.available_courses import CourseList
 from services.recommender.reference.costs import build_instance
 from services.recommender.reference.search import (
     CoursePath,
+    Search,
     best_path,
     drop_redundant,
     gain_of,
@@ -178,7 +179,7 @@ class Plan:
         if path is None or not inputs.finishing:
             raised = [value.alone(gap, step) > 0 for one in self.targets for gap, step in one.gap_effects.items()]
             overlapping = sum(raised) >= PARAMS.beam_gaps * len(self.targets)
-            found = best_path(self.problem, self.start_state, self.targets, overlapping=overlapping)
+            found = best_path(Search(self.problem, self.start_state, self.targets), overlapping=overlapping)
             if path is not None and self._left():
                 self.kept = found.value * 100 < path.value * CHANGE_THRESHOLD
             path = path if path is not None and self.kept else self._in_order(found)
