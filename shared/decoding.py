@@ -11,6 +11,7 @@ decode_patch(raw)                JSON of any shape, a merge patch (`shared.merge
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
@@ -91,17 +92,29 @@ def _refuse_repeated_names(raw: bytes, found: object) -> None:
         # Nearly always as many colons are left: nothing is repeated. An escaped colon could stand in for a lost one.
         if b"\\u003" not in raw and msgspec.json.encode(found).count(b":") == raw.count(b":"):
             return
-        json.loads(raw, object_pairs_hook=_each_once, parse_int=str, parse_float=str)
+        whole = json.loads(raw, object_pairs_hook=_marked, parse_int=str, parse_float=str)
     except RecursionError as error:
         raise too_deep() from error
+    waiting: list[tuple[str, object]] = [("", whole)]
+    while waiting:
+        place, value = waiting.pop()
+        if value is _TWICE:
+            raise InvalidInput("is given twice", _at(place))
+        if isinstance(value, dict):
+            waiting += [(f"{place}.{name[:_LONGEST]}", one) for name, one in reversed(value.items())]
+        elif isinstance(value, list):
+            waiting += [(f"{place}[{number}]", one) for number, one in reversed([*enumerate(value)])]
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise InvalidInput("is given twice", _at(f".{name[:_LONGEST]}"))
-        found[name] = value
+_TWICE = object()
+"""The value of a field that its object gives twice."""
+
+
+def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        found |= {name: _TWICE for name, count in counts.items() if count > 1}
     return found
 
 
@@ -116,6 +129,10 @@ def _malformed(error: Exception, raw: bytes) -> Malformed:
     if b"\\ud" in raw.lower():  # half of a pair, which msgspec reports as a body that breaks off
         with suppress(ValueError, RecursionError):
             _refuse_controls(json.loads(raw), "")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as wrong:
+        return Malformed(f"the body is not UTF-8 (byte {wrong.start})")
     return too_deep() if isinstance(error, RecursionError) else Malformed(f"the body is not JSON: {error}")
 
 

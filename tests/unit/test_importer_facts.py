@@ -295,3 +295,21 @@ def test_many_types_in_angle_brackets_are_read_in_linear_time() -> None:
     text = "a<B>" * 12_000
     lines = "".join(f"Course {n},{n},{text}\n" for n in range(200))
     assert len(courses("csv", f"title,code,description\n{lines}")) == 200
+
+
+@pytest.mark.parametrize(
+    ("length", "effort", "hours"),
+    [
+        ("9 weeks", "14-16 hours per week", 135),
+        ("9 weeks", "14", 126),
+        ("2 เดือน", "3 ชั่วโมง", 24),
+        ("3 hours", "5", 3),
+        ("9 weeks", "", 36),
+        ("6 weeks, 3 hours per week", "5", 18),
+    ],
+)
+def test_an_effort_beside_a_length_is_a_pace(length: str, effort: str, hours: float) -> None:
+    """As Open edX states them: the effort is that of a week."""
+    [course] = courses("csv", f'title,Effort,Length\nA,{effort},"{length}"\n')
+    assert course.hours == hours
+    assert [one.hours for one in courses("csv", "title,Effort\nA,5 hours\n")] == [5]

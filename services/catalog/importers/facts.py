@@ -242,8 +242,10 @@ class _Draft:
         words, unit = self._text("duration"), self._text("duration_unit")
         if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
             return f"{words} {unit}"
-        weeks = self._text("weeks")
-        if words or self._text("hours") or not weeks or number_of(weeks) == 0:
+        weeks = self._text("weeks") or words
+        if self._text("hours") or not weeks or number_of(weeks) == 0:
+            return words
+        if words and not ((read := duration_of(words)) and read.assumed and not _BARE.fullmatch(words)):
             return words
         if _BARE.fullmatch(weeks):
             weeks = f"{weeks} weeks"

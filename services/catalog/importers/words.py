@@ -44,8 +44,16 @@ def plain(text: str) -> str:
     )
 
 
+_FORMULA = re.compile(r"=\s*(?:[A-Z][A-Z0-9.]*\(.*\)|\$?[A-Z]{1,3}\$?\d{1,7}\b.*)", re.DOTALL)
+
+
 def is_placeholder(text: str) -> bool:
-    """Return whether a cell says that there is no value: it is empty, or holds `N/A`, `#REF!`, `...`, `ไม่ระบุ`."""
+    """Return whether a cell says that there is no value: it is empty, or holds `N/A`, `#REF!`, `...`, `ไม่ระบุ`.
+
+    A formula is no value either: `=HYPERLINK("https://x.org","A")`.
+    """
+    if _FORMULA.fullmatch(text):
+        return True
     if len(text) > _LONGEST_NOTHING:
         return False
     return folded(text) in _NOTHING or not any(char.isalnum() for char in text)

@@ -63,7 +63,7 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     framework: Identifier | None = None
     job_group: Identifier | None = None
-    target: dict[Identifier, Level] | None = None
+    target: Annotated[dict[Identifier, Level], Meta(min_length=1)] | None = None
     stage: Identifier | None = None
     levels: dict[Identifier, Level | GivenLevel] = {}
     completed: Annotated[list[Identifier], Meta(max_length=2000)] = []
