@@ -221,6 +221,8 @@ async def reachable(client: Client) -> str | None:
     try:
         await client.admin.command("ping")
     except PyMongoError as error:
+        if error.timeout:
+            return "no answer in time"
         refused = isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
         return "the user of MONGODB_URI is refused" if refused else type(error).__name__
     return None

@@ -255,9 +255,8 @@ class CsvReader(Generic[T]):
 
     def _never_closed(self, line: bytes) -> Row[T]:
         self._number += 1
-        problem = Malformed("a quote is opened here and not closed")
-        if len(line) >= ROW_LIMIT:
-            problem = TooLarge(f"a row may hold {ROW_LIMIT} bytes")
+        long = TooLarge(f"a row may hold {ROW_LIMIT} bytes") if len(line) >= ROW_LIMIT else None
+        problem = long or Malformed("a quote is opened here and not closed")
         return refused(self._number, problem, line.decode(errors="replace").strip())
 
     def _cells(self, raw: bytes) -> tuple[list[str], list[Warned]]:

@@ -276,8 +276,8 @@ class Table(MappedTable):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
         if list(map(folded, _names(cells))) == list(map(folded, self._header)):
-            problem = InvalidInput("the row repeats the names of the columns, and is no course", "title")
-            return refused(number, problem, " ".join(_names(cells)))
+            repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
+            return refused(number, repeated, " ".join(_names(cells)))
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
             found = [
