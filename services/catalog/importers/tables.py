@@ -32,6 +32,9 @@ _NAMES = 2000
 
 _SAMPLE_ROWS, _SAMPLE_COLUMNS = 5, 100
 
+_PACES = ("effort", "workload")
+"""Names of columns that hold the hours per week if another column holds how long a course lasts."""
+
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
@@ -63,6 +66,12 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     for number, column in sorted(columns, key=lambda one: one[1].partly):
         if column.fact in MANY or column.fact not in found:
             found.setdefault(column.fact, []).append(number)
+    paces = [number for number, column in columns if column.fact == "duration" and folded(header[number]) in _PACES]
+    lengths = [number for number, column in columns if column.fact == "duration" and number not in paces]
+    if paces and "weekly_hours" not in found and (lengths or "weeks" in found):
+        found["weekly_hours"] = paces[:1]
+        found.pop("duration")
+        found |= {"duration": lengths[:1]} if lengths else {}
     found |= _titles_in_both(header, [number for number, column in columns if column == ("title", "", False)]) | found
     if {"title_th", "title_en"} <= found.keys():
         found.pop("title", None)
@@ -266,6 +275,9 @@ class Table(MappedTable):
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
+        if list(map(folded, _names(cells))) == list(map(folded, self._header)):
+            repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
+            return refused(number, repeated, " ".join(_names(cells)))
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
             found = [
