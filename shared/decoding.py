@@ -12,7 +12,7 @@ decode_patch(raw)                JSON of any shape, a merge patch (`shared.merge
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
@@ -264,23 +264,26 @@ def _refuse_controls(given: object, place: str) -> None:
 @lru_cache(maxsize=512)
 def _is_checked(shape: Any) -> bool:
     """Return whether a shape contains a date or a LocalizedText."""
+    return any(
+        isinstance(one, inspect.DateType | inspect.DateTimeType)
+        or (isinstance(one, inspect.StructType) and issubclass(one.cls, LocalizedText))
+        for one in types_within([shape])
+    )
+
+
+def types_within(shapes: Iterable[Any]) -> Iterator[inspect.Type]:
+    """Yield the types that occur in some shapes, at any depth."""
     seen: set[int] = set()
-    left: list[Any] = [inspect.type_info(shape)]
+    left: list[Any] = [inspect.type_info(shape) for shape in shapes]
     while left:
         one = left.pop()
-        if isinstance(one, inspect.DateType | inspect.DateTimeType):
-            return True
-        if isinstance(one, inspect.StructType) and issubclass(one.cls, LocalizedText):
-            return True
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        left += [
-            inner for name in ("item_type", "key_type", "value_type", "type") if (inner := getattr(one, name, None))
-        ]
-        left += getattr(one, "types", ())
-        left += [each.type for each in getattr(one, "fields", ())]
-    return False
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            left += [field.type for field in getattr(one, "fields", ())]
+            left += getattr(one, "types", ())
+            names = ("item_type", "key_type", "value_type", "type")
+            left += [inner for name in names if (inner := getattr(one, name, None))]
 
 
 @lru_cache(maxsize=256)
