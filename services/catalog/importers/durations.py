@@ -51,6 +51,7 @@ _UNITS = {
 _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
 UNITS_OF_TIME = "|".join(pattern for pattern, _, _ in _UNITS.values())
 """A pattern that matches the name of each unit of time."""
+UNITS_OF_MINUTES, UNITS_OF_HOURS = (_UNITS[unit][0] for unit in ("minute", "hour"))
 UNITS_OF_PERIODS = "|".join(_UNITS[unit][0] for unit in ("day", "week", "month", "year"))
 
 _AMOUNT = re.compile(

@@ -113,9 +113,7 @@ class JsonLdReader:
 
     def _refuse_other_objects(self) -> None:
         if self._others and not self._number:
-            raise Malformed(
-                "no object in the JSON is a course: none has the type Course, or a name of a title's column"
-            )
+            raise Malformed("no object in the JSON is a course: none has the type Course or a field with a title")
 
     def _kept_back(self) -> Iterator[Row[Course] | None]:
         for number, node in self._held:

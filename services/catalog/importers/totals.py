@@ -28,7 +28,8 @@ def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = (
     """
     if (words := _total(stated, cells)) is None:
         return None
-    return refused(number, InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title"), words)
+    problem = InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title")
+    return refused(number, problem, words, is_entry=False)
 
 
 def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
