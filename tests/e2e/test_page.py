@@ -288,6 +288,33 @@ async def test_the_first_view_is_small_plain_and_begins_with_the_next_step(
         await expect(page.locator(".gaps .coverage")).to_have_count(1)
 
 
+DRAWN = """
+  window.drawn = [];
+  const parts = '.next, .facts, .card, #time-title, #gaps-title, #what-if-title, #why-not-title, #history-title';
+  new MutationObserver((records) => {
+    const added = records.flatMap((one) => [...one.addedNodes]).filter((one) => one.nodeType === Node.ELEMENT_NODE);
+    const found = added.flatMap((one) => [one, ...one.querySelectorAll('*')]).filter((one) => one.matches(parts));
+    if (found.length > 0) window.drawn.push(found.map((one) => one.id || one.className));
+  }).observe(document, { childList: true, subtree: true });
+"""
+"""Notes which of the page's large parts are added to it together."""
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_what_is_read_first_is_drawn_first_and_each_large_part_by_itself(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
+        await reader.page.add_init_script(DRAWN)
+        await reader.page.reload()
+        await reader.shows("path")
+        await reader.page.wait_for_selector("#why-not-title")
+        drawn: list[list[str]] = await reader.page.evaluate("drawn")
+        assert drawn[:2] == [["next"], ["facts"]]
+        assert [together for together in drawn if len(together) > 1] == []
+        assert drawn.count(["card"]) == await reader.page.locator(".step .card").count() > 1
+
+
 Entry = dict[str, str]
 
 

@@ -4,6 +4,7 @@ import { batch, signal } from '@preact/signals';
 import type { ApiError } from '../api';
 import { asApiError } from '../errors';
 import type { Text } from '../i18n';
+import { frameworkOf } from './names';
 import {
   type Decision,
   decideMatch,
@@ -46,9 +47,16 @@ export interface Source {
   matches: (course: string) => Promise<Match[]>;
 }
 
+/** Return a page of proposed matches. What their skills are called is fetched at once, so that no name takes the place of an id later. */
+const namedMatches: Source['page'] = async (...range) => {
+  const page = await proposedMatches(...range);
+  for (const { framework } of page.courses.flatMap(({ matches }) => matches)) frameworkOf(framework);
+  return page;
+};
+
 const CATALOG: Source = {
   open: readOpenSkills,
-  page: proposedMatches,
+  page: namedMatches,
   decide: decideMatch,
   matches: async (course) => (await readMatches(course)).matches,
 };

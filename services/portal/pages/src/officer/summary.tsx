@@ -5,7 +5,7 @@ import type { Framework, Gap, LearningPath, Recommended } from '../api';
 import { day, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
 import { goTo } from '../shell';
-import { Button } from '../ui';
+import { AfterPaint, Button } from '../ui';
 import { meets } from './skills';
 
 /** Return the title of an entry of a framework, its id where it is not known. */
@@ -123,8 +123,14 @@ export function Summary({ recommended, framework, title, whose, next, canAssess 
       <Notice path={path} canAssess={canAssess} />
       {next}
       <Sentence path={path} />
-      {children}
-      <Facts recommended={recommended} framework={framework} />
+      <AfterPaint>
+        {() => (
+          <>
+            {children}
+            <Facts recommended={recommended} framework={framework} />
+          </>
+        )}
+      </AfterPaint>
     </section>
   );
 }
