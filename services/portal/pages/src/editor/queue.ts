@@ -47,7 +47,7 @@ export interface Source {
   matches: (course: string) => Promise<Match[]>;
 }
 
-/** Return a page of proposed matches. What their skills are called is fetched at once, so that no name takes the place of an id later. */
+/** Return a page of proposed matches. What their skills are called is fetched meanwhile. */
 const namedMatches: Source['page'] = async (...range) => {
   const page = await proposedMatches(...range);
   for (const { framework } of page.courses.flatMap(({ matches }) => matches)) frameworkOf(framework);
