@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.support.editors import editing
 from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
@@ -298,6 +299,27 @@ DRAWN = """
   }).observe(document, { childList: true, subtree: true });
 """
 """Notes which of the page's large parts are added to it together."""
+
+
+async def fetched_of_officers(reader: Reader, shown: str) -> tuple[int, int]:
+    """Load the page until something is shown; return how many files of the officers' page were fetched, of all."""
+    reader.requests.clear()
+    await reader.page.reload()
+    await reader.page.wait_for_selector(shown)
+    names = (await reader.page.get_attribute("script[data-officer]", "data-officer") or "").split()
+    return sum(f"{reader.url}{name}" in reader.requests for name in names), len(names)
+
+
+async def test_the_files_of_the_officers_page_are_fetched_early_for_no_other_role(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=390) as (tenant, reader):
+        await reader.page.goto(reader.url)
+        fetched, named = await fetched_of_officers(reader, "#key")
+        assert fetched == named > 1
+        await reader.sign_in(await tenant.editor())
+        await reader.page.wait_for_selector("#queue-end")
+        assert await fetched_of_officers(reader, "#queue-end") == (0, named)
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

@@ -21,7 +21,7 @@ const parsedMessages: Plugin = {
 
 const thai = JSON.parse(readFileSync(new URL('locales/th.json', import.meta.url), 'utf-8')) as Record<string, string>;
 
-/** Writes the words of the head into the index, which is shown before any code is here, and has `early.ts` and the officers' page fetched with the rest. */
+/** Writes the words of the head into the index, which is shown before any code is here, and `early.ts` with the files of the officers' page. */
 const index: Plugin = {
   name: 'index',
   transformIndexHtml: {
@@ -32,10 +32,15 @@ const index: Plugin = {
       const files = page ? [page.fileName, ...page.imports].filter((file) => !html.includes(file)) : [];
       return {
         html: html.replace(/%(\w+)%/g, (_, key: string) => thai[key] ?? ''),
-        tags: [
-          ...(early ? [{ tag: 'script', attrs: { type: 'module', async: true, crossorigin: true, src: `/${early.fileName}` }, injectTo: 'head' as const }] : []),
-          ...files.map((file) => ({ tag: 'link', attrs: { rel: 'modulepreload', crossorigin: true, href: `/${file}` }, injectTo: 'head' as const })),
-        ],
+        tags: early
+          ? [
+              {
+                tag: 'script',
+                attrs: { type: 'module', async: true, crossorigin: true, src: `/${early.fileName}`, 'data-officer': files.map((file) => `/${file}`).join(' ') },
+                injectTo: 'head' as const,
+              },
+            ]
+          : [],
       };
     },
   },
