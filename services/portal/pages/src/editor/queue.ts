@@ -47,10 +47,11 @@ export interface Source {
   matches: (course: string) => Promise<Match[]>;
 }
 
-/** Return a page of proposed matches. What their skills are called is fetched meanwhile. */
+/** Return a page of proposed matches. What the skill of the first one is called is fetched meanwhile. */
 const namedMatches: Source['page'] = async (...range) => {
   const page = await proposedMatches(...range);
-  for (const { framework } of page.courses.flatMap(({ matches }) => matches)) frameworkOf(framework);
+  const first = page.courses[0]?.matches[0];
+  if (first) frameworkOf(first.framework);
   return page;
 };
 
