@@ -11,8 +11,7 @@ vi.doMock('../src/editor/requests', () => ({
 }));
 const { Loading } = await import('../src/editor/loading');
 
-const report = (state: ImportReport['state']): ImportReport =>
-  ({ import_id: 'i', state, format: 'csv', started_at: '', updated_at: '', created: 1 }) as ImportReport;
+const report = (state: ImportReport['state']): ImportReport => ({ import_id: 'i', state, format: 'csv', started_at: '', updated_at: '', created: 1 });
 const row: RowResult = { line: 2, status: 'created' };
 
 /** Store a file whose answers are lost, and let the page look for its report for so long. */
