@@ -8,6 +8,7 @@ import pytest
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.completions import posterior_targets
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction
 from services.recommender.reference import rule as reference
@@ -25,9 +26,11 @@ def _path() -> LearningPath:
 
 def _plan() -> reference.Plan:
     """Return the plan of the readable rule."""
-    courses = {one.id: one for one in example.COURSES}
-    targets, entry_levels = posterior_targets(example.officer(), courses.get)
-    return reference.Plan(example.officer(), courses, ValueFunction(targets), entry_levels, ignore_preferences=False)
+    courses, officer = {one.id: one for one in example.COURSES}, example.officer()
+    targets, entry_levels = posterior_targets(officer, courses.get)
+    value = ValueFunction(targets)
+    start = state_before(officer, value, entry_levels)
+    return reference.Plan(officer, courses, value, start, ignore_preferences=False)
 
 
 def _paths() -> Iterable[Sequence[str]]:
