@@ -93,8 +93,11 @@ async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent
     async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        proxy.cut(MIDDLE)
+        proxy.hold(MIDDLE)
         await page.click("[data-keep=store]")
+        await reader.reads("#load-sent", "แถว")  # its report is stored
+        proxy.cut(MIDDLE)
+        proxy.release()
         await page.wait_for_selector("[data-keep=load-again]")
         assert proxy.reached.is_set()
         for unknown, lost in (
