@@ -12,6 +12,7 @@ from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction
 from services.recommender.reference import rule as reference
+from services.recommender.reference.costs import PlanContext
 from services.recommender.reference.search import greedy, pruned_path, scored_closures
 from shared.paths import LearningPath
 from tests.support import worked_example as example
@@ -30,7 +31,7 @@ def _plan() -> reference.Plan:
     targets, entry_levels = posterior_targets(officer, courses.get)
     value = ValueFunction(targets)
     start = state_before(officer, value, entry_levels)
-    return reference.Plan(officer, courses, value, start, ignore_preferences=False)
+    return reference.Plan(PlanContext(officer, courses, value, start))
 
 
 def _paths() -> Iterable[Sequence[str]]:

@@ -190,21 +190,29 @@ class Selection:
         }
 
 
-def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
-    inputs: Inputs,
-    courses: Iterable[Course],
-    value: ValueFunction,
-    start: PathState,
-    also: Collection[str] = (),
-    *,
-    ignore_preferences: bool,
-) -> tuple[ProblemData, ProblemData]:
-    """Return the problem of the chosen courses, and the problem of all reachable courses.
+class PlanContext(NamedTuple):
+    """What is known of a plan before there is a path; `optimizer.query.PlanContext` is that of the compiled planner.
 
-    `start`: the state before the path. `also`: courses that are chosen in any case. `ignore_preferences`: boosts and
+    `courses`: every published course, by id. `start`: the state before the path. `ignore_preferences`: boosts and
     deferrals change no cost.
     """
-    factors = [(course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses]
+
+    inputs: Inputs
+    courses: Mapping[str, Course]
+    value: ValueFunction
+    start: PathState
+    ignore_preferences: bool = False
+
+
+def build_instance(context: PlanContext, also: Collection[str] = ()) -> tuple[ProblemData, ProblemData]:
+    """Return the problem of the chosen courses, and the problem of all reachable courses.
+
+    `also`: courses that are chosen in any case.
+    """
+    inputs, courses, value, start, ignore_preferences = context
+    factors = [
+        (course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses.values()
+    ]
     specs = [(course_spec(course), factor) for course, factor in factors if factor > 0]
     usable = {
         spec.id: course_option(

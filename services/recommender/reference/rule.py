@@ -5,7 +5,7 @@ courses, and `search` finds the best path. This module plans for one officer: fi
 Unlike the planner it has no limit on visited courses and no champion lists: it considers all courses.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from functools import partial
 
 from msgspec.structs import replace
@@ -34,7 +34,7 @@ from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from services.recommender.planner.value import ValueFunction, slots_of
 from services.recommender.reference.available_courses import CourseList
-from services.recommender.reference.costs import build_instance
+from services.recommender.reference.costs import PlanContext, build_instance
 from services.recommender.reference.search import (
     CoursePath,
     Search,
@@ -59,7 +59,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
     by_id = {course.id: course for course in courses}
     targets, entry_levels = posterior_targets(inputs, by_id.get)
     value = ValueFunction(targets, inputs.least_confidence)
-    first = preferred(inputs, by_id, value, state_before(inputs, value, entry_levels))
+    first = preferred(PlanContext(inputs, by_id, value, state_before(inputs, value, entry_levels)))
 
     def rebuilt(names: list[str]) -> PathDraft[Plan]:
         """Return the path of these courses."""
@@ -73,15 +73,15 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
     return replace(path, proved=best.is_proved(partial(gain_bound, plan)))
 
 
-def preferred(inputs: Inputs, courses: Mapping[str, Course], value: ValueFunction, before: PathState) -> "Plan":
-    """Return the plan with preferences, unless they cost too much value. `before`: the state before the path.
+def preferred(context: PlanContext) -> "Plan":
+    """Return the plan with preferences, unless they cost too much value.
 
     If that plan has less than `preference_floor` per cent of the value of the plan without preferences, the latter is
     returned.
     """
-    plan = solve(inputs, courses, value, before, ignore_preferences=False)
+    plan, inputs = solve(context), context.inputs
     if inputs.cost_multipliers or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
-        other = solve(inputs, courses, value, before, ignore_preferences=True)
+        other = solve(context._replace(ignore_preferences=True))
         if plan.end.value * 100 < other.end.value * PARAMS.preference_floor:
             plan = other
     return plan
@@ -93,7 +93,7 @@ def draft(plan: "Plan") -> PathDraft["Plan"]:
     If there were such courses, or if the plan lacks a course of the previous path, the remaining path is solved again
     by `solve_as_kept`.
     """
-    inputs, start = plan.inputs, plan.before
+    inputs, start = plan.context.inputs, plan.context.start
     picks, needs = without_idle(start, plan.picks)
     names = [pick.option.id for pick in picks]
     if len(picks) < len(plan.picks) or not inputs.done.union(names).issuperset(inputs.previous):
@@ -103,17 +103,14 @@ def draft(plan: "Plan") -> PathDraft["Plan"]:
     return new_draft(plan, picks, needs, ResidualProblem(inputs, end, plan.available, plan.kept, plan.finishing))
 
 
-def solve(
-    inputs: Inputs, courses: Mapping[str, Course], value: ValueFunction, before: PathState, *, ignore_preferences: bool
-) -> "Plan":
+def solve(context: PlanContext) -> "Plan":
     """Return the plan of an officer.
 
     If a pinned course fits only with prerequisites that were not candidates, add these to the problem and plan again.
-    `ignore_preferences`: boosts and deferrals change no cost.
     """
     also: list[str] = []
     while True:
-        plan = Plan(inputs, courses, value, before, also, ignore_preferences=ignore_preferences)
+        plan = Plan(context, also)
         if not (missing := [name for name in plan.missing if name not in also]):
             return plan
         also += missing
@@ -122,11 +119,11 @@ def solve(
 def solve_as_kept(plan: "Plan", names: list[str]) -> "Plan":
     """Return the plan whose path is the courses `names`, as if that were a previous path that is being studied.
 
-    So the trace depends on the inputs and the path alone. Inputs, notes, `kept` and `finishing` are those of `plan`.
+    So the trace depends on the inputs and the path alone. Context, notes, `kept` and `finishing` are those of `plan`.
     """
-    inputs = replace(plan.inputs, previous=names, finishing=True)
-    again = solve(inputs, plan.courses, plan.value, plan.before, ignore_preferences=plan.ignore_preferences)
-    again.inputs, again.notes, again.kept, again.finishing = plan.inputs, plan.notes, plan.kept, plan.finishing
+    inputs = replace(plan.context.inputs, previous=names, finishing=True)
+    again = solve(plan.context._replace(inputs=inputs))
+    again.context, again.notes, again.kept, again.finishing = plan.context, plan.notes, plan.kept, plan.finishing
     return again
 
 
@@ -135,7 +132,7 @@ def gain_bound(plan: "Plan", requested: Collection[str], hours: int | None) -> i
 
     `requested`: the ids of courses that every path has. `hours`: the most micro-hours of a path; None: no limit.
     """
-    options, stairs = list(plan.problem.courses.values()), plan.value.stairs
+    options, stairs = list(plan.problem.courses.values()), plan.context.value.stairs
     found = stairs_by_gap(options).items()
     slots = [slot for gap, steps in found for slot in slots_of(steps, stairs.get(gap, ()))]
     courses = [
@@ -147,30 +144,20 @@ def gain_bound(plan: "Plan", requested: Collection[str], hours: int | None) -> i
 
 
 class Plan:
-    """One officer's plan: `picks`, `notes`, whether the previous path was `kept`, the states `before` and at the `end`.
+    """One officer's plan: `picks`, `notes`, whether the previous path was `kept`, and the state at the `end`.
 
     `also`: ids of courses that must be in the problem. `missing`: ids of prerequisites of a pinned course that are not
     in the problem.
     """
 
-    def __init__(  # noqa: PLR0913 - what a plan is made from
-        self,
-        inputs: Inputs,
-        courses: Mapping[str, Course],
-        value: ValueFunction,
-        before: PathState,
-        also: Collection[str] = (),
-        *,
-        ignore_preferences: bool,
-    ) -> None:
-        self.inputs, self.courses, self.ignore_preferences = inputs, courses, ignore_preferences
+    def __init__(self, context: PlanContext, also: Collection[str] = ()) -> None:
+        inputs, value = context.inputs, context.value
+        self.context = context
         self.picks: list[Pick] = []
         self.notes: list[Note] = []
-        self.value, self.before, self.end = value, before, before.copy()
-        self.problem, reachable = build_instance(
-            inputs, courses.values(), value, self.end, also, ignore_preferences=ignore_preferences
-        )
-        self.available = CourseList(inputs, courses, reachable)
+        self.end = context.start.copy()
+        self.problem, reachable = build_instance(context, also)
+        self.available = CourseList(inputs, context.courses, reachable)
         self.missing: list[str] = []
         self._add_fixed()
         self.start_state, self.targets = self.end, targets_of(self.problem, self.end)
@@ -195,7 +182,7 @@ class Plan:
 
     def _add_fixed(self) -> None:
         """Add the courses that come first regardless of their value: started, mandatory, pinned."""
-        inputs = self.inputs
+        inputs = self.context.inputs
         wanted: dict[Origin, list[str]]
         wanted = {"started": inputs.started, "mandatory": inputs.mandatory, "pinned": inputs.pinned}
         for origin, names in wanted.items():
@@ -204,14 +191,14 @@ class Plan:
                     self._add(name, origin)
         rebuilt = {note.course for note in self.notes}
         for name in inputs.previous:
-            if name not in self.courses and name not in rebuilt and name not in inputs.done:
+            if name not in self.context.courses and name not in rebuilt and name not in inputs.done:
                 self._note(name, "withdrawn")
-        self.notes += unknown_completed(inputs, self.courses.get)
+        self.notes += unknown_completed(inputs, self.context.courses.get)
 
     def _add(self, name: str, origin: Origin) -> None:
         """Add a course, with its prerequisites unless it was started; or record why not."""
-        if name not in self.courses:
-            return self._note(name, missing_course_cause(self.inputs, name))
+        if name not in self.context.courses:
+            return self._note(name, missing_course_cause(self.context.inputs, name))
         if name not in self.problem.courses:
             return self._note(name, "excluded")
         option, costs = self.problem.courses[name], self.problem.costs(self.end)
@@ -244,11 +231,11 @@ class Plan:
         return []
 
     def _note(self, name: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
-        self.notes.append(left_out(name, kind, self.courses.get(name), missing_hours))
+        self.notes.append(left_out(name, kind, self.context.courses.get(name), missing_hours))
 
     def _left(self) -> list[str]:
         """Return the remaining courses of the previous path after the fixed ones."""
-        return [name for name in self.inputs.previous if name not in self.start_state.done]
+        return [name for name in self.context.inputs.previous if name not in self.start_state.done]
 
     def _previous(self) -> CoursePath | None:
         """Return the previous path; None if it can no longer be studied."""
