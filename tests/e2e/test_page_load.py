@@ -180,7 +180,8 @@ async def test_an_upload_whose_answers_alone_are_lost_shows_the_stored_report(
             url = platform.stack.urls["catalog"][0] + path
             headers = {**bearer(tenant.key), "Content-Type": "text/csv"}
             async with platform.session.post(url, data=rows.encode(), headers=headers) as response:
-                assert '"finished"' in await response.text()
+                answered = await response.text()
+            assert '"finished"' in answered
             await route.abort("connectionreset")
 
         await checks(reader, tenant, file)
