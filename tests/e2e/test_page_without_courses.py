@@ -105,6 +105,25 @@ async def test_who_dismissed_every_course_is_led_to_what_was_said(
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_level_just_below_the_requirement_is_not_shown_as_the_requirement(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    officer = Officer(platform)
+    await officer.register()
+    await officer.assess({skill: level - 0.04 for skill, level in required(1).items()})
+    await officer.is_planned()
+    path = (await officer.path())["path"]
+    assert path["open"]
+    assert {one["cause"] for one in path["open"]} == {"too_small"}
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        await reader.sign_in(await officer.api_key())
+        await reader.shows("path")
+        await in_both_languages(reader, ".open", "ถึงระดับ 2.96 จากที่งานต้องใช้ 3", "reaches level 2.96 of the 3")
+        small = '.gap:has-text("2.96") .verdict'
+        await in_both_languages(reader, small, "ขาดเพียง 0.04 ระดับ", "Only 0.04 short")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_supervisor_of_an_agency_without_officers_reads_so(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
