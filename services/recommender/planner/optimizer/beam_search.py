@@ -84,7 +84,7 @@ def keep(beam: Beam, path: Longs, value: int) -> None:
         beam.filled[0] = min(count + 1, BEAM_WIDTH)
 
 
-@jit(entry=True, allocates=True)
+@jit(allocates=True)
 def search_by_beam(search: Search, base: PlanState, path: CoursePath, beam: Beam, kept: Beam) -> None:
     """Search for a path of higher value than `search.best`, within half of the visits that are left.
 
