@@ -87,9 +87,8 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
     """Return the decorator that compiles a function at its first call. Its `py_func` is the plain Python function.
 
     `entry`: the function is called from Python; it is optimised and cached with all that it calls (`callees`).
-    `allocates`: it makes arrays, or
-    assigns slices; a function that does neither counts no references. If no folder is writable, every process compiles
-    for itself.
+    `allocates`: it makes arrays, or assigns slices; a function that does neither counts no references. If no folder is
+    writable, every process compiles for itself.
     """
 
     def compiled(function: Callable[P, R]) -> Callable[P, R]:
