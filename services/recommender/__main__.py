@@ -8,6 +8,7 @@ warm        compile the planner before the first start; needs no settings
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from functools import partial
@@ -200,6 +201,7 @@ async def replay_dead_letters(settings: RecommenderSettings) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["warm"]:
+        gc.freeze()  # compiling makes many objects, so what was imported would be visited again and again
         warm_up()
         raise SystemExit(0)
     if sys.argv[1:2] == ["recompute"]:
