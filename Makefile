@@ -26,6 +26,9 @@ run: setup-local ## start everything and stay; RECOMMENDER=2 PORTAL=2 runs repli
 key: setup-local ## make one more key for `make run`: make key ROLE=platform TENANT=example (or ROLE=officer OFFICER=id, ROLE=supervisor AGENCY=id, ROLE=analyst)
 	@$(VENV)/python -m deploy.local key --role "$(or $(ROLE),officer)" --tenant "$(or $(TENANT),example)" --officer "$(OFFICER)" --agency "$(AGENCY)"
 
+# Some images set this: then each of the hundreds of Python processes compiles all code again.
+test coverage: export PYTHONDONTWRITEBYTECODE :=
+
 test: setup ## unit, service, contract and end-to-end tests, on real servers
 	@$(MAKE) --no-print-directory -j2 compiled page-tests
 	@$(VENV)/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/unit tests/test_docs.py tests/service tests/contract tests/e2e $(TESTS)

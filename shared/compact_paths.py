@@ -37,7 +37,6 @@ from shared.paths import (
     Whole,
 )
 
-Number = Whole | float
 Title = tuple[str | None, str | None]
 """A title in Thai and in English."""
 
@@ -48,11 +47,11 @@ class CompactGap(Struct, frozen=True, array_like=True, omit_defaults=True):
     skill: str
     title: Title
     area: str
-    level: Number
-    required: Number
-    reached: Number
-    sd: Number
-    weight: Number = 1
+    level: float
+    required: float
+    reached: float
+    sd: float
+    weight: float = 1.0
     assessed: bool = True
 
 
@@ -64,9 +63,9 @@ class CompactClose(Struct, frozen=True, array_like=True, omit_defaults=True):
     """
 
     skill: Whole
-    to_level: Number
+    to_level: float
     contribution: Whole
-    confidence: Number | None = None
+    confidence: float | None = None
     mapped_from: str | None = None
 
 
@@ -80,7 +79,7 @@ class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
     step: Whole
     because: Literal["course", "skill"] | None = None
     skill: Whole | str | None = None
-    level: Number | None = None
+    level: float | None = None
     title: Title | None = None
 
 
@@ -90,11 +89,11 @@ class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
     course: str
     title: Title
     provider: Whole
-    hours: Number
+    hours: float
     languages: list[str]
     closes: list[CompactClose]
-    similarity: Number
-    score: Number
+    similarity: float
+    score: float
     url: str | None = None
     requires: list[Prerequisite] = []
     unlocks: list[CompactUnlock] = []
@@ -108,12 +107,12 @@ class CompactOpen(Struct, frozen=True, array_like=True, omit_defaults=True):
     cause: Literal["no_course", "budget", "little", "prerequisite", "excluded", "too_small", "kept", "unconfirmed"]
     courses: list[str] = []
     nearest: tuple[str, Title] | None = None
-    hours: Number | None = None
-    missing_hours: Number | None = None
+    hours: float | None = None
+    missing_hours: float | None = None
     at_most: bool = False
     exclusion: Literal["language", "rule", "feedback"] | None = None
-    level: Number | None = None
-    confidence: Number | None = None
+    level: float | None = None
+    confidence: float | None = None
 
 
 class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -121,9 +120,9 @@ class CompactAssess(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     skill: Whole
     kind: Literal["first", "confirm", "matched"] = "first"
-    measured: Number | None = None
-    level: Number | None = None
-    confidence: Number | None = None
+    measured: float | None = None
+    level: float | None = None
+    confidence: float | None = None
 
 
 class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -133,7 +132,7 @@ class CompactNote(Struct, frozen=True, array_like=True, omit_defaults=True):
     kind: Literal["withdrawn", "unknown", "excluded", "unreachable", "does_not_fit"]
     title: Title | None = None
     completed: bool = False
-    missing_hours: Number | None = None
+    missing_hours: float | None = None
     at_most: bool = False
 
 
@@ -149,8 +148,8 @@ class CompactSuccession(Struct, frozen=True, array_like=True, omit_defaults=True
 class CompactCoverage(Struct, frozen=True, array_like=True):
     """The coverage of a path; see Coverage."""
 
-    before: Number
-    after: Number
+    before: float
+    after: float
     gap: Whole
     gained: Whole
     expected: Whole | None
@@ -169,8 +168,8 @@ class CompactPath(Struct, frozen=True, omit_defaults=True):
     steps: list[CompactStep] = []
     open: list[CompactOpen] = []
     stage: str | None = None
-    budget_hours: Number | None = None
-    short_hours: Number | None = None
+    budget_hours: float | None = None
+    short_hours: float | None = None
     short_at_most: bool = False
     assess_first: list[CompactAssess] = []
     notes: list[CompactNote] = []
@@ -186,7 +185,7 @@ _SIMILARITY_PLACES = 3
 """The decimal places of a similarity, which is shown as a whole per cent."""
 
 
-def alternatives(path: LearningPath) -> list[list[tuple[str, Number]]]:
+def alternatives(path: LearningPath) -> list[list[tuple[str, float]]]:
     """Return, for each step, (course id, score) of each of its runners-up."""
     return [[(other.course.id, _short(other.score)) for other in step.alternatives] for step in path.steps]
 
@@ -204,40 +203,22 @@ def compact(path: LearningPath) -> CompactPath:
     whole = path.coverage
     return CompactPath(
         **same,
-        coverage=CompactCoverage(_short(whole.before), _short(whole.after), whole.gap, whole.gained, whole.expected),
-        budget_hours=_short_or_none(path.budget_hours),
-        short_hours=_short_or_none(path.short_hours),
+        coverage=CompactCoverage(whole.before, whole.after, whole.gap, whole.gained, whole.expected),
         gaps=[_gap(gap, "" if gap.area == area else gap.area) for gap, area in zip(path.gaps, areas, strict=False)],
         steps=[_step(step, skills, places, providers) for step in path.steps],
         open=[_open(row, skills[row.skill]) for row in path.open],
         assess_first=[
-            CompactAssess(
-                skills[one.skill],
-                one.kind,
-                _short_or_none(one.measured),
-                _short_or_none(one.level),
-                _short_or_none(one.confidence),
-            )
+            CompactAssess(skills[one.skill], one.kind, one.measured, one.level, one.confidence)
             for one in path.assess_first
         ],
         notes=[
-            CompactNote(
-                note.course,
-                note.kind,
-                _title(note.title) if note.title else None,
-                note.completed,
-                _short_or_none(note.missing_hours),
-                note.at_most,
-            )
+            CompactNote(note.course, note.kind, _title(note.title), note.completed, note.missing_hours, note.at_most)
             for note in path.notes
         ],
         providers=list(providers),
         successions=[
             CompactSuccession(
-                one.kind,
-                one.id,
-                [(successor.id, _title(successor.title), successor.match) for successor in one.successors],
-                _title(one.title) if one.title else None,
+                one.kind, one.id, [(to.id, _named(to.title), to.match) for to in one.successors], _title(one.title)
             )
             for one in path.successions
         ],
@@ -245,35 +226,22 @@ def compact(path: LearningPath) -> CompactPath:
 
 
 _AS_THEY_ARE = (
-    *("status", "job_group", "versions", "as_of"),
-    *("stage", "short_at_most", "kept", "limited", "finishing", "proved", "refusal"),
+    *("status", "job_group", "versions", "as_of", "stage", "budget_hours", "short_hours", "short_at_most"),
+    *("kept", "limited", "finishing", "proved", "refusal"),
 )
 
 
-def _title(text: LocalizedText) -> Title:
+def _named(text: LocalizedText) -> Title:
     return text.th, text.en
 
 
-def _short(value: float) -> Number:
-    """Return a whole number as an int, because 2 is shorter than 2.0 in JSON."""
-    return int(value) if value == int(value) else value
-
-
-def _short_or_none(value: float | None) -> Number | None:
-    return None if value is None else _short(value)
+def _title(text: LocalizedText | None) -> Title | None:
+    return _named(text) if text else None
 
 
 def _gap(gap: Gap, area: str) -> CompactGap:
     return CompactGap(
-        gap.skill,
-        _title(gap.title),
-        area,
-        _short(gap.level),
-        _short(gap.required),
-        _short(gap.reached),
-        _short(gap.sd),
-        _short(gap.weight),
-        gap.assessed,
+        gap.skill, _named(gap.title), area, gap.level, gap.required, gap.reached, gap.sd, gap.weight, gap.assessed
     )
 
 
@@ -281,22 +249,16 @@ def _step(step: Step, skills: dict[str, int], places: dict[str, int], providers:
     course = step.course
     return CompactStep(
         course.id,
-        _title(course.title),
-        providers.setdefault(_title(course.provider), len(providers)),
-        _short(course.hours),
+        _named(course.title),
+        providers.setdefault(_named(course.provider), len(providers)),
+        course.hours,
         course.languages,
         [
-            CompactClose(
-                skills[row.skill],
-                _short(row.to_level),
-                row.contribution,
-                _short_or_none(row.confidence),
-                row.mapped_from,
-            )
+            CompactClose(skills[row.skill], row.to_level, row.contribution, row.confidence, row.mapped_from)
             for row in step.closes
         ],
-        _short(round(step.similarity, _SIMILARITY_PLACES)),
-        _short(step.score),
+        round(step.similarity, _SIMILARITY_PLACES),
+        step.score,
         course.url,
         step.requires,
         [_unlock(places[other], step.unlock_conditions.get(other), skills) for other in step.unlocks],
@@ -310,10 +272,10 @@ def _unlock(place: int, condition: UnlockCondition | None, skills: dict[str, int
     if condition.skill is None:
         return CompactUnlock(place, "course")
     known = skills.get(condition.skill)
-    title = _title(condition.title) if condition.title and known is None else None
+    title = _title(condition.title) if known is None else None
     # A skill of another framework has no title here, and is no gap although one may be called the same.
     skill = condition.skill if known is None or condition.title is None else known
-    return CompactUnlock(place, "skill", skill, _short_or_none(condition.level), title)
+    return CompactUnlock(place, "skill", skill, condition.level, title)
 
 
 def _open(row: OpenGap, skill: int) -> CompactOpen:
@@ -321,13 +283,13 @@ def _open(row: OpenGap, skill: int) -> CompactOpen:
         skill,
         row.cause,
         row.courses,
-        (row.nearest.id, _title(row.nearest.title)) if row.nearest else None,
-        _short_or_none(row.hours),
-        _short_or_none(row.missing_hours),
+        (row.nearest.id, _named(row.nearest.title)) if row.nearest else None,
+        row.hours,
+        row.missing_hours,
         row.at_most,
         row.exclusion,
-        _short_or_none(row.level),
-        _short_or_none(row.confidence),
+        row.level,
+        row.confidence,
     )
 
 
@@ -337,7 +299,8 @@ def encoded(path: CompactPath) -> dict[str, Any]:
     for name, default in _defaults(CompactPath):
         value = getattr(path, name)
         if value != default:
-            found[name] = [_row(one) for one in value] if isinstance(value, list) else value
+            found[name] = [_row(one) for one in value] if isinstance(value, list) else _short(value)
+    found["coverage"] = _row(path.coverage)
     return found
 
 
@@ -350,8 +313,13 @@ def _row(row: Any) -> Any:
         value = getattr(row, name)
         if value != default:
             kept = place
-        values.append([_row(one) for one in value] if name in ("closes", "unlocks") else value)
+        values.append([_row(one) for one in value] if name in ("closes", "unlocks") else _short(value))
     return values[:kept]
+
+
+def _short(value: Any) -> Any:
+    """Return a whole number as an int, because 2 is shorter than 2.0 in JSON, and any other value as it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @cache
@@ -388,36 +356,17 @@ def _expanded(path: CompactPath) -> LearningPath:
     return LearningPath(
         **same,
         framework=path.versions.framework.rpartition("@")[0],
-        coverage=Coverage(float(whole.before), float(whole.after), whole.gap, whole.gained, whole.expected),
+        coverage=Coverage(whole.before, whole.after, whole.gap, whole.gained, whole.expected),
         steps=steps,
         gaps=gaps,
         open=[_open_gap(row, gaps[row.skill]) for row in path.open],
         hours=hours,
         reason=UNRENDERED,
-        budget_hours=_float(budget),
         over_budget_hours=over,
-        short_hours=_float(path.short_hours),
-        assess_first=[
-            AssessFirst(
-                gaps[one.skill].skill,
-                gaps[one.skill].title,
-                UNRENDERED,
-                one.kind,
-                _float(one.measured),
-                _float(one.level),
-                _float(one.confidence),
-            )
-            for one in path.assess_first
-        ],
+        assess_first=[_assess_first(one, gaps[one.skill]) for one in path.assess_first],
         notes=[
             Note(
-                note.course,
-                note.kind,
-                UNRENDERED,
-                _text(note.title) if note.title else None,
-                note.completed,
-                _float(note.missing_hours),
-                note.at_most,
+                note.course, note.kind, UNRENDERED, _text(note.title), note.completed, note.missing_hours, note.at_most
             )
             for note in path.notes
         ],
@@ -425,45 +374,34 @@ def _expanded(path: CompactPath) -> LearningPath:
             Succession(
                 one.kind,
                 one.id,
-                [Successor(name, _text(title), match) for name, title, match in one.successors],
-                _text(one.title) if one.title else None,
+                [Successor(name, LocalizedText(*title), match) for name, title, match in one.successors],
+                _text(one.title),
             )
             for one in path.successions
         ],
     )
 
 
-def _text(title: Title) -> LocalizedText:
-    return LocalizedText(*title)
+def _text(title: Title | None) -> LocalizedText | None:
+    return LocalizedText(*title) if title else None
 
 
-def _float(value: Number | None) -> float | None:
-    return None if value is None else float(value)
+def _assess_first(one: CompactAssess, gap: Gap) -> AssessFirst:
+    return AssessFirst(gap.skill, gap.title, UNRENDERED, one.kind, one.measured, one.level, one.confidence)
 
 
 def _gaps(rows: Sequence[CompactGap]) -> list[Gap]:
     gaps: list[Gap] = []
     for row in rows:
-        gaps.append(
-            Gap(
-                skill=row.skill,
-                title=_text(row.title),
-                area=row.area or (gaps[-1].area if gaps else ""),
-                level=float(row.level),
-                sd=float(row.sd),
-                assessed=row.assessed,
-                required=float(row.required),
-                reached=float(row.reached),
-                weight=float(row.weight),
-            )
-        )
+        title, area = LocalizedText(*row.title), row.area or (gaps[-1].area if gaps else "")
+        gaps.append(Gap(row.skill, title, area, row.level, row.sd, row.assessed, row.required, row.reached, row.weight))
     return gaps
 
 
 def _steps(path: CompactPath, gaps: Sequence[Gap]) -> tuple[list[Step], float]:
     """Return the steps and their total hours."""
     held = {place: gap.level for place, gap in enumerate(gaps)}
-    providers = [_text(title) for title in path.providers]
+    providers = [LocalizedText(*title) for title in path.providers]
     steps: list[Step] = []
     spent = 0
     for place, row in enumerate(path.steps):
@@ -476,28 +414,27 @@ def _steps(path: CompactPath, gaps: Sequence[Gap]) -> tuple[list[Step], float]:
                     skill=gap.skill,
                     title=gap.title,
                     from_level=held[one.skill],
-                    to_level=float(one.to_level),
+                    to_level=one.to_level,
                     required=gap.required,
                     weight=gap.weight,
                     contribution=one.contribution,
-                    confidence=_float(one.confidence),
+                    confidence=one.confidence,
                     mapped_from=one.mapped_from,
                 )
             )
             if one.confidence is None:  # only what is confirmed raises the level
-                held[one.skill] = float(one.to_level)
+                held[one.skill] = one.to_level
         conditions = [(path.steps[one.step].course, _condition(one, gaps)) for one in row.unlocks]
+        title, provider = LocalizedText(*row.title), providers[row.provider]
         steps.append(
             Step(
                 position=place + 1,
-                course=CourseCard(
-                    row.course, _text(row.title), providers[row.provider], float(row.hours), row.languages, row.url
-                ),
+                course=CourseCard(row.course, title, provider, row.hours, row.languages, row.url),
                 closes=closes,
                 requires=row.requires,
                 reason=UNRENDERED,
-                similarity=float(row.similarity),
-                score=float(row.score),
+                similarity=row.similarity,
+                score=row.score,
                 cumulative_hours=spent / MICRO,
                 alternatives=[],
                 unlocks=[name for name, _ in conditions],
@@ -514,24 +451,24 @@ def _condition(row: CompactUnlock, gaps: Sequence[Gap]) -> UnlockCondition | Non
     if row.because == "course":
         return UnlockCondition()
     if isinstance(row.skill, int):
-        return UnlockCondition(gaps[row.skill].skill, gaps[row.skill].title, _float(row.level))
-    return UnlockCondition(row.skill, _text(row.title) if row.title else None, _float(row.level))
+        return UnlockCondition(gaps[row.skill].skill, gaps[row.skill].title, row.level)
+    return UnlockCondition(row.skill, _text(row.title), row.level)
 
 
 def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:
     return OpenGap(
-        skill=gap.skill,
-        title=gap.title,
-        required=gap.required,
-        reached=gap.reached,
-        cause=row.cause,
-        reason=UNRENDERED,
-        courses=row.courses,
-        hours=_float(row.hours),
-        missing_hours=_float(row.missing_hours),
-        at_most=row.at_most,
-        nearest=CourseName(row.nearest[0], _text(row.nearest[1])) if row.nearest else None,
-        exclusion=row.exclusion,
-        level=_float(row.level),
-        confidence=_float(row.confidence),
+        gap.skill,
+        gap.title,
+        gap.required,
+        gap.reached,
+        row.cause,
+        UNRENDERED,
+        row.courses,
+        row.hours,
+        row.missing_hours,
+        row.at_most,
+        CourseName(row.nearest[0], LocalizedText(*row.nearest[1])) if row.nearest else None,
+        row.exclusion,
+        row.level,
+        row.confidence,
     )

@@ -11,7 +11,8 @@ decode_patch(raw)                JSON of any shape, a merge patch (`shared.merge
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
@@ -91,17 +92,29 @@ def _refuse_repeated_names(raw: bytes, found: object) -> None:
         # Nearly always as many colons are left: nothing is repeated. An escaped colon could stand in for a lost one.
         if b"\\u003" not in raw and msgspec.json.encode(found).count(b":") == raw.count(b":"):
             return
-        json.loads(raw, object_pairs_hook=_each_once, parse_int=str, parse_float=str)
+        whole = json.loads(raw, object_pairs_hook=_marked, parse_int=str, parse_float=str)
     except RecursionError as error:
         raise too_deep() from error
+    waiting: list[tuple[str, object]] = [("", whole)]
+    while waiting:
+        place, value = waiting.pop()
+        if value is _TWICE:
+            raise InvalidInput("is given twice", _at(place))
+        if isinstance(value, dict):
+            waiting += [(f"{place}.{name[:_LONGEST]}", one) for name, one in reversed(value.items())]
+        elif isinstance(value, list):
+            waiting += [(f"{place}[{number}]", one) for number, one in reversed([*enumerate(value)])]
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise InvalidInput("is given twice", _at(f".{name[:_LONGEST]}"))
-        found[name] = value
+_TWICE = object()
+"""The value of a field that its object gives twice."""
+
+
+def _marked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        found |= {name: _TWICE for name, count in counts.items() if count > 1}
     return found
 
 
@@ -116,6 +129,10 @@ def _malformed(error: Exception, raw: bytes) -> Malformed:
     if b"\\ud" in raw.lower():  # half of a pair, which msgspec reports as a body that breaks off
         with suppress(ValueError, RecursionError):
             _refuse_controls(json.loads(raw), "")
+    try:
+        raw.decode()
+    except UnicodeDecodeError as wrong:
+        return Malformed(f"the body is not UTF-8 (byte {wrong.start})")
     return too_deep() if isinstance(error, RecursionError) else Malformed(f"the body is not JSON: {error}")
 
 
@@ -247,23 +264,26 @@ def _refuse_controls(given: object, place: str) -> None:
 @lru_cache(maxsize=512)
 def _is_checked(shape: Any) -> bool:
     """Return whether a shape contains a date or a LocalizedText."""
+    return any(
+        isinstance(one, inspect.DateType | inspect.DateTimeType)
+        or (isinstance(one, inspect.StructType) and issubclass(one.cls, LocalizedText))
+        for one in types_within([shape])
+    )
+
+
+def types_within(shapes: Iterable[Any]) -> Iterator[inspect.Type]:
+    """Yield the types that occur in some shapes, at any depth."""
     seen: set[int] = set()
-    left: list[Any] = [inspect.type_info(shape)]
+    left: list[Any] = [inspect.type_info(shape) for shape in shapes]
     while left:
         one = left.pop()
-        if isinstance(one, inspect.DateType | inspect.DateTimeType):
-            return True
-        if isinstance(one, inspect.StructType) and issubclass(one.cls, LocalizedText):
-            return True
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        left += [
-            inner for name in ("item_type", "key_type", "value_type", "type") if (inner := getattr(one, name, None))
-        ]
-        left += getattr(one, "types", ())
-        left += [each.type for each in getattr(one, "fields", ())]
-    return False
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            left += [field.type for field in getattr(one, "fields", ())]
+            left += getattr(one, "types", ())
+            names = ("item_type", "key_type", "value_type", "type")
+            left += [inner for name in names if (inner := getattr(one, name, None))]
 
 
 @lru_cache(maxsize=256)

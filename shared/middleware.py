@@ -246,6 +246,9 @@ class Middleware:
         for name, value in request.headers.items():
             if not value.isascii() and (name.lower() in _ASCII_HEADERS or not _is_text(value)):
                 raise Malformed("may hold ASCII only", name)
+        for name in _SINGLE_HEADERS:
+            if len(request.headers.getall(name, ())) > 1:
+                raise Malformed("is given twice", name)
         if request.body_exists and coding_of(request) and (route is None or (route.body is None and not route.streams)):
             raise Malformed("no body is read here, so it cannot be compressed", "Content-Encoding")
 
@@ -430,5 +433,9 @@ _ASCII_HEADERS = {
     *("sec-fetch-site", "traceparent", "tracestate", "transfer-encoding", "x-forwarded-for", "x-request-id"),
 }
 """The headers that a service reads; a key that is not ASCII is an unknown key."""
+
+_SINGLE_HEADERS = ("Authorization", "Idempotency-Key")
+"""The headers of which only one may be sent, because a proxy might read another one than the service. The HTTP parser
+refuses others, such as a second `Content-Type`."""
 
 _EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 415: {"Accept-Encoding": ACCEPTED}}

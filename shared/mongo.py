@@ -13,6 +13,7 @@ KeyStore(client, settings)                      # what shared.auth.Authenticator
 """
 
 import asyncio
+import dataclasses
 import logging
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -220,9 +221,15 @@ async def reachable(client: Client) -> str | None:
     try:
         await client.admin.command("ping")
     except PyMongoError as error:
+        if error.timeout:
+            return "no answer in time"
         refused = isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
         return "the user of MONGODB_URI is refused" if refused else type(error).__name__
     return None
+
+
+_GIVEN = ("digest", "tenant", "role", "officer", "agency", "expires_at", "label")
+"""The fields of every stored key that its creator gives."""
 
 
 class KeyStore:
@@ -257,23 +264,10 @@ class KeyStore:
             session = {"remove_at": key.expires_at + timedelta(days=1)}
         if key.subject is not None:
             session |= {"subject": key.subject, "idle_seconds": key.idle_seconds}
+        given = {name: getattr(key, name) for name in _GIVEN}
+        times = {"created_at": datetime.now(UTC), "used_at": None, "revoked_at": None}
         with unavailable():
-            await self._keys.insert_one(
-                session
-                | {
-                    "_id": key.key_id,
-                    "digest": key.digest,
-                    "tenant": key.tenant,
-                    "role": key.role,
-                    "officer": key.officer,
-                    "agency": key.agency,
-                    "expires_at": key.expires_at,
-                    "label": key.label,
-                    "created_at": datetime.now(UTC),
-                    "used_at": None,
-                    "revoked_at": None,
-                }
-            )
+            await self._keys.insert_one({"_id": key.key_id, **given, **times, **session})
 
     async def note_use(self, key_id: str) -> None:
         """Record that a key is used now. Raises Unavailable."""
@@ -365,17 +359,5 @@ def _viewers(tenant: str) -> Document:
 
 
 def _key(document: Document) -> StoredKey:
-    return StoredKey(
-        key_id=document["_id"],
-        digest=document["digest"],
-        tenant=document["tenant"],
-        role=document["role"],
-        officer=document["officer"],
-        expires_at=document["expires_at"],
-        label=document.get("label", ""),
-        created_at=document.get("created_at"),
-        used_at=document.get("used_at"),
-        subject=document.get("subject"),
-        idle_seconds=document.get("idle_seconds"),
-        agency=document.get("agency"),
-    )
+    held = {one.name: document[one.name] for one in dataclasses.fields(StoredKey) if one.name in document}
+    return StoredKey(key_id=document["_id"], **held)

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from shared.decoding import types_within
 from shared.domain import Identifier
 from shared.errors import TITLES
 from shared.routes import ACCEPT_LANGUAGE, Header, Route
@@ -171,20 +172,7 @@ def _shapes(route: Route) -> Iterator[Any]:
 
 def _structs(shapes: Iterable[Any]) -> set[type[msgspec.Struct]]:
     """Return the structs in some shapes, at any depth."""
-    found: set[type[msgspec.Struct]] = set()
-    seen: set[int] = set()
-    left: list[Any] = [msgspec.inspect.type_info(shape) for shape in shapes]
-    while left:
-        one = left.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, msgspec.inspect.StructType):
-            found.add(one.cls)
-            left += [field.type for field in one.fields]
-        left += getattr(one, "types", ())
-        left += [inner for name in ("item_type", "value_type", "type") if (inner := getattr(one, name, None))]
-    return found
+    return {one.cls for one in types_within(shapes) if isinstance(one, msgspec.inspect.StructType)}
 
 
 def _left_out(cls: type[msgspec.Struct]) -> set[str]:

@@ -39,6 +39,11 @@ _SETTINGS = {
     # After SIGKILL the controller refuses the broker until its old session has ended; the default is 9 s.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
+    # Each thread wakes a few times a second, and the idle controller writes twice a second.
+    "num.network.threads": "1",
+    "num.io.threads": "2",
+    "background.threads": "2",
+    "metadata.max.idle.interval.ms": "0",
     "log.cleaner.dedupe.buffer.size": "16777216",
     "log.cleaner.backoff.ms": "1000",
     "log.index.size.max.bytes": "1048576",

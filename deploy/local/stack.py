@@ -255,7 +255,11 @@ class Stack:
         command.start()
         if not await command.ended(5):
             self.display.say("loading the planner; the first time it is compiled, which takes about half a minute")
-            await command.ended(_COMPILE_SECONDS)
+            if not await command.ended(_COMPILE_SECONDS):
+                minutes = _COMPILE_SECONDS // 60
+                raise command.failure(
+                    f"took longer than {minutes} minutes; start again when the machine has less to do"
+                )
         if command.returncode != 0:
             raise command.failure("did not end well")
 

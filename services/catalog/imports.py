@@ -86,7 +86,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
                 continue
             if row.content is None or not self._is_right(row, framework_scales):
                 results[row.number] = _refused(row)
-                self._unknown_rows = self._unknown_rows or not self._held_by_id(row)
+                self._unknown_rows = self._unknown_rows or (row.is_entry and not self._held_by_id(row))
                 continue
             key = _hash(row.content.id)
             if key in self._seen:

@@ -45,13 +45,14 @@ class ProfileConsumer:
             if requests:
                 await self._planner.plan(requests)
 
-    async def on_officer_changed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> None:
-        """Add a request for an officer who was registered or moved."""
-        requests.append(self._request(item, "officer"))
-
-    async def on_assessment_completed(self, item: ConsumedEvent, requests: list[PlanRequest]) -> None:
-        """Add a request for an officer who was assessed."""
-        requests.append(self._request(item, "assessment"))
+    async def on_profile(self, item: ConsumedEvent, requests: list[PlanRequest]) -> None:
+        """Add a request for an officer who was assessed, registered or moved."""
+        event = item.event
+        if isinstance(event.data, AssessmentCompleted | OfficerChanged):
+            cause: Cause = "assessment" if isinstance(event.data, AssessmentCompleted) else "officer"
+            profile, as_of = event.data.profile, self._planner.date_of(event.time)
+            partition, traceparent = item.record.partition, event.traceparent
+            requests.append(PlanRequest(profile, as_of, cause=cause, partition=partition, traceparent=traceparent))
 
     async def on_officer_erased(self, item: ConsumedEvent, _: list[PlanRequest]) -> None:
         """Erase an officer except for the counters, and delete the officer's dead letters."""
@@ -72,15 +73,6 @@ class ProfileConsumer:
         if await self._planner.forget(tenant, officer, sequence, newest, item.record.partition):
             await self._take_back(item.event.subject)
         requests[:] = [request for request in requests if not _is_superseded(request, item.event)]
-
-    def _request(self, item: ConsumedEvent, cause: Cause) -> PlanRequest:
-        event: Event = item.event
-        if not isinstance(event.data, AssessmentCompleted | OfficerChanged):
-            raise TypeError(type(event.data).__name__)
-        as_of = self._planner.date_of(event.time)
-        return PlanRequest(
-            event.data.profile, as_of, cause=cause, partition=item.record.partition, traceparent=event.traceparent
-        )
 
 
 def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:
@@ -156,8 +148,8 @@ def _built(snapshot: Snapshot, tenants: Sequence[str]) -> float:
 
 
 HANDLERS = {
-    "officer.changed.v1": ProfileConsumer.on_officer_changed,
-    "assessment.completed.v1": ProfileConsumer.on_assessment_completed,
+    "officer.changed.v1": ProfileConsumer.on_profile,
+    "assessment.completed.v1": ProfileConsumer.on_profile,
     "officer.erased.v1": ProfileConsumer.on_officer_erased,
     TOMBSTONE: ProfileConsumer.on_tombstone,
 }

@@ -9,7 +9,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, Malformed
 
 NAMES = ("utf-8", "utf-16", "cp1252", "tis-620", "cp874")
 """The encodings that a request may name."""
@@ -20,6 +20,15 @@ _ALIASES = {
 }  # fmt: skip
 """Other names of encodings -> the encoding that such files really have, a superset."""
 
+_BINARY = {
+    b"\x1f\x8b": "gzip", b"PK\x03\x04": "ZIP, .xlsx", b"PK\x05\x06": "ZIP",
+    b"\xd0\xcf\x11\xe0": ".xls", b"%PDF-": "PDF",
+    b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a": "RAR", b"BZh9": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd",
+    b"PAR1": "Parquet", b"SQLite format 3\0": "SQLite", b"\x89PNG\r\n": "PNG", b"\xff\xd8\xff": "JPEG",
+}  # fmt: skip
+"""{first bytes: the kind of a file that is no text}."""
+
+_LONGEST_MARK = max(map(len, _BINARY))
 _EVIDENCE = 4096
 _START = 200
 _THAI_BLOCK = 0x0E
@@ -52,6 +61,8 @@ class Recoder:
         self._decoder: codecs.IncrementalDecoder | None = None
         self._held = b""
         self._begun = False
+        self._start: bytes | None = b""
+        """The first bytes, which name the kind of a binary file; None after those."""
         if named is None:
             return
         name = named.lower().replace("_", "-")
@@ -65,8 +76,10 @@ class Recoder:
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Yield, as UTF-8, a piece of the body, and earlier pieces that waited for the detection of the encoding.
 
-        Invalid bytes in a file that is otherwise UTF-8 are passed on unchanged.
+        Invalid bytes in a file that is otherwise UTF-8 are passed on unchanged. Raises Malformed for a binary file.
         """
+        if self._start is not None:
+            self._refuse_binary(piece)
         if self._decoder is None and self.found is None:
             yield from self._look(piece)
         else:
@@ -78,6 +91,14 @@ class Recoder:
             yield from self._settle()
         if self._decoder is not None:
             yield self._decoder.decode(b"", final=True).encode()
+
+    def _refuse_binary(self, piece: bytes) -> None:
+        self._start = (self._start or b"") + piece[:_LONGEST_MARK]
+        for mark, kind in _BINARY.items():
+            if self._start.startswith(mark):
+                raise Malformed(f"this is a binary file ({kind}), not text; save or unpack it as text first")
+        if len(self._start) >= _LONGEST_MARK:
+            self._start = None
 
     def _look(self, piece: bytes) -> Iterator[bytes]:
         self._held += piece

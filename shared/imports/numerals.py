@@ -52,8 +52,16 @@ def without_spaces(text: str) -> str:
     return _SPACED.sub(lambda found: re.sub(r"\D", "", found[0]), text)
 
 
+_MINUS = re.compile(r"\s*[-−–]\s*[\d๐-๙]")
+
+
 def number_of(text: str) -> float | None:
-    """Return the number in a cell, `4.2stars`, `16,400`, `4,5`, `๑๒`, `สามสิบ`; None if it has none or several."""
+    """Return the number in a cell, `4.2stars`, `16,400`, `4,5`, `๑๒`, `สามสิบ`; None if it has none or several.
+
+    None for a number with a minus.
+    """
+    if _MINUS.match(text):
+        return None
     if THAI_NUMBER.fullmatch(text.strip()) and (digits := thai_digits(text)).isdecimal():
         return float(digits)
     found = re.findall(NUMBER, without_spaces(text.translate(THAI_DIGITS)))
@@ -63,8 +71,10 @@ def number_of(text: str) -> float | None:
 def count_of(text: str) -> int | None:
     """Return the whole number in a cell; None if it has none or several.
 
-    `1.234` and `1,234` are thousands, and `1.2k` is 1200.
+    `1.234` and `1,234` are thousands, and `1.2k` is 1200. None for a number with a minus.
     """
+    if _MINUS.match(text):
+        return None
     if rounded := _ROUNDED.search(text):
         number = number_of(rounded[1])
         return (

@@ -125,7 +125,8 @@ class RowPage(Struct, frozen=True):
 class Row(Generic[T]):
     """A row of a file, numbered from 1. `content`: None if the row cannot be read; then `problems` states why.
 
-    `begins`: the row's id in the file or its first characters, to identify a rejected row.
+    `begins`: the row's id in the file or its first characters, to identify a rejected row. `is_entry`: False if the row
+    surely describes nothing, as a row of totals.
     """
 
     number: int
@@ -133,6 +134,7 @@ class Row(Generic[T]):
     begins: str | None = None
     problems: list[RowProblem] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
+    is_entry: bool = True
 
 
 def row_of(  # noqa: PLR0913 - what a row is made of
@@ -159,9 +161,9 @@ def row_of(  # noqa: PLR0913 - what a row is made of
     return row
 
 
-def refused(number: int, problem: Problem, begins: str | None = None) -> Row[Any]:
+def refused(number: int, problem: Problem, begins: str | None = None, *, is_entry: bool = True) -> Row[Any]:
     """Return a row without content whose only fault is `problem`. `begins`: the text with which the row begins."""
-    return Row(number, begins=beginning(begins), problems=[refusal(problem)])
+    return Row(number, begins=beginning(begins), problems=[refusal(problem)], is_entry=is_entry)
 
 
 def refusal(problem: Problem) -> RowProblem:

@@ -148,6 +148,8 @@ class CsvReader(Generic[T]):
         self.table = table
         self._number = 0
         self._rest = b""
+        self._cut = False
+        """Whether the beginning of a line that is too long is refused, and its rest is left out."""
         self._held: list[bytes] = []
         self._held_size = 0
         self._is_open = False
@@ -156,12 +158,10 @@ class CsvReader(Generic[T]):
         self._newline = b"\n"
 
     def feed(self, piece: bytes) -> Iterator[Row[T] | None]:
-        """Yield the rows that a chunk completes, None for an empty row and the header.
-
-        Raises Malformed for a binary file, and what `table` raises.
-        """
-        if not self._number and not self._rest and piece.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-            raise Malformed("this is a workbook or another binary file, not CSV")
+        """Yield the rows that a chunk completes, None for an empty row and the header. Raises what `table` raises."""
+        if self._cut:
+            _, ends, piece = piece.partition(self._newline)
+            self._cut = not ends
         self._rest += piece
         if self._delimiter is None and b"\n" not in self._rest and b"\r" in self._rest[:-1]:
             self._newline = b"\r"
@@ -169,7 +169,7 @@ class CsvReader(Generic[T]):
         yield from self._read(lines)
         if len(self._rest) > ROW_LIMIT:
             yield from self._read([self._rest[:ROW_LIMIT]])
-            self._rest = b""
+            self._rest, self._cut = b"", True
 
     def end(self) -> Iterator[Row[T] | None]:
         """Yield the rows that the end of the file completes."""
@@ -255,9 +255,9 @@ class CsvReader(Generic[T]):
 
     def _never_closed(self, line: bytes) -> Row[T]:
         self._number += 1
-        return refused(
-            self._number, Malformed("a quote is opened here and not closed"), line.decode(errors="replace").strip()
-        )
+        long = TooLarge(f"a row may hold {ROW_LIMIT} bytes") if len(line) >= ROW_LIMIT else None
+        problem = long or Malformed("a quote is opened here and not closed")
+        return refused(self._number, problem, line.decode(errors="replace").strip())
 
     def _cells(self, raw: bytes) -> tuple[list[str], list[Warned]]:
         warnings: list[Warned] = []

@@ -7,6 +7,7 @@ stands for the planner here. CASES of every drawn world (by default 14, each bud
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from services.recommender.planner.exact.refinement import refine
+from services.recommender.planner.params import PARAMS
 from services.recommender.reference import rule, search
 from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
@@ -23,10 +25,9 @@ from tests.evaluation.report import PAGE
 
 BEGIN, END = "<!-- ablation -->", "<!-- /ablation -->"
 CASES = 14
-_ALL = search.EXPONENTS
 
 
-def _unchanged(_problem: Any, _start: Any, _targets: Any, best: Any, **_: Any) -> Any:
+def _unchanged(_search: Any, best: Any) -> Any:
     return best
 
 
@@ -35,14 +36,19 @@ def _unextended(first: Any, *_: Any) -> Any:
 
 
 _LOCAL: dict[str, Any] = {"after_discrepancies": _unchanged, "after_beam": _unchanged}
-_GREEDY = _LOCAL | {"MAX_STARTS": 0, "MAX_PASSES": 0}
+
+
+def _local(**changed: Any) -> dict[str, Any]:
+    return _LOCAL | {"PARAMS": replace(PARAMS, **changed)}
+
+
 PARTS: dict[str, dict[str, Any]] = {
-    "greedy, value per hour": _GREEDY | {"EXPONENTS": _ALL[:1]},
-    "greedy, five exponents": _GREEDY,
-    "with starts": _LOCAL | {"MAX_PASSES": 0},
-    "with exchanges": _LOCAL,
-    "with discrepancies and a beam": {"EXPONENTS": _ALL},
-    "with extensions": {"EXPONENTS": _ALL},
+    "greedy, value per hour": _local(max_starts=0, max_passes=0, exponents=PARAMS.exponents[:1]),
+    "greedy, five exponents": _local(max_starts=0, max_passes=0),
+    "with starts": _local(max_passes=0),
+    "with exchanges": _local(),
+    "with discrepancies and a beam": {"PARAMS": PARAMS},
+    "with extensions": {"PARAMS": PARAMS},
 }
 """What is replaced in the search of the readable rule, from the greedy alone to all of it; the last part extends."""
 

@@ -278,6 +278,14 @@ async def test_courses_missing_from_a_full_import_are_listed_and_withdrawn_on_re
     await service.ask("DELETE", "/v1/courses/shared-one", "admin", tenant="shared")
 
 
+async def test_a_row_of_totals_or_of_names_does_not_keep_missing_courses(service: Started) -> None:
+    tenant, query = unique("tenant"), "?full=true&withdraw=true&map=guess&default=provider=P"
+    head, one, two = "code,title\n", "A,One\n", "B,Two\n"
+    await sent(service, head + one + two, tenant, query, "text/csv")
+    _, report = await sent(service, f"{head}{one}{head}รวม,1 หลักสูตร\n", tenant, query, "text/csv")
+    assert (report["refused"], report["withdrawn"], "problem" in report) == (2, 1, False)
+
+
 async def test_two_concurrent_imports_of_one_file_store_each_course_once(service: Started) -> None:
     tenant = unique("tenant")
     body = lines(*(course(f"c{n:04}") for n in range(400)))

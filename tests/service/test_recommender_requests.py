@@ -60,6 +60,7 @@ async def test_hours_and_deadline_both_limit_the_path(service: Started, budget: 
         ({"job_group": None}, 422, "job_group"),
         ({"target": {"reading": 1}}, 422, "job_group"),
         ({"job_group": None, "target": {"flying": 1}}, 422, "target.flying"),
+        ({"job_group": None, "target": {}}, 422, "target"),
         ({"stage": "first"}, 422, "stage"),
         ({"levels": {"flying": 1}}, 422, "levels.flying"),
         ({"job_group": None, "target": {"reading": 5.5}}, 422, "target.reading"),

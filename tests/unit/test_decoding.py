@@ -392,9 +392,11 @@ def test_every_pattern_of_a_request_has_its_plain_words() -> None:
     ("body", "field"),
     [
         (b'{"id": "a", "id": "b"}', "id"),
-        (b'{"a": [{"x": 1}, {"x": 1, "y": 2, "x": 3}]}', "x"),
+        (b'{"a": [{"x": 1}, {"x": 1, "y": 2, "x": 3}]}', "a[1].x"),
         (b'{"\\u0069d": 1, "id": 2}', "id"),
-        (b'{"id": ":", "n": {"id": "a:b", "id": ":"}}', "id"),
+        (b'{"id": ":", "n": {"id": "a:b", "id": ":"}}', "n.id"),
+        (b'{"a": {"b": {"c": 1, "c": 2}}, "a": 1}', "a"),
+        (b'{"a": [[{"c": 1}, {"c": {"d": 1}, "e": 2, "c": 3}]]}', "a[0][1].c"),
         (b'{"id": 1, "id": 2, "text": "\\u003a"}', "id"),
         (b'{"id": 1, "id": 2, "text": "\\u003A"}', "id"),
     ],
@@ -487,3 +489,9 @@ def test_half_of_a_surrogate_pair_is_refused_with_its_field(decoder: Callable[[b
 def test_an_empty_body_is_called_empty(raw: bytes) -> None:
     with pytest.raises(Malformed, match="the body is empty"):
         decode(raw, Whole)
+
+
+def test_a_body_that_is_not_utf_8_is_named_so_with_its_byte() -> None:
+    for read in (decode_patch, lambda raw: decode(raw, dict)):
+        with pytest.raises(Malformed, match=re.escape("the body is not UTF-8 (byte 9)")):
+            read(b'{"name": \xe9"}')

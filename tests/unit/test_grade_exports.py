@@ -72,6 +72,25 @@ def test_the_grades_of_a_moodle_course_are_activities_by_column() -> None:
     assert "Quiz: Other (Real)" in table.unused
 
 
+@pytest.mark.parametrize(
+    ("forms", "cells", "name"),
+    [
+        (("Real", "Percentage", "Letter"), ("8.00", "80.00 %", "B"), "Quiz: Safety (Percentage)"),
+        (("Letter", "Real"), ("B", "8.00"), "Quiz: Safety (Real)"),
+        (("จำนวนจริง", "ร้อยละ"), ("8.00", "80.00 %"), "Quiz: Safety (ร้อยละ)"),
+        (("Real", "Real"), ("8.00", "8.00"), "Quiz: Safety (Real)"),
+    ],
+)
+def test_a_grade_in_several_forms_is_one_result(forms: list[str], cells: list[str], name: str) -> None:
+    header = [f"Quiz: Safety ({form})" for form in forms]
+    rows, table = read(
+        f"ID number,{','.join(header)},Quiz: Safety 2 (Real)\no-1,{','.join(cells)},5\n",
+        default="taken_at=2026-01-05,maximum=10",
+    )
+    assert found(rows[0]) == [(name, "scored", 0.8), ("Quiz: Safety 2 (Real)", "scored", 0.5)]
+    assert len(table.unused) == len(forms) - 1
+
+
 def test_a_canvas_gradebook_has_its_maxima_in_a_row() -> None:
     rows, table = read(
         "Student,ID,SIS User ID,SIS Login ID,Section,Safety quiz (1234),Current Score,Final Score\n"

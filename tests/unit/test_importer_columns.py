@@ -273,3 +273,20 @@ def test_the_sample_of_a_wide_table_holds_100_columns_and_is_kept_on_request_onl
         ["Title", "Hours"],
         {2: ["A", "1.5"], 3: ["B", ""]},
     )
+
+
+@pytest.mark.parametrize(
+    ("table", "hours"),
+    [
+        ("Title,Duration Hours,Duration Minutes\nA,1,30\n", 1.5),
+        ("Title,Duration (minutes),Duration (hours)\nA,45,0\n", 0.75),
+        ("ชื่อหลักสูตร,ระยะเวลา (ชั่วโมง),ระยะเวลา (นาที)\nA,๒,๑๕\n", 2.25),
+        ("Title,Duration (hours),Duration (minutes)\nA,1.5,90\n", 1.5),
+        ("Title,Duration (hours),Duration (minutes)\nA,,90\n", 1.5),
+        ("Item Title,Total Length (Hrs),Contact Hours\nA,1.5,2\n", 1.5),
+        ("Item Title,Contact Hours\nA,2\n", 2),
+        ("LO Title,LO Provider,Training Hours\nA,P,2\n", 2),
+    ],
+)
+def test_a_duration_in_several_columns_is_read_from_all_of_them(table: str, hours: float) -> None:
+    assert [one.hours for one in courses("csv", table)] == [hours]

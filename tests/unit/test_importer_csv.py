@@ -1,13 +1,14 @@
 """Tables in CSV: separators, quotes, widths, headers, bytes that are no text."""
 
+import gzip
 from typing import Any
 
 import pytest
 
 from services.assessment.model import ImportedOfficer
-from services.catalog.importers import ListReader, Options
+from services.catalog.importers import Format, ListReader, Options
 from shared.domain import Course
-from shared.errors import InvalidInput, Problem
+from shared.errors import InvalidInput, Malformed
 from shared.imports.rows import ROW_LIMIT
 from shared.imports.tables import CsvReader, FieldTable, delimiter_of
 from tests.support.course_lists import GUESS, courses, read, results_of, workbook
@@ -90,19 +91,36 @@ def test_a_row_without_end_is_rejected_and_never_buffered() -> None:
     for _ in range(20):
         found += reader.feed(b"x" * ROW_LIMIT)
     found += [*reader.feed(b"\nnext,2\n"), *reader.end()]
-    rows = [row for row in found if row]
-    assert {row.problems[0].status for row in rows if row.content is None} == {413}
-    assert [row.content.title.en for row in rows if row.content] == ["next"]
+    assert results_of([row for row in found if row]) == [(2, f"a row may hold {ROW_LIMIT} bytes"), (3, "next")]
+
+
+@pytest.mark.parametrize("cell", ["x", '"x', '"x"'])
+@pytest.mark.parametrize("size", [5000, 1 << 22])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_row_that_is_too_long_is_one_row(cell: str, size: int, end: bytes) -> None:
+    long = cell.replace("x", "x" * (3 * ROW_LIMIT)).encode()
+    _, rows = read("csv", b"title,code" + end + b"a," + long + end + b"next,2" + end, size=size)
+    assert results_of(rows) == [(2, f"a row may hold {ROW_LIMIT} bytes"), (3, "next")]
 
 
 def test_nul_bytes_and_controls_are_left_out() -> None:
     assert [one.title.en for one in courses("csv", b"title\nab\x00c\x07\n")] == ["abc"]
 
 
-def test_a_binary_file_is_no_csv() -> None:
-    for body in (workbook(["title"], ["a"]), b"\xd0\xcf\x11\xe0" + b"\x00" * 100):
-        with pytest.raises(Problem):
-            read("csv", body)
+@pytest.mark.parametrize("form", ["csv", "ndjson", "jsonld"])
+@pytest.mark.parametrize("encoding", [None, "tis-620"])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_binary_file_is_refused_by_its_kind(form: Format, encoding: str | None, size: int) -> None:
+    kinds = {
+        "ZIP, .xlsx": workbook(["title"], ["a"]),
+        ".xls": b"\xd0\xcf\x11\xe0" + b"\x00" * 100,
+        "gzip": gzip.compress(b"title\na\n"),
+        "PDF": b"%PDF-1.7\n",
+    }
+    for kind, body in kinds.items():
+        with pytest.raises(Malformed) as refused:
+            read(form, body, Options(columns="guess", encoding=encoding), size)
+        assert f"this is a binary file ({kind})" in refused.value.detail
 
 
 def test_rows_over_a_table_may_have_several_cells() -> None:

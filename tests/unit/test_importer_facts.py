@@ -295,3 +295,55 @@ def test_many_types_in_angle_brackets_are_read_in_linear_time() -> None:
     text = "a<B>" * 12_000
     lines = "".join(f"Course {n},{n},{text}\n" for n in range(200))
     assert len(courses("csv", f"title,code,description\n{lines}")) == 200
+
+
+@pytest.mark.parametrize(
+    ("length", "effort", "hours"),
+    [
+        ("9 weeks", "14-16 hours per week", 135),
+        ("9 weeks", "14", 126),
+        ("2 เดือน", "3 ชั่วโมง", 24),
+        ("3 hours", "5", 3),
+        ("9 weeks", "", 36),
+        ("6 weeks, 3 hours per week", "5", 18),
+    ],
+)
+def test_an_effort_beside_a_length_is_a_pace(length: str, effort: str, hours: float) -> None:
+    """As Open edX states them: the effort is that of a week."""
+    [course] = courses("csv", f'title,Effort,Length\nA,{effort},"{length}"\n')
+    assert course.hours == hours
+    assert [one.hours for one in courses("csv", "title,Effort\nA,5 hours\n")] == [5]
+
+
+@pytest.mark.parametrize("zero", ["0", "0.0", "๐"])
+def test_a_duration_of_nothing_is_one_that_is_not_stated(zero: str) -> None:
+    """As platforms write a duration that they do not know."""
+    _, rows = read("csv", f"title,hours,weeks,duration\nA,{zero},,\nB,{zero},4,\nC,{zero},,3 h\n".encode())
+    assert [row.content and (row.content.hours, "hours" in row.content.assumed) for row in rows] == [
+        (10, True),
+        (16, True),
+        (3, False),
+    ]
+    assert f"no duration is read from {zero!r}" in [one.detail for one in rows[0].warnings]
+
+
+def test_a_number_with_a_minus_is_no_rating() -> None:
+    _, rows = read("csv", b"title,rating,rating_count\nA,4.5,-1\nB,-4,3\n")
+    assert [row.content and row.content.rating for row in rows] == [None, None]
+    assert [row.warnings[-1].detail for row in rows] == [f"left out: no number is read from '{n}'" for n in (-1, -4)]
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [("ไทย-อังกฤษ", ["th", "en"]), ("EN, TH, JP", ["en", "th", "ja"]), ("zh-CN", ["zh"]), ("CN", ["zh"])],
+)
+def test_languages_in_one_cell_are_all_read_with_their_codes(text: str, codes: list[str]) -> None:
+    assert [one.languages for one in courses("csv", f'title,languages\nA,"{text}"\n')] == [codes]
+
+
+@pytest.mark.parametrize(
+    "word", ["ยังไม่เปิดรับสมัคร", "ระงับ", "พักการสอน", "รอเปิด", "On hold", "Coming soon", "not yet open"]
+)
+def test_a_course_that_cannot_be_taken_yet_is_not_offered(word: str) -> None:
+    _, [row] = read("csv", f"title,status\nA,{word}\n".encode())
+    assert [(one.field, one.detail) for one in row.problems] == [("offered", f"{word!r} says that it is not offered")]

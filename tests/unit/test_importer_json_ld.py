@@ -480,3 +480,41 @@ def test_an_amount_with_its_unit_and_details_of_a_course_are_read() -> None:
 def test_a_unit_without_an_amount_leaves_the_name() -> None:
     node = {"courses": [{"id": 1, "title": "Data", "category": {"name": "Statistics", "unit": "Faculty of Data"}}]}
     assert [one.tags for one in courses("jsonld", json.dumps(node))] == [["Statistics"]]
+
+
+@pytest.mark.parametrize(
+    "prerequisite", [{"@id": "https://example.org/2"}, {"@type": "Course", "url": "https://example.org/2"}]
+)
+def test_a_prerequisite_that_is_only_an_address_is_kept_with_a_warning(prerequisite: dict[str, str]) -> None:
+    nodes = [
+        {"@type": "Course", "@id": "https://example.org/1", "name": "One", "coursePrerequisites": prerequisite},
+        {"@type": "Course", "@id": "https://example.org/2", "name": "Two"},
+    ]
+    _, rows = read("jsonld", json.dumps({"@graph": nodes}).encode())
+    assert ["kept as text and not enforced: 'https://example.org/2'" in str(row.warnings) for row in rows] == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"CFDocument": {"title": "F"}, "CFItems": [{"fullStatement": "A"}]},
+        [{"@id": "https://example.org/o", "@type": "Organization", "name": "O"}],
+        {"@graph": [{"@type": "DefinedTerm", "name": "T"}]},
+        {"error": "not found"},
+        {},
+    ],
+)
+@pytest.mark.parametrize("size", [3, 1000])
+def test_json_of_other_things_is_refused(document: object, size: int) -> None:
+    with pytest.raises(Malformed, match="no object in the JSON is a course"):
+        read("jsonld", json.dumps(document).encode(), size=size)
+
+
+@pytest.mark.parametrize(
+    "document", [[], {"results": []}, {"count": 0, "results": []}, {"data": []}, {"response": {"courses": []}}]
+)
+def test_an_empty_list_of_courses_is_one(document: object) -> None:
+    assert courses("jsonld", json.dumps(document)) == []

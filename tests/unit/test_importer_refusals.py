@@ -43,6 +43,28 @@ def test_a_course_whose_title_is_like_a_total_is_a_course(row: str) -> None:
     assert [one.hours for one in courses("csv", f"id,title,hours\n{row},3\n")] == [3]
 
 
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize("row", ["รวม,,2 หลักสูตร,18", ",รวม,2 หลักสูตร,18", "Total,Total,12,18", ",Grand total,,18"])
+def test_a_word_for_totals_in_another_column_than_the_title_marks_a_row_of_totals(form: Format, row: str) -> None:
+    cells = [["No.", "code", "title", "hours"], ["1", "A", "1984", "3"], row.split(",")]
+    _, rows = read(form, workbook(*cells) if form == "xlsx" else "\n".join(map(",".join, cells)).encode())
+    assert [row.content is None for row in rows] == [False, True]
+    assert rows[1].problems[0].detail.endswith("marks a row of totals, which is not a course")
+
+
+@pytest.mark.parametrize("row", ["Total,Statistics,3", "x1,12 courses,3", ",1984,3"])
+def test_a_row_that_something_else_names_is_no_row_of_totals(row: str) -> None:
+    assert [one.hours for one in courses("csv", f"id,title,hours\n{row}\n")] == [3]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_row_that_repeats_the_header_is_no_course(form: Format) -> None:
+    cells = [["ชื่อหลักสูตร", "Hours"], ["A", "3"], ["\ufeffชื่อหลักสูตร", " Hours"], ["B", "4"]]
+    _, rows = read(form, workbook(*cells) if form == "xlsx" else "\n".join(map(",".join, cells)).encode())
+    assert [(row.number, row.content is None) for row in rows] == [(2, False), (3, True), (4, False)]
+    assert rows[1].problems[0].detail == "the row repeats the names of the columns, and is no course"
+
+
 @pytest.mark.parametrize("word", ["รวมทั้งสิ้น", "Total"])
 def test_a_complete_course_with_an_id_is_one_whatever_its_title(word: str) -> None:
     whole = {"id": "x1", "title": {"th": word}, "provider": {"th": "ผู้จัด"}, "hours": 3.0, "languages": ["th"]}

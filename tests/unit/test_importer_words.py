@@ -93,6 +93,9 @@ from shared.imports.rows import ROW_LIMIT
         ("4 sessions of 90 minutes", 6, False),
         ("1\u00a0200 ชั่วโมง", 1200, False),
         ("an hour and thirty minutes", 1.5, False),
+        ("1h30", 1.5, False),
+        ("2 ชม. 30", 2.5, False),
+        ("0001:45:30.00", 1.758333, False),
     ],
 )
 def test_a_duration_is_parsed_in_every_form(text: str, hours: float, assumed: bool) -> None:

@@ -213,3 +213,30 @@ def test_a_sheet_is_chosen_by_its_name() -> None:
     with pytest.raises(InvalidInput) as refused:
         read("xlsx", file.getvalue(), Options(sheet="2566"))
     assert (refused.value.field, "ปี 2567, ปี 2568" in refused.value.detail) == ("sheet", True)
+
+
+@pytest.mark.parametrize("length", [10, 5000])
+def test_a_formula_without_a_result_is_refused_or_warned_of_and_never_left_out(length: int) -> None:
+    """As programs write workbooks that do not calculate."""
+    formula = f'=HYPERLINK("https://example.org/{"x" * length}","Course")'
+    _, rows = read("xlsx", workbook(["title", "hours"], [formula, 3], ["B", "=1+2"], ["C", 4]))
+    assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, False), (4, False)]
+    assert rows[0].problems[0].detail == f"{formula[:100]!r} is no title"
+    assert rows[1].warnings[0].detail == "no duration is read from '=1+2'"
+
+
+def test_a_formula_with_its_result_holds_the_result() -> None:
+    raw = workbook(["title", "hours"], ["A", 7])
+    sheet = zipfile.ZipFile(io.BytesIO(raw)).read("xl/worksheets/sheet1.xml")
+    assert b"<v>7</v>" in sheet
+    body = _replaced(raw, "xl/worksheets/sheet1.xml", sheet.replace(b"<v>7</v>", b"<f>3+4</f><v>7</v>"))
+    assert [one.hours for one in courses("xlsx", body)] == [7]
+
+
+def _replaced(book: bytes, name: str, content: bytes) -> bytes:
+    """Return a workbook with another content of one of its files."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as old, zipfile.ZipFile(file, "w") as new:
+        for one in old.namelist():
+            new.writestr(one, content if one == name else old.read(one))
+    return file.getvalue()

@@ -25,7 +25,7 @@ from services.recommender.planner.exact.minimum_closure import (
     AvailableCourses,
     minimum_closure,
 )
-from services.recommender.planner.exact.residual import exclusion_reason, state_before
+from services.recommender.planner.exact.residual import exclusion_reason
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend, why_not
 from services.recommender.planner.units import micro
@@ -210,7 +210,7 @@ def test_the_shortest_of_a_larger_catalog_is_that_of_an_integer_program(world: W
     for hours in (5.0, 20.0, 80.0):
         plan = world.officer(chance, hours)
         found, path = solve(plan, view), recommend(plan, view)
-        end = state_before(plan, found.context.value, found.context.entry_levels)
+        end = found.context.start.copy()
         for step in path.steps:
             end.study(found.available.option(step.course.id) or pytest.fail("a step that cannot be used"))
         apart = [LevelCondition((plan.framework.id, row.skill), micro(row.reached) + 1) for row in path.open]

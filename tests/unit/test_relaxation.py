@@ -8,6 +8,7 @@ import pytest
 
 from services.recommender.planner import pipeline
 from services.recommender.planner.completions import posterior_targets
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
 from services.recommender.planner.optimizer.greedy import value_bound
@@ -31,7 +32,7 @@ def test_specialised_costs_equal_costs_computed_from_scratch(number: int) -> Non
     plan = msgspec.structs.replace(world.officer(chance, 40), excluded=excluded, cost_multipliers={courses[1].id: 1.5})
     targets, levels = posterior_targets(plan, view.course)
     space, value = search_space(view.catalog, plan), ValueFunction(targets)
-    query, costs = build_query(PlanContext(plan, view, value, levels, space), ())
+    query, costs = build_query(PlanContext(plan, view, value, state_before(plan, value, levels), space), ())
     graph, held = space.graph.arrays, query.skills["entry_level"].copy()
     added, dearest = (empty_costs(graph, costs.cost, costs.ours) for _ in range(2))
     costs_from(graph, held, query.met, ADDING, added)

@@ -8,9 +8,11 @@ import pytest
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.completions import posterior_targets
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.value import ValueFunction
 from services.recommender.reference import rule as reference
+from services.recommender.reference.costs import PlanContext
 from services.recommender.reference.search import greedy, pruned_path, scored_closures
 from shared.paths import LearningPath
 from tests.support import worked_example as example
@@ -25,9 +27,11 @@ def _path() -> LearningPath:
 
 def _plan() -> reference.Plan:
     """Return the plan of the readable rule."""
-    courses = {one.id: one for one in example.COURSES}
-    targets, entry_levels = posterior_targets(example.officer(), courses.get)
-    return reference.Plan(example.officer(), courses, ValueFunction(targets), entry_levels, ignore_preferences=False)
+    courses, officer = {one.id: one for one in example.COURSES}, example.officer()
+    targets, entry_levels = posterior_targets(officer, courses.get)
+    value = ValueFunction(targets)
+    start = state_before(officer, value, entry_levels)
+    return reference.Plan(PlanContext(officer, courses, value, start))
 
 
 def _paths() -> Iterable[Sequence[str]]:

@@ -69,6 +69,9 @@ _IN_NAME = re.compile(
 )
 """The maximum in the name of a column: `Grade/10.00`, but not `Quiz 1/2569`, which is a term of a year."""
 
+_FORMS = ("percentage|ร้อยละ|เปอร์เซ็นต์", "real|จำนวนจริง|ค่าจริง", "letter|ตัวอักษร")
+"""How Moodle says in the name of a column in which form it holds a grade; the maximum of a percentage is known."""
+_FORM = re.compile(rf"\s*\(({'|'.join(_FORMS)})\)$")
 _PERCENT = re.compile(r"%|percent|ร้อยละ")
 _HUNDRED = 100.0
 
@@ -265,8 +268,20 @@ def _guessed(header: Sequence[str], rules: ActivityRules, *, one_activity: bool)
         taken = {numbers[0] for fact, numbers in found.items() if fact != "score"}
         scores = [number for number, name in enumerate(header) if number not in taken and rules.maps(name)]
         if scores:
-            found["score"] = scores
+            found["score"] = _one_of_each(scores, header)
     return found
+
+
+def _one_of_each(scores: Sequence[int], header: Sequence[str]) -> list[int]:
+    """Return one column of each activity: Moodle writes a grade as a percentage, a number and a letter side by side."""
+    best: dict[str, tuple[int, int]] = {}
+    for number in scores:
+        name = folded(header[number])
+        form = found[1] if (found := _FORM.search(name)) else ""
+        rank = next((place for place, forms in enumerate(_FORMS) if form in forms.split("|")), 0)
+        activity = _FORM.sub("", name) if form else f"{name} {number}"
+        best[activity] = min(best.get(activity, (rank, number)), (rank, number))
+    return sorted(number for _, number in best.values())
 
 
 def _plain(name: str) -> str:

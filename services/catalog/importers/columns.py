@@ -27,7 +27,7 @@ _THAI_AMOUNT = re.compile(
     rf"(?:จำนวน|ระยะเวลา|เวลา)\s*[(\[]?\s*{_UNIT}\s*[)\]]?(?:\s*(?:ที่)?(?:อบรม|เรียน|เรียนรู้|ฝึกอบรม|การอบรม|การเรียนรู้))?"
 )
 _OF_A_COURSE = re.compile(
-    r"(?:course|training|learning|content|item|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
+    r"(?:course|lo|training|learning|content|item|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
 )
 """Words that may come before the name of a fact: `Training Title`."""
 

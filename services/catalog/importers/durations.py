@@ -51,6 +51,7 @@ _UNITS = {
 _UNIT = "|".join(f"(?P<{name}>{pattern})" for name, (pattern, _, _) in _UNITS.items())
 UNITS_OF_TIME = "|".join(pattern for pattern, _, _ in _UNITS.values())
 """A pattern that matches the name of each unit of time."""
+UNITS_OF_MINUTES, UNITS_OF_HOURS = (_UNITS[unit][0] for unit in ("minute", "hour"))
 UNITS_OF_PERIODS = "|".join(_UNITS[unit][0] for unit in ("day", "week", "month", "year"))
 
 _AMOUNT = re.compile(
@@ -72,13 +73,15 @@ _LEAST_MINUTES = 15
 
 _UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
 _FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
-_CLOCK = re.compile(r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d))?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
+_CLOCK = re.compile(r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d)(?:\.\d{1,2})?)?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
 _AND_A_HALF = re.compile(r"(\d+)\s*(hours?|hrs?|ชั่วโมง|ชม\.?|days?|วัน|weeks?|สัปดาห์)\s*(?:and\s+a\s+half|ครึ่ง)")
 _EACH = re.compile(
     rf"(?:(?P<period>วัน|สัปดาห์|อาทิตย์|เดือน)\s*|ๆ\s*)ละ\s*(?:ประมาณ\s*)?"
     rf"(?P<amount>{NUMBER}(?:\s*(?:-|–|ถึง)\s*{NUMBER})?\s*(?:{_UNIT})\.?)"
 )
-_MINUTES_AFTER_HOURS = re.compile(r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])")
+_MINUTES_AFTER_HOURS = re.compile(
+    r"(\d\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?))\s*(?:(\d+)\s*(?:m|น\.?)(?![a-z\u0e00-\u0e7f])|([0-5]\d)$)"
+)
 _BESIDE = re.compile(
     r"\(?\s*(?:เวลา\s*)?\d{1,2}[.:]\d\d\s*(?:น\.?)?\s*(?:-|–|ถึง|to)\s*\d{1,2}[.:]\d\d\s*(?:น\.|นาฬิกา)\s*\)?|\d{1,2}\s*คืน"
 )
@@ -131,7 +134,7 @@ def _duration(text: str) -> Duration | None:
         text = _WORDS_BEFORE_A_UNIT.sub(lambda found: f"{english_digits(found['words'])} ", text)
     text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
     text = _EACH.sub(_per, text)
-    text = _MINUTES_AFTER_HOURS.sub(r"\1 \2 min", text)
+    text = _MINUTES_AFTER_HOURS.sub(r"\1 \2\3 min", text)
     text = _SESSIONS.sub(_in_all, _BESIDE.sub(" ", text))
     rest = _AMOUNT.sub(" ", text)
     if re.search(r"\d", rest) or "每" in text or re.match(r"^[-−–]\s*[\dp]", text):

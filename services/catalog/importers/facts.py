@@ -16,6 +16,8 @@ import msgspec
 from services.catalog.importers.durations import doubtful_hours, duration_of
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
+    HIDDEN,
+    NOT_OFFERED,
     is_placeholder,
     language_of,
     language_of_writing,
@@ -53,26 +55,11 @@ ASSUMED_HOURS = 10.0
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
 _LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED, _LONGEST_URL = 5000, 300, 200, 2000, 2000
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NO = ("0", "false", "no", "n", "f", "off", "ไม่", "ไม่ใช่")
-_NOT_OFFERED = frozenset(
-    folded(word)
-    for word in (
-        *_NO, "deleted", "unpublished", "not published", "hidden", "inactive", "disabled", "retired", "withdrawn",
-        "suspended", "cancelled", "canceled", "draft", "archived", "discontinued", "unavailable", "not available", "closed",
-        "enrollment closed", "enrolment closed", "closed for enrollment", "closed for enrolment", "registration closed",
-        "ended", "expired",
-        "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ยกเลิกแล้ว", "ยกเลิกการอบรม", "ปิด", "ปิดแล้ว", "ปิดใช้งาน", "ปิดหลักสูตร", "ปิดรับสมัคร",
-        "ปิดรับสมัครแล้ว", "ปิดการรับสมัคร", "ปิดการรับสมัครแล้ว", "ปิดรับลงทะเบียน", "ปิดลงทะเบียน", "ปิดการลงทะเบียน", "ปิดอบรม",
-        "ไม่เปิดรับสมัคร", "ไม่เปิดสอน", "ไม่เปิดอบรม", "งดรับสมัคร", "งดเปิดสอน", "หมดเขตรับสมัคร", "สิ้นสุดการรับสมัคร", "สิ้นสุดแล้ว",
-        "หมดอายุ", "เลิกใช้", "ฉบับร่าง", "แบบร่าง", "ลบ", "ลบแล้ว",
-    )
-)  # fmt: skip
-_HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")))
 _BARE = re.compile(r"[\d๐-๙.,\s]+(?:(?:[-–—]|ถึง|to)[\d๐-๙.,\s]+)?")
 """A number or a range without a unit."""
 
 _BETWEEN = re.compile(r"^[\d๐-๙.,]+\s*(?:[-–—]|ถึง|to)\s*[\d๐-๙.,]+$")
-_LANGUAGES_JOINED = re.compile(r"(?:[/&+]|และ(?:ภาษา)?|\sand\s)(?![^()]*\))")
+_LANGUAGES_JOINED = re.compile(r"(?:[/&+]|(?<=[ก-๎])\s*[-–]\s*(?=[ก-๎])|และ(?:ภาษา)?|\sand\s)(?![^()]*\))")
 """What is between the languages of one cell, except inside brackets: `Chinese (Simplified/Traditional)` is one."""
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
@@ -156,7 +143,7 @@ class _Draft:
 
     def _not_offered(self) -> tuple[str, str] | None:
         """Return (fact, words) if a fact says that the provider does not offer the course, otherwise None."""
-        for name, words in (("offered", _NOT_OFFERED), ("hidden", _HIDDEN)):
+        for name, words in (("offered", NOT_OFFERED), ("hidden", HIDDEN)):
             fact = self._stated.get(name) or self._defaults.get(name, "")
             for text in map(plain, fact if isinstance(fact, list) else [fact]):
                 if folded(text.rstrip(".! ")) in words:
@@ -242,8 +229,10 @@ class _Draft:
         words, unit = self._text("duration"), self._text("duration_unit")
         if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
             return f"{words} {unit}"
-        weeks = self._text("weeks")
-        if words or self._text("hours") or not weeks or number_of(weeks) == 0:
+        weeks = self._text("weeks") or words
+        if number_of(self._text("hours") or "0") != 0 or not weeks or number_of(weeks) == 0:
+            return words
+        if words and not ((read := duration_of(words)) and read.assumed and not _BARE.fullmatch(words)):
             return words
         if _BARE.fullmatch(weeks):
             weeks = f"{weeks} weeks"
@@ -259,6 +248,7 @@ class _Draft:
         words = self._stated_duration()
         hours_text = _BETWEEN.sub(r"\g<0> hours", self._text("hours"))
         number = number_of(hours_text) if re.fullmatch(r"[\d๐-๙.,\s]+|[ก-๎\s]+", hours_text) else None
+        number = number or None  # platforms write 0 for a duration that they do not know
         if stated := words or (hours_text if number is None else ""):
             self._words["duration"] = stated[:_MOST_STATED]
         if number is not None:

@@ -67,6 +67,8 @@ class JsonLdReader:
         """Courses that name nodes that have not come yet."""
         self._html: bytearray | None = None
         self._begun = False
+        self._others = 0
+        """The objects that are no course, and have no property that may hold courses."""
 
     def feed(self, piece: bytes) -> Iterator[Row[Course] | None]:
         """Yield the rows that end in the next bytes of the document.
@@ -88,10 +90,14 @@ class JsonLdReader:
             raise TooLarge(f"a page that holds JSON-LD may hold {_HTML_LIMIT} bytes")
 
     def end(self) -> Iterator[Row[Course] | None]:
-        """Yield the remaining rows. Raises Malformed as `feed` does, and for a page of HTML without JSON-LD."""
+        """Yield the remaining rows.
+
+        Raises Malformed as `feed` does, for a page of HTML without JSON-LD, and for JSON of which no object is a course.
+        """
         if self._html is None:
             yield from self._rows(self._splitter.end())
             yield from self._kept_back()
+            self._refuse_other_objects()
             return
         found = False
         for script in _scripts(bytes(self._html)):
@@ -102,6 +108,12 @@ class JsonLdReader:
         if not found:
             raise Malformed("this is neither JSON-LD nor a page that holds some")
         yield from self._kept_back()
+
+        self._refuse_other_objects()
+
+    def _refuse_other_objects(self) -> None:
+        if self._others and not self._number:
+            raise Malformed("no object in the JSON is a course: none has the type Course or a field with a title")
 
     def _kept_back(self) -> Iterator[Row[Course] | None]:
         for number, node in self._held:
@@ -155,6 +167,7 @@ class JsonLdReader:
                     else:
                         yield self._row(self._number, short)
                     continue
+                self._others += short.keys().isdisjoint(_HOLDERS)
                 if isinstance(name := short.get("@id"), str) and len(self._nodes) < _NODES:
                     self._nodes[name] = short
                 if "BreadcrumbList" not in _types(short):
@@ -510,7 +523,7 @@ class _Facts:
             node = self._known(one) if isinstance(one, dict) else {}
             if "Course" in _types(node) and node.get("courseCode"):
                 words.append(str(node["courseCode"]))
-            elif text := self._name(one):
+            elif text := self._name(one) or str(node.get("url") or (isinstance(one, dict) and one.get("@id")) or ""):
                 words.append(text)
         if words:
             self._facts["prerequisites"] = "; ".join(words)

@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.catalog.importers.columns import fact_of
+from services.catalog.importers.columns import Column, fact_of
+from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
 from services.catalog.importers.words import language_of_writing
@@ -31,6 +32,9 @@ _NAMES = 2000
 """The facts of columns are guessed for this many columns, the first ones."""
 
 _SAMPLE_ROWS, _SAMPLE_COLUMNS = 5, 100
+
+_PACES = ("effort", "workload")
+"""Names of columns that hold the hours per week if another column holds how long a course lasts."""
 
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
@@ -63,10 +67,31 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
     for number, column in sorted(columns, key=lambda one: one[1].partly):
         if column.fact in MANY or column.fact not in found:
             found.setdefault(column.fact, []).append(number)
+    _of_several_durations(found, [(number, column) for number, column in columns if column.fact == "duration"], header)
+    if "duration" in found and any(column.partly for number, column in columns if [number] == found.get("hours")):
+        del found["hours"]
     found |= _titles_in_both(header, [number for number, column in columns if column == ("title", "", False)]) | found
     if {"title_th", "title_en"} <= found.keys():
         found.pop("title", None)
     return found
+
+
+def _of_several_durations(
+    found: dict[str, list[int]], columns: Sequence[tuple[int, Column]], header: Sequence[str]
+) -> None:
+    """Find the columns that state one duration together: a length and a pace, or hours and minutes."""
+    paces = [number for number, _ in columns if folded(header[number]) in _PACES]
+    lengths = [number for number, _ in columns if number not in paces]
+    if paces and "weekly_hours" not in found and (lengths or "weeks" in found):
+        found["weekly_hours"] = paces[:1]
+        found.pop("duration")
+        found |= {"duration": lengths[:1]} if lengths else {}
+    hours, minutes = (
+        [number for number, column in columns if re.fullmatch(unit, folded(column.unit))]
+        for unit in (UNITS_OF_HOURS, UNITS_OF_MINUTES)
+    )
+    if hours and minutes and "hours" not in found:
+        found |= {"hours": hours[:1], "duration": minutes[:1]}
 
 
 def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, list[int]]:
@@ -236,6 +261,7 @@ class Table(MappedTable):
     def _add_minutes(self, stated: dict[str, Fact]) -> None:
         """Join the bare numbers of a column of hours and a column of minutes: 1 and 30 are an hour and a half."""
         hours, minutes = (str(stated.get(name, "")).strip() for name in ("hours", "duration"))
+        hours = re.sub(rf"\s(?:{UNITS_OF_HOURS})$", "", folded(hours))
         if not re.fullmatch(r"[\d๐-๙]+", hours) or not (found := _MINUTES.fullmatch(minutes)):
             return
         column = fact_of((self._header or [])[self._columns["duration"][0]])
@@ -266,6 +292,9 @@ class Table(MappedTable):
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
+        if list(map(folded, _names(cells))) == list(map(folded, self._header)):
+            repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
+            return refused(number, repeated, " ".join(_names(cells)), is_entry=False)
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
             found = [

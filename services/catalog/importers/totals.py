@@ -11,10 +11,12 @@ from shared.texts import folded
 
 IDENTIFYING = ("id", "code", "url")
 TITLES = ("title", "title_th", "title_en")
+_COUNT = r"[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?"
+_COUNTED = re.compile(_COUNT)
 _TOTAL = re.compile(
     r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|"
     r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
-    r"(?:\s*[:=]?\s*[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?)?\s*[:.=]?"
+    rf"(?:\s*[:=]?\s*{_COUNT})?\s*[:.=]?"
 )
 """The words that a row of totals under a table has in place of a title."""
 
@@ -26,16 +28,22 @@ def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = (
     """
     if (words := _total(stated, cells)) is None:
         return None
-    return refused(number, InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title"), words)
+    problem = InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title")
+    return refused(number, problem, words, is_entry=False)
 
 
 def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
-    """Return the word for totals in a row without an id, which is in the title, or without a title in any cell.
+    """Return the word for totals of a row, None for a row of a course.
 
-    Returns None for other rows.
+    The word is all that names the row: its id, code, address and title. A title such as `12 courses` names nothing. If
+    nothing names the row, the word may be in any cell.
     """
-    if any(name in stated for name in IDENTIFYING):
-        return None
+    named = [str(stated[name]) for name in IDENTIFYING if name in stated]
     titles = [str(stated[name]) for name in TITLES if name in stated]
-    found = [text for text in titles or cells if _TOTAL.fullmatch(folded(text[:100]))]
-    return found[0].strip() if found and len(found) >= len(titles) else None
+    named += [text for text in titles if not _COUNTED.fullmatch(folded(text[:100]))]
+    found = [text for text in named or cells if _is_total(text)]
+    return found[0].strip() if found and len(found) >= len(named) else None
+
+
+def _is_total(text: str) -> bool:
+    return bool(_TOTAL.fullmatch(folded(text[:100])))

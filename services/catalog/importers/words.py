@@ -44,8 +44,16 @@ def plain(text: str) -> str:
     )
 
 
+_FORMULA = re.compile(r"=\s*(?:[A-Z][A-Z0-9.]*\(.*\)|\$?[A-Z]{1,3}\$?\d{1,7}\b.*)", re.DOTALL)
+
+
 def is_placeholder(text: str) -> bool:
-    """Return whether a cell says that there is no value: it is empty, or holds `N/A`, `#REF!`, `...`, `ไม่ระบุ`."""
+    """Return whether a cell says that there is no value: it is empty, or holds `N/A`, `#REF!`, `...`, `ไม่ระบุ`.
+
+    A formula is no value either: `=HYPERLINK("https://x.org","A")`.
+    """
+    if _FORMULA.fullmatch(text):
+        return True
     if len(text) > _LONGEST_NOTHING:
         return False
     return folded(text) in _NOTHING or not any(char.isalnum() for char in text)
@@ -98,6 +106,30 @@ def _distinct(parts: Iterable[str]) -> list[str]:
             found.setdefault(folded(one), one)
     return list(found.values())
 
+
+# --- what is offered -------------------------------------------------------------------------------------------------
+
+_NO = ("0", "false", "no", "n", "f", "off", "ไม่", "ไม่ใช่")
+NOT_OFFERED = frozenset(
+    folded(word)
+    for word in (
+        *_NO, "deleted", "unpublished", "not published", "hidden", "inactive", "disabled", "retired", "withdrawn",
+        "suspended", "cancelled", "canceled", "draft", "archived", "discontinued", "unavailable", "not available", "closed",
+        "enrollment closed", "enrolment closed", "closed for enrollment", "closed for enrolment", "registration closed",
+        "ended", "expired", "on hold", "paused", "deprecated", "in development", "under development", "coming soon",
+        "not open", "not yet open", "not yet available", "not offered", "temporarily closed",
+        "ไม่เผยแพร่", "ซ่อน", "ยกเลิก", "ยกเลิกแล้ว", "ยกเลิกการอบรม", "ปิด", "ปิดแล้ว", "ปิดใช้งาน", "ปิดหลักสูตร", "ปิดรับสมัคร",
+        "ปิดรับสมัครแล้ว", "ปิดการรับสมัคร", "ปิดการรับสมัครแล้ว", "ปิดรับลงทะเบียน", "ปิดลงทะเบียน", "ปิดการลงทะเบียน", "ปิดอบรม",
+        "ไม่เปิดรับสมัคร", "ไม่เปิดสอน", "ไม่เปิดอบรม", "งดรับสมัคร", "งดเปิดสอน", "หมดเขตรับสมัคร", "สิ้นสุดการรับสมัคร", "สิ้นสุดแล้ว",
+        "ไม่เปิด", "ไม่เปิดให้บริการ", "ยังไม่เปิด", "ยังไม่เปิดสอน", "ยังไม่เปิดรับสมัคร", "ยังไม่เผยแพร่", "รอเปิด", "รอเปิดรับสมัคร", "เร็ว ๆ นี้",
+        "ระงับ", "ระงับการใช้งาน", "ระงับชั่วคราว", "พัก", "พักหลักสูตร", "พักการสอน", "ปิดชั่วคราว", "ปิดการสอน", "อยู่ระหว่างพัฒนา",
+        "อยู่ระหว่างปรับปรุง", "หมดอายุ", "เลิกใช้", "ฉบับร่าง", "แบบร่าง", "ลบ", "ลบแล้ว",
+    )
+)  # fmt: skip
+"""What a status says of a course that is not offered."""
+
+HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")))
+"""What says that a course is hidden."""
 
 # --- levels, languages, ways of teaching -----------------------------------------------------------------------------
 
@@ -161,9 +193,18 @@ _LANGUAGES = {
     "mn": "mongolian", "fa": "persian farsi", "ur": "urdu", "bn": "bengali", "ta": "tamil", "te": "telugu", "sk": "slovak",
     "sr": "serbian", "hr": "croatian", "lt": "lithuanian", "lv": "latvian", "eu": "basque", "tl": "tagalog filipino",
 }  # fmt: skip
+_COUNTRIES = {"jp": "ja", "cn": "zh", "vn": "vi", "us": "en", "gb": "en"}
+"""Codes of countries in place of languages; none of them is the code of another language."""
+
 _CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in words.split()} | {
     folded(name): code
-    for name, code in {"bahasa melayu": "ms", "bahasa malaysia": "ms", "tiếng việt": "vi", "tiếng anh": "en"}.items()
+    for name, code in {
+        **_COUNTRIES,
+        "bahasa melayu": "ms",
+        "bahasa malaysia": "ms",
+        "tiếng việt": "vi",
+        "tiếng anh": "en",
+    }.items()
 }
 
 
@@ -171,7 +212,7 @@ def language_of(text: str) -> str | None:
     """Return the ISO 639 code of a language from its name or tag, such as `ภาษาไทย` or `en-US`; None if unknown."""
     name = folded(re.sub(r"[\u064b-\u0652]", "", text[:LONGEST_WORDS]))  # Arabic vowel signs
     if re.fullmatch(r"[a-z]{2}(?:[-_][a-z0-9]+)*", name):
-        return name[:2]
+        return _COUNTRIES.get(name[:2], name[:2])
     word = re.split(r"[\s(\-_,/]", name, maxsplit=1)[0]
     return _CODES.get(name) or _CODES.get(word)
 

@@ -5,6 +5,7 @@ the first one with rows; visible sheets come before hidden ones. A workbook is a
 so it is first stored in a temporary file. The size of its contents is checked before they are decompressed.
 """
 
+import html
 import re
 import tempfile
 from collections.abc import Iterator
@@ -39,10 +40,17 @@ _LOOKED_AT = 20
 """If a workbook has several sheets, the names of columns are looked for in this many rows of each sheet."""
 _PIECE = 1024 * 1024
 _MERGED = 10_000
-"""The most rows in which merged cells may begin; the cells of further ones are read as empty."""
+"""The most rows in which merged cells may begin, or formulas have no result; further such cells are read as empty."""
 
 _MERGE = re.compile(rb'<(?:\w{1,10}:)?mergeCell\s+ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
-_MERGE_LENGTH = 60
+_FORMULA = re.compile(
+    rb'<(?:\w{1,10}:)?c\s[^<>]{0,100}?\br="([A-Z]{1,3})(\d{1,7})"[^<>]{0,100}>\s*<(?:\w{1,10}:)?f>([^<]{1,8192})</(?:\w{1,10}:)?f>'
+    rb"\s*(?:<(?:\w{1,10}:)?v\s*/>|<(?:\w{1,10}:)?v></(?:\w{1,10}:)?v>)?\s*</(?:\w{1,10}:)?c>"
+)
+"""A cell with a formula and without its result, as programs write it that do not calculate."""
+
+_LONGEST_MARK = 10_000
+"""The most bytes of a match of either pattern."""
 
 
 class WorkbookReader:
@@ -120,10 +128,10 @@ class WorkbookReader:
             chosen = next((sheet for sheet in sheets if self._names_courses(sheet)), None) if len(sheets) > 1 else None
         for sheet in [chosen] if chosen else sheets:
             begun = False
-            merged = _Merged(book, sheet)
+            filled = _Filled(book, sheet)
             for number, values in enumerate(sheet.iter_rows(values_only=True, max_col=_COLUMNS), 1):
                 cells = [_text(value) for value in values]
-                merged.fill(number, cells)
+                filled.fill(number, cells)
                 begun = begun or any(cells)
                 yield number, cells
             if begun:
@@ -146,10 +154,11 @@ def _first_rows(sheet: Any) -> list[list[str]]:
     return [[_text(value) for value in values] for values in rows]
 
 
-class _Merged:
-    """The cells of a sheet that are merged downwards; the value of the first cell is that of all of them.
+class _Filled:
+    """What openpyxl leaves out of the cells of a sheet when it reads row by row.
 
-    The sheet lists its merged cells after its rows, so it is searched for the list before the rows are read.
+    The value of cells that are merged downwards is that of the first one. A formula without a result stands for its
+    cell. The sheet lists its merged cells after its rows, so it is searched before the rows are read.
     """
 
     def __init__(self, book: Any, sheet: Any) -> None:
@@ -157,19 +166,37 @@ class _Merged:
         """{first row: [(column, last row)]} of merged cells."""
         self._held: dict[int, tuple[int, str]] = {}
         """{column: (last row, value)} of the cells that are merged at the present row."""
+        self._formulas: dict[int, list[tuple[int, str]]] = {}
+        """{row: [(column, formula)]} of cells without a result."""
         rest = b""
         with book._archive.open(sheet._worksheet_path) as opened:  # noqa: SLF001 - openpyxl reads no merged cells row by row
             while len(self._starts) < _MERGED and (piece := opened.read(_PIECE)):
-                found = 0
-                for one in _MERGE.finditer(rest + piece):
-                    found = one.end()
-                    if one[1] == one[3]:
-                        column = column_index_from_string(one[1].decode())
-                        self._starts.setdefault(int(one[2]), []).append((column, int(one[4])))
-                rest = (rest + piece)[max(found, len(rest) + len(piece) - _MERGE_LENGTH) :]
+                text = rest + piece
+                found = max(self._find_merged(text), self._find_formulas(text))
+                rest = text[max(found, len(text) - _LONGEST_MARK) :]
+
+    def _find_merged(self, text: bytes) -> int:
+        end = 0
+        for one in _MERGE.finditer(text):
+            end = one.end()
+            if one[1] == one[3]:
+                column = column_index_from_string(one[1].decode())
+                self._starts.setdefault(int(one[2]), []).append((column, int(one[4])))
+        return end
+
+    def _find_formulas(self, text: bytes) -> int:
+        end = 0
+        for one in _FORMULA.finditer(text) if b"f>" in text and len(self._formulas) < _MERGED else ():
+            end = one.end()
+            formula = "=" + html.unescape(one[3].decode(errors="replace"))
+            self._formulas.setdefault(int(one[2]), []).append((column_index_from_string(one[1].decode()), formula))
+        return end
 
     def fill(self, number: int, cells: list[str]) -> None:
-        """Write the values of merged cells into a row; rows come in order, from 1."""
+        """Write the values of merged cells, and formulas, into a row; rows come in order, from 1."""
+        for column, formula in self._formulas.pop(number, ()):
+            if column <= len(cells) and not cells[column - 1]:
+                cells[column - 1] = formula
         for column, (last, text) in list(self._held.items()):
             if number > last:
                 del self._held[column]

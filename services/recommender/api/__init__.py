@@ -160,13 +160,7 @@ ROUTES = [
         query=supervision.ListOfficerPaths,
         answers={200: supervision.OfficerPaths},
     ),
-    Route(
-        "GET",
-        "/v1/open-skills",
-        open_skills.list_open_skills,
-        EDITORS,
-        answers={200: open_skills.OpenSkills},
-    ),
+    Route("GET", "/v1/open-skills", open_skills.list_open_skills, EDITORS, answers={200: open_skills.OpenSkills}),
     Route(
         "GET",
         "/v1/agencies",

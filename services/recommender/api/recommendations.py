@@ -63,7 +63,7 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
     framework: Identifier | None = None
     job_group: Identifier | None = None
-    target: dict[Identifier, Level] | None = None
+    target: Annotated[dict[Identifier, Level], Meta(min_length=1)] | None = None
     stage: Identifier | None = None
     levels: dict[Identifier, Level | GivenLevel] = {}
     completed: Annotated[list[Identifier], Meta(max_length=2000)] = []
@@ -109,11 +109,23 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     rules = await request.app[STORE].rules.recent(principal(request).tenant)
     as_of = body.as_of or request.app[TODAY]()
     warnings = await work_queue.run(caller, unmatched, body.rules, [], view) if body.rules else []
+    wanted = [one for one in (body.job_group, body.target) if one is not None]
+    if len(wanted) > 1 or (present is None and not wanted):
+        raise InvalidInput("needs either `job_group` or `target`", "job_group")
     if present is None:
-        inputs = _without_officer(body, framework, rules, as_of, principal(request).tenant)
+        inputs = Inputs(
+            tenant=principal(request).tenant,
+            framework=framework,
+            as_of=as_of,
+            job_group=body.job_group or "",
+            stage=body.stage,
+            rules=rules_within(rules.rules, framework),
+            mandatory=rules.mandatory,
+            least_confidence=rules.least_confidence,
+        )
     else:
-        inputs = _what_if(body, present, framework, rules, as_of)
-    inputs = replace(inputs, smallest_gap=request.app[PLAN_POOL].smallest_gap)
+        inputs = _officer_inputs(body, present, framework, rules, as_of)
+    inputs = replace(_requested(inputs, body, present), smallest_gap=request.app[PLAN_POOL].smallest_gap)
     path = await work_queue.run(caller, plan_stateless, inputs, view)
     found = Recommendation(
         with_sentences(path, languages),
@@ -125,36 +137,10 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     return json_response(found, languages=languages)
 
 
-def _without_officer(
-    body: RecommendationRequest, framework: Framework, rules: TenantRules, as_of: date, tenant: str
-) -> Inputs:
-    if (body.job_group is None) == (body.target is None):
-        raise InvalidInput("needs either `job_group` or `target`", "job_group")
-    return Inputs(
-        tenant=tenant,
-        framework=framework,
-        as_of=as_of,
-        job_group=body.job_group or "",
-        stage=body.stage,
-        target=body.target,
-        levels=_levels(body),
-        completed=body.completed,
-        completed_at=_completed_at(body, as_of),
-        budget_hours=_budget(body, as_of),
-        languages=body.languages,
-        max_steps=body.max_steps,
-        rules=[*body.rules, *rules_within(rules.rules, framework)],
-        mandatory=_union(body.mandatory, rules.mandatory),
-        least_confidence=rules.least_confidence,
-    )
-
-
-def _what_if(
+def _officer_inputs(
     body: RecommendationRequest, present: StoredPlan, framework: Framework, rules: TenantRules, as_of: date
 ) -> Inputs:
-    """Return the officer's inputs with the values of the request."""
-    if body.job_group is not None and body.target is not None:
-        raise InvalidInput("needs either `job_group` or `target`", "job_group")
+    """Return the inputs of a stored officer, who may have another job group or stage in the request."""
     profile = present.profile
     stage = body.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
     progress = RecommendationRequest(compare_with=body.compare_with, completed=body.completed, as_of=body.as_of)
@@ -166,19 +152,23 @@ def _what_if(
         present.head.courses,
         finishing=bool(body.completed) and body == progress and is_studied(present),
     )
-    inputs = inputs_for(request, framework)
+    return inputs_for(request, framework)
+
+
+def _requested(inputs: Inputs, body: RecommendationRequest, present: StoredPlan | None) -> Inputs:
+    """Return inputs with the values of the request."""
     return replace(
         inputs,
         job_group="" if body.target is not None else inputs.job_group,
         target=body.target,
         levels={**inputs.levels, **_levels(body)},
         completed=body.completed,
-        completed_at={**_completed_at(body, as_of), **inputs.completed_at},
-        budget_hours=_budget(body, as_of, present),
+        completed_at={**_completed_at(body, inputs.as_of), **inputs.completed_at},
+        budget_hours=_budget(body, inputs.as_of, present),
         languages=body.languages or inputs.languages,
         max_steps=body.max_steps,
         rules=[*body.rules, *inputs.rules],
-        mandatory=_union(body.mandatory, inputs.mandatory),
+        mandatory=[*body.mandatory, *(course for course in inputs.mandatory if course not in body.mandatory)],
         excluded=[course for course in inputs.excluded if course not in body.mandatory],
     )
 
@@ -193,10 +183,6 @@ def _levels(body: RecommendationRequest) -> dict[str, Estimate]:
 def _completed_at(body: RecommendationRequest, as_of: date) -> dict[str, datetime]:
     """Return course -> completion time; a completed course counts as completed by the end of the reference day."""
     return dict.fromkeys(sorted(body.completed), datetime.combine(as_of, time.max, UTC))
-
-
-def _union(body: list[str], tenants: list[str]) -> list[str]:
-    return [*body, *(course for course in tenants if course not in body)]
 
 
 def _budget(body: RecommendationRequest, as_of: date, present: StoredPlan | None = None) -> float | None:

@@ -7,11 +7,11 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from services.recommender.inputs import Inputs
+from services.recommender.planner.exact import slot_bounds
 from services.recommender.planner.exact.conditions import CourseOption
 from services.recommender.planner.exact.dependencies import without_idle
 from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
-from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp, state_before
-from services.recommender.planner.exact.slot_bounds import knapsack, slot_bounds
+from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp
 from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not
 from services.recommender.planner.index.catalog import View
@@ -43,26 +43,18 @@ def gain_bound(found: PlanSolution, requested: Collection[str], hours: int | Non
     micro-hours of a path; None: no limit.
     """
     problem = found.search.problem
-    starts, lengths = problem.courses["effect"].tolist(), problem.courses["hours"].tolist()
-    effects = problem.effects.tolist()
-    held, left = [0] * found.prepared.instance.slots, hours
-    for row in rows_of(found.context.space, problem, sorted(requested)):
-        left = None if left is None else left - lengths[row]
-        for slot, value in effects[starts[row] : starts[row + 1]]:
-            held[slot] = max(held[slot], value)
-    added = [(slot, value - held[slot]) if value > held[slot] else None for slot, value in effects]
-    courses = (
-        (lengths[row], [one for one in added[starts[row] : starts[row + 1]] if one])
-        for row in range(len(starts) - 1)
-        if left is None or lengths[row] <= left
-    )
-    return sum(held) + knapsack(slot_bounds(len(held), courses), left)
+    starts, effects = problem.courses["effect"].tolist(), problem.effects.tolist()
+    courses = [
+        (length, effects[first:last])
+        for length, first, last in zip(problem.courses["hours"].tolist(), starts, starts[1:], strict=False)
+    ]
+    rows = rows_of(found.context.space, problem, sorted(requested))
+    return slot_bounds.gain_bound(found.prepared.instance.slots, courses, rows, hours)
 
 
 def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:
     """Return the draft of a plan without idle courses, traced as a kept path."""
-    inputs = found.context.inputs
-    start = state_before(inputs, found.context.value, found.context.entry_levels)
+    inputs, start = found.context.inputs, found.context.start
     whole = _picks(found)
     picks, needs = without_idle(start, whole)
     names = [pick.option.id for pick in picks]

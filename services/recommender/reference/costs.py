@@ -24,24 +24,10 @@ from services.recommender.planner.exact.conditions import (
     similarity_of,
     weighted_cost,
 )
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course
-
-TOP_BY_COST = 2
-"""For each gap and level, the shortlist has this number of the cheapest candidates."""
-
-TOP_BY_DENSITY = 24
-"""For each exponent of the cost, 1 and 0.4, the shortlist has this number of the best candidates by value per cost."""
-
-COST_TOLERANCE = 4
-"""An achiever of a condition is kept if it costs at most 1 / `COST_TOLERANCE` more than the cheapest one."""
-
-EVERY_BRANCH_BELOW = 256
-"""While fewer courses than this are chosen, every reachable branch of their conditions is kept, whatever it costs."""
-
-MAX_SHARED = 24
-"""At most this number of `shared_prerequisites` is chosen."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,21 +190,29 @@ class Selection:
         }
 
 
-def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
-    inputs: Inputs,
-    courses: Iterable[Course],
-    value: ValueFunction,
-    start: PathState,
-    also: Collection[str] = (),
-    *,
-    ignore_preferences: bool,
-) -> tuple[ProblemData, ProblemData]:
-    """Return the problem of the chosen courses, and the problem of all reachable courses.
+class PlanContext(NamedTuple):
+    """What is known of a plan before there is a path; `optimizer.query.PlanContext` is that of the compiled planner.
 
-    `start`: the state before the path. `also`: courses that are chosen in any case. `ignore_preferences`: boosts and
+    `courses`: every published course, by id. `start`: the state before the path. `ignore_preferences`: boosts and
     deferrals change no cost.
     """
-    factors = [(course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses]
+
+    inputs: Inputs
+    courses: Mapping[str, Course]
+    value: ValueFunction
+    start: PathState
+    ignore_preferences: bool = False
+
+
+def build_instance(context: PlanContext, also: Collection[str] = ()) -> tuple[ProblemData, ProblemData]:
+    """Return the problem of the chosen courses, and the problem of all reachable courses.
+
+    `also`: courses that are chosen in any case.
+    """
+    inputs, courses, value, start, ignore_preferences = context
+    factors = [
+        (course, cost_multiplier(inputs, course, ignore_preferences=ignore_preferences)) for course in courses.values()
+    ]
     specs = [(course_spec(course), factor) for course, factor in factors if factor > 0]
     usable = {
         spec.id: course_option(
@@ -247,7 +241,7 @@ def build_instance(  # noqa: PLR0913 - what an officer's problem is made of
     selected.follow()
     chosen.update(shared_prerequisites(whole, costs, chosen, selected.near))
     selected.follow()
-    while len(selected.courses()) < EVERY_BRANCH_BELOW and selected.add_branches():
+    while len(selected.courses()) < PARAMS.every_branch_below and selected.add_branches():
         selected.follow()
     within_reach = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
     reachable = ProblemData(within_reach, achievers_of(within_reach))
@@ -259,11 +253,11 @@ def near_achievers(
 ) -> list[Achiever]:
     """Return the achievers of `condition` that an instance keeps.
 
-    These are the achievers that cost at most 1 / COST_TOLERANCE more than the cheapest one; the shortest course, unless
-    the condition holds; and each branch that the wanted courses may satisfy (`wanted_meet`).
+    These are the achievers that cost at most 1 / `cost_tolerance` more than the cheapest one; the shortest course,
+    unless the condition holds; and each branch that the wanted courses may satisfy (`wanted_meet`).
     """
     reach, achievers = costs.conditions[condition], whole.achievers[condition]
-    most = reach + reach // COST_TOLERANCE if reach < UNREACHABLE else -1
+    most = reach + reach // PARAMS.cost_tolerance if reach < UNREACHABLE else -1
     courses = [one for one in achievers if isinstance(one, CourseOption) and costs.of(one) < UNREACHABLE]
     shortest = sorted(courses, key=lambda one: (one.hours, one.id))[:1] if most > 0 else []
     return [
@@ -278,7 +272,7 @@ def near_achievers(
 def shared_prerequisites(
     whole: ProblemData, costs: Costs, chosen: Collection[Achiever], near: Collection[Condition]
 ) -> list[CourseOption]:
-    """Return the courses that each cost less than the conditions that they satisfy; at most MAX_SHARED, best first.
+    """Return the courses that each cost less than the conditions that they satisfy; at most `max_shared`, best first.
 
     Only courses that are not yet chosen, and conditions on levels in `near`, count. Each condition costs as much as its
     cheapest achiever. A course costs its own cost and that of its conditions outside `near`, because the path satisfies
@@ -291,7 +285,7 @@ def shared_prerequisites(
         spent = option.cost + sum(costs.conditions[one] for one in option.conditions if one not in near)
         if option not in chosen and costs.of(option) < UNREACHABLE and spent < saved:
             scores[option] = score_of(saved, spent)
-    return sorted(scores, key=lambda option: (-scores[option], option.id))[:MAX_SHARED]
+    return sorted(scores, key=lambda option: (-scores[option], option.id))[: PARAMS.max_shared]
 
 
 def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
@@ -313,10 +307,10 @@ def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], c
             level = option.unconfirmed[gap] if matched else option.level_effects[ours, gap]
             alikes[gap, level, matched].append(option)
     for alike in alikes.values():
-        found += sorted(alike, key=lambda option: (costs.of(option), option.id))[:TOP_BY_COST]
-    for exponent in (1.0, 0.4):
+        found += sorted(alike, key=lambda option: (costs.of(option), option.id))[: PARAMS.top_by_cost]
+    for exponent in (1.0, PARAMS.flat_exponent):
         scores = {option: score_of(sum(gains[option].values()), costs.of(option), exponent) for option in candidates}
-        found += sorted(candidates, key=lambda option: (-scores[option], option.id))[:TOP_BY_DENSITY]
+        found += sorted(candidates, key=lambda option: (-scores[option], option.id))[: PARAMS.top_by_density]
     return found
 
 

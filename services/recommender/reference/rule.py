@@ -5,14 +5,15 @@ courses, and `search` finds the best path. This module plans for one officer: fi
 Unlike the planner it has no limit on visited courses and no champion lists: it considers all courses.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
-from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of
+from services.recommender.planner.exact import slot_bounds
+from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of, stairs_by_gap
 from services.recommender.planner.exact.dependencies import without_idle
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD, PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import (
@@ -29,14 +30,14 @@ from services.recommender.planner.exact.residual import (
     unknown_completed,
 )
 from services.recommender.planner.explain.path import path_of
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
-from services.recommender.planner.value import ValueFunction
+from services.recommender.planner.value import ValueFunction, slots_of
 from services.recommender.reference.available_courses import CourseList
-from services.recommender.reference.costs import build_instance
-from services.recommender.reference.optimality import gain_bound
+from services.recommender.reference.costs import PlanContext, build_instance
 from services.recommender.reference.search import (
-    BEAM_GAPS,
     CoursePath,
+    Search,
     best_path,
     drop_redundant,
     gain_of,
@@ -48,12 +49,6 @@ from services.recommender.reference.search import (
 from shared.domain import Course
 from shared.paths import LearningPath, Note
 
-PREFERENCE_FLOOR = 90
-"""With preferences (boosts, courses put off), a path must have this percentage of its value without them."""
-
-RUNNERS_UP = 3
-"""The most runners-up that a step shows."""
-
 
 def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) -> LearningPath:
     """Return the officer's learning path over these courses.
@@ -64,86 +59,88 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
     by_id = {course.id: course for course in courses}
     targets, entry_levels = posterior_targets(inputs, by_id.get)
     value = ValueFunction(targets, inputs.least_confidence)
-    first = preferred(inputs, by_id, value, entry_levels)
+    first = preferred(PlanContext(inputs, by_id, value, state_before(inputs, value, entry_levels)))
 
     def rebuilt(names: list[str]) -> PathDraft[Plan]:
         """Return the path of these courses."""
-        again = solve_as_kept(first, names, value, entry_levels)
+        again = solve_as_kept(first, names)
         again.kept = False
-        return draft(again, value, entry_levels)
+        return draft(again)
 
-    best = refine(draft(first, value, entry_levels), value, rebuilt)
+    best = refine(draft(first), value, rebuilt)
     plan = best.plan
     path = path_of(best, value, plan.notes, catalog_revision)
-    courses_of_plan = plan.problem.courses.values()
-    proved = best.is_proved(lambda *limits: gain_bound(value, courses_of_plan, *limits))
-    return replace(path, proved=proved)
+    return replace(path, proved=best.is_proved(partial(gain_bound, plan)))
 
 
-def preferred(
-    inputs: Inputs, courses: Mapping[str, Course], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
-) -> "Plan":
+def preferred(context: PlanContext) -> "Plan":
     """Return the plan with preferences, unless they cost too much value.
 
-    If that plan has less than PREFERENCE_FLOOR per cent of the value of the plan without preferences, the latter is
+    If that plan has less than `preference_floor` per cent of the value of the plan without preferences, the latter is
     returned.
     """
-    plan = solve(inputs, courses, value, entry_levels, ignore_preferences=False)
+    plan, inputs = solve(context), context.inputs
     if inputs.cost_multipliers or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules):
-        other = solve(inputs, courses, value, entry_levels, ignore_preferences=True)
-        if plan.end.value * 100 < other.end.value * PREFERENCE_FLOOR:
+        other = solve(context._replace(ignore_preferences=True))
+        if plan.end.value * 100 < other.end.value * PARAMS.preference_floor:
             plan = other
     return plan
 
 
-def draft(plan: "Plan", value: ValueFunction, entry_levels: Mapping[SkillKey, float]) -> PathDraft["Plan"]:
+def draft(plan: "Plan") -> PathDraft["Plan"]:
     """Return the draft of a plan without idle courses: those that add nothing and that no other course needs.
 
     If there were such courses, or if the plan lacks a course of the previous path, the remaining path is solved again
     by `solve_as_kept`.
     """
-    inputs, start = plan.inputs, state_before(plan.inputs, value, entry_levels)
+    inputs, start = plan.context.inputs, plan.context.start
     picks, needs = without_idle(start, plan.picks)
     names = [pick.option.id for pick in picks]
     if len(picks) < len(plan.picks) or not inputs.done.union(names).issuperset(inputs.previous):
-        plan = solve_as_kept(plan, names, value, entry_levels)
+        plan = solve_as_kept(plan, names)
         picks, needs = without_idle(start, plan.picks)
     end = start.after(pick.option for pick in picks)
     return new_draft(plan, picks, needs, ResidualProblem(inputs, end, plan.available, plan.kept, plan.finishing))
 
 
-def solve(
-    inputs: Inputs,
-    courses: Mapping[str, Course],
-    value: ValueFunction,
-    entry_levels: Mapping[SkillKey, float],
-    *,
-    ignore_preferences: bool,
-) -> "Plan":
+def solve(context: PlanContext) -> "Plan":
     """Return the plan of an officer.
 
     If a pinned course fits only with prerequisites that were not candidates, add these to the problem and plan again.
-    `ignore_preferences`: boosts and deferrals change no cost.
     """
     also: list[str] = []
     while True:
-        plan = Plan(inputs, courses, value, entry_levels, also, ignore_preferences=ignore_preferences)
+        plan = Plan(context, also)
         if not (missing := [name for name in plan.missing if name not in also]):
             return plan
         also += missing
 
 
-def solve_as_kept(
-    plan: "Plan", names: list[str], value: ValueFunction, entry_levels: Mapping[SkillKey, float]
-) -> "Plan":
+def solve_as_kept(plan: "Plan", names: list[str]) -> "Plan":
     """Return the plan whose path is the courses `names`, as if that were a previous path that is being studied.
 
-    So the trace depends on the inputs and the path alone. Inputs, notes, `kept` and `finishing` are those of `plan`.
+    So the trace depends on the inputs and the path alone. Context, notes, `kept` and `finishing` are those of `plan`.
     """
-    inputs = replace(plan.inputs, previous=names, finishing=True)
-    again = solve(inputs, plan.courses, value, entry_levels, ignore_preferences=plan.ignore_preferences)
-    again.inputs, again.notes, again.kept, again.finishing = plan.inputs, plan.notes, plan.kept, plan.finishing
+    inputs = replace(plan.context.inputs, previous=names, finishing=True)
+    again = solve(plan.context._replace(inputs=inputs))
+    again.context, again.notes, again.kept, again.finishing = plan.context, plan.notes, plan.kept, plan.finishing
     return again
+
+
+def gain_bound(plan: "Plan", requested: Collection[str], hours: int | None) -> int:
+    """Return an upper bound, in micro-levels: no path of the problem's courses gains more (see `exact.slot_bounds`).
+
+    `requested`: the ids of courses that every path has. `hours`: the most micro-hours of a path; None: no limit.
+    """
+    options, stairs = list(plan.problem.courses.values()), plan.context.value.stairs
+    found = stairs_by_gap(options).items()
+    slots = [slot for gap, steps in found for slot in slots_of(steps, stairs.get(gap, ()))]
+    courses = [
+        (option.hours, [(at, slot[place]) for at, slot in enumerate(slots) if place in slot])
+        for place, option in enumerate(options)
+    ]
+    mine = [place for place, option in enumerate(options) if option.id in requested]
+    return slot_bounds.gain_bound(len(slots), courses, mine, hours)
 
 
 class Plan:
@@ -153,25 +150,14 @@ class Plan:
     in the problem.
     """
 
-    def __init__(  # noqa: PLR0913 - what a plan is made from
-        self,
-        inputs: Inputs,
-        courses: Mapping[str, Course],
-        value: ValueFunction,
-        entry_levels: Mapping[SkillKey, float],
-        also: Collection[str] = (),
-        *,
-        ignore_preferences: bool,
-    ) -> None:
-        self.inputs, self.courses, self.ignore_preferences = inputs, courses, ignore_preferences
+    def __init__(self, context: PlanContext, also: Collection[str] = ()) -> None:
+        inputs, value = context.inputs, context.value
+        self.context = context
         self.picks: list[Pick] = []
         self.notes: list[Note] = []
-        self.end = state_before(inputs, value, entry_levels)
-        self.value, self.entry_levels = value, entry_levels
-        self.problem, reachable = build_instance(
-            inputs, courses.values(), value, self.end, also, ignore_preferences=ignore_preferences
-        )
-        self.available = CourseList(inputs, courses, reachable)
+        self.end = context.start.copy()
+        self.problem, reachable = build_instance(context, also)
+        self.available = CourseList(inputs, context.courses, reachable)
         self.missing: list[str] = []
         self._add_fixed()
         self.start_state, self.targets = self.end, targets_of(self.problem, self.end)
@@ -179,8 +165,8 @@ class Plan:
         self.finishing, self.kept = inputs.finishing and path is not None, False
         if path is None or not inputs.finishing:
             raised = [value.alone(gap, step) > 0 for one in self.targets for gap, step in one.gap_effects.items()]
-            overlapping = sum(raised) >= BEAM_GAPS * len(self.targets)
-            found = best_path(self.problem, self.start_state, self.targets, overlapping=overlapping)
+            overlapping = sum(raised) >= PARAMS.beam_gaps * len(self.targets)
+            found = best_path(Search(self.problem, self.start_state, self.targets), overlapping=overlapping)
             if path is not None and self._left():
                 self.kept = found.value * 100 < path.value * CHANGE_THRESHOLD
             path = path if path is not None and self.kept else self._in_order(found)
@@ -196,7 +182,7 @@ class Plan:
 
     def _add_fixed(self) -> None:
         """Add the courses that come first regardless of their value: started, mandatory, pinned."""
-        inputs = self.inputs
+        inputs = self.context.inputs
         wanted: dict[Origin, list[str]]
         wanted = {"started": inputs.started, "mandatory": inputs.mandatory, "pinned": inputs.pinned}
         for origin, names in wanted.items():
@@ -205,14 +191,14 @@ class Plan:
                     self._add(name, origin)
         rebuilt = {note.course for note in self.notes}
         for name in inputs.previous:
-            if name not in self.courses and name not in rebuilt and name not in inputs.done:
+            if name not in self.context.courses and name not in rebuilt and name not in inputs.done:
                 self._note(name, "withdrawn")
-        self.notes += unknown_completed(inputs, self.courses.get)
+        self.notes += unknown_completed(inputs, self.context.courses.get)
 
     def _add(self, name: str, origin: Origin) -> None:
         """Add a course, with its prerequisites unless it was started; or record why not."""
-        if name not in self.courses:
-            return self._note(name, missing_course_cause(self.inputs, name))
+        if name not in self.context.courses:
+            return self._note(name, missing_course_cause(self.context.inputs, name))
         if name not in self.problem.courses:
             return self._note(name, "excluded")
         option, costs = self.problem.courses[name], self.problem.costs(self.end)
@@ -245,11 +231,11 @@ class Plan:
         return []
 
     def _note(self, name: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
-        self.notes.append(left_out(name, kind, self.courses.get(name), missing_hours))
+        self.notes.append(left_out(name, kind, self.context.courses.get(name), missing_hours))
 
     def _left(self) -> list[str]:
         """Return the remaining courses of the previous path after the fixed ones."""
-        return [name for name in self.inputs.previous if name not in self.start_state.done]
+        return [name for name in self.context.inputs.previous if name not in self.start_state.done]
 
     def _previous(self) -> CoursePath | None:
         """Return the previous path; None if it can no longer be studied."""
@@ -284,7 +270,7 @@ class Plan:
             rivals = scored_closures(self.problem, state, self.problem.costs(state), self.targets)
             others = [RunnerUp(bid.target.spec.course, bid.score) for bid in rivals if bid.target not in path.courses]
             for option in closure:
-                runners_up = others[:RUNNERS_UP] if option is closure[-1] else []
+                runners_up = others[: PARAMS.runners_up] if option is closure[-1] else []
                 picks.append(Pick(option, score, runners_up))
                 state.study(option)
                 inside.study(option)

@@ -11,35 +11,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.reference.costs import Costs, ProblemData
-
-EXPONENTS = (1.0, 0.8, 0.6, 0.4, 0.1)
-"""Exponents of the cost.
-
-A greedy pass runs with each, and divides the gain by the cost to this power; the best path counts.
-"""
-
-MAX_PASSES = 2
-"""The most passes of the local search over the courses of a path."""
-
-MAX_STARTS = 24
-"""The most courses whose closures are tried as the start of a path."""
-
-MAX_PAIRED = 8
-"""Each pair of the first MAX_PAIRED starts is also tried together."""
-
-BEAM_GAPS = 2
-"""A beam search follows the discrepancy search if the targets raise at least this number of gaps on average."""
-
-BEAM_WIDTH = 16
-"""The most paths that the beam search extends at a time."""
-
-BEAM_STARTS = 8
-"""The most starts that the beam search tries at the end of each path."""
-
-MAX_EXCHANGED = 16
-"""In a path of at most this many courses, each course in turn is left out to make room for the closure of a start."""
 
 
 class ScoredClosure(NamedTuple):
@@ -155,100 +129,104 @@ def pruned_path(start_state: PathState, courses: Sequence[CourseOption]) -> Cour
     return CoursePath(end.value, -sum(option.cost for option in remaining), remaining)
 
 
-def best_path(
-    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, overlapping: bool
-) -> CoursePath:
+class Search(NamedTuple):
+    """What a search starts from: the problem, the state after the fixed courses, and the targets.
+
+    The compiled planner has the same as arrays: `optimizer.course_path.Search`.
+    """
+
+    problem: ProblemData
+    start_state: PathState
+    targets: Collection[CourseOption]
+
+    def pruned(self, courses: Sequence[CourseOption]) -> CoursePath:
+        """Return `pruned_path` of these courses from the start state."""
+        return pruned_path(self.start_state, courses)
+
+
+def best_path(search: Search, *, overlapping: bool) -> CoursePath:
     """Return the best path that the search finds (T1 of docs/ranking.md).
 
     It runs the greedy with each exponent, then starts and exchanges. If an attainable gap is still open, discrepancies
     follow, and a beam search if `overlapping`: the targets raise several gaps each.
     """
+    problem, start_state, targets = search
     best = CoursePath(-1, 0, [])
-    for exponent in EXPONENTS:
-        best = best.better(pruned_path(start_state, greedy(problem, start_state.copy(), targets, exponent)))
-    everything = start_state.copy()
-    for target in targets:
-        everything.study(target)
-    best = after_exchanges(problem, start_state, targets, best, everything.value)
-    timed = ProblemData(problem.courses, problem.achievers, by_hours=True)
+    for exponent in PARAMS.exponents:
+        best = best.better(search.pruned(greedy(problem, start_state.copy(), targets, exponent)))
+    attainable = start_state.after(targets).value
+    best = after_exchanges(search, best, attainable)
+    timed = search._replace(problem=ProblemData(problem.courses, problem.achievers, by_hours=True))
     found = best
-    if best.value < everything.value:
-        found = after_discrepancies(timed, start_state, targets, best)
-        found = after_beam(timed, start_state, targets, found) if overlapping else found
-    return best if found is best else after_exchanges(problem, start_state, targets, found, everything.value)
+    if best.value < attainable:
+        found = after_discrepancies(timed, best)
+        found = after_beam(timed, found) if overlapping else found
+    return best if found is best else after_exchanges(search, found, attainable)
 
 
-def after_exchanges(
-    problem: ProblemData,
-    start_state: PathState,
-    targets: Collection[CourseOption],
-    best: CoursePath,
-    attainable: int,
-) -> CoursePath:
+def after_exchanges(search: Search, best: CoursePath, attainable: int) -> CoursePath:
     """Return the best of `best` and the paths of the starts, improved by exchanges.
 
-    There are at most MAX_PASSES passes of exchanges; a pass without an improvement is the last one. `attainable`:
+    There are at most `max_passes` passes of exchanges; a pass without an improvement is the last one. `attainable`:
     micro-levels that no path exceeds.
     """
     complete = best.value == attainable
-    starts = starts_of(problem, start_state, targets, complete=complete)
+    starts = starts_of(search, complete=complete)
     for course in starts:
-        best = best.better(started_with(problem, start_state, targets, course, None))
-    for _ in range(MAX_PASSES):
+        best = best.better(started_with(search, course, None))
+    for _ in range(PARAMS.max_passes):
         before = best
         for place in reversed(range(len(before.courses))):
             if place >= len(best.courses):
                 continue
             out = best.courses[place]
             rest = [option for option in best.courses if option is not out]
-            start, state = drop_redundant(start_state, rest, rest)
-            more = greedy(problem, state, [target for target in targets if target is not out])
-            best = best.better(pruned_path(start_state, start + more))
+            start, state = drop_redundant(search.start_state, rest, rest)
+            more = greedy(search.problem, state, [target for target in search.targets if target is not out])
+            best = best.better(search.pruned(start + more))
         for course in starts:
-            end = walk(start_state, best.courses)[1]
+            end = walk(search.start_state, best.courses)[1]
             if course.id not in end.done and (complete or end.gains(course)):
-                best = exchanged(problem, start_state, targets, course, best, complete=complete)
+                best = exchanged(search, course, best, complete=complete)
         if best is before:
             break
     return best
 
 
-def after_discrepancies(
-    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
-) -> CoursePath:
+def after_discrepancies(search: Search, best: CoursePath) -> CoursePath:
     """Return `best`, or a path of higher value.
 
-    Tries discrepancies of the greedy from the start state and after each start, and each pair of the first MAX_PAIRED
-    starts. `problem`: each course costs its plain hours.
+    Tries discrepancies of the greedy from the start state and after each start, and each pair of the first `max_paired`
+    starts. In `search` each course costs its plain hours.
     """
-    starts, costs = starts_of(problem, start_state, targets, complete=False), problem.costs(start_state)
-    best = with_discrepancies(problem, start_state, targets, [], best)
+    problem, start_state, targets = search
+    starts, costs = starts_of(search, complete=False), problem.costs(start_state)
+    best = with_discrepancies(search, [], best)
     for place, start in enumerate(starts):
         closure = problem.closure(start, costs)
         path, state = drop_redundant(start_state, closure, closure[:-1])
         if value_bound(state, targets) <= best.value:
             continue
         state_costs = problem.costs(state)
-        for other in starts[place + 1 : MAX_PAIRED]:
+        for other in starts[place + 1 : PARAMS.max_paired]:
             if state_costs.of(other) == UNREACHABLE:
                 continue
             closure = problem.closure(other, state_costs)
             if sum(one.hours for one in closure) <= state.hours and len(closure) <= state.steps:
                 more, end = drop_redundant(state, closure, closure[:-1])
                 rest = greedy(problem, end, targets) if value_bound(end, targets) > best.value else []
-                best = best.closing_more(pruned_path(start_state, [*path, *more, *rest]))
-        best = with_discrepancies(problem, start_state, targets, path, best)
+                best = best.closing_more(search.pruned([*path, *more, *rest]))
+        best = with_discrepancies(search, path, best)
     return best
 
 
-def after_beam(
-    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], best: CoursePath
-) -> CoursePath:
+def after_beam(search: Search, best: CoursePath) -> CoursePath:
     """Return `best`, or a path of higher value that a beam search finds.
 
     Each path of the beam is extended by the closures of the best starts at its end, and completed by the greedy. Of
-    equal paths the first found is kept. `problem`: each course costs its plain hours.
+    equal paths the first found is kept. In `search` each course costs its plain hours.
     """
+    problem, start_state, targets = search
     beam: list[list[CourseOption]] = [[]]
     while beam:
         found: dict[frozenset[CourseOption], tuple[int, list[CourseOption]]] = {}
@@ -256,15 +234,15 @@ def after_beam(
         for path in beam:
             base = walk(start_state, path)[1]
             costs = problem.costs(base)
-            for start in starts_of(problem, base, targets, complete=False)[:BEAM_STARTS]:
+            for start in starts_of(search._replace(start_state=base), complete=False)[: PARAMS.beam_starts]:
                 closure = problem.closure(start, costs)
                 more, state = drop_redundant(base, closure, closure[:-1])
                 promising = promising or value_bound(state, targets) > best.value
                 rest = greedy(problem, state, targets)
-                best = best.closing_more(pruned_path(start_state, [*path, *more, *rest]))
+                best = best.closing_more(search.pruned([*path, *more, *rest]))
                 found.setdefault(frozenset([*path, *more]), (state.value, [*path, *more]))
         ranked = sorted(found.values(), key=lambda item: -item[0])
-        beam = [path for _, path in ranked[:BEAM_WIDTH]] if promising else []
+        beam = [path for _, path in ranked[: PARAMS.beam_width]] if promising else []
     return best
 
 
@@ -282,64 +260,50 @@ def value_bound(state: PathState, targets: Iterable[CourseOption]) -> int:
     return bound
 
 
-def with_discrepancies(
-    problem: ProblemData,
-    start_state: PathState,
-    targets: Collection[CourseOption],
-    path: Sequence[CourseOption],
-    best: CoursePath,
-) -> CoursePath:
+def with_discrepancies(search: Search, path: Sequence[CourseOption], best: CoursePath) -> CoursePath:
     """Return `best`, or a path of higher value.
 
     Follow the greedy from the end of `path`; at each choice, also complete the path by the greedy without the chosen
     target (a discrepancy).
     """
+    problem, start_state, targets = search
     taken, state = list(path), walk(start_state, path)[1]
     while value_bound(state, targets) > best.value and (
         found := scored_closures(problem, state, problem.costs(state), targets)
     ):
         target, closure = found[0].target, found[0].closure
         rest = greedy(problem, state.copy(), [one for one in targets if one is not target])
-        best = best.closing_more(pruned_path(start_state, taken + rest))
+        best = best.closing_more(search.pruned(taken + rest))
         closure, state = drop_redundant(state, closure, closure[:-1])
         taken += closure
-    return best.closing_more(pruned_path(start_state, taken))
+    return best.closing_more(search.pruned(taken))
 
 
-def exchanged(  # noqa: PLR0913 - what a start is tried on
-    problem: ProblemData,
-    start_state: PathState,
-    targets: Collection[CourseOption],
-    course: CourseOption,
-    path: CoursePath,
-    *,
-    complete: bool,
-) -> CoursePath:
+def exchanged(search: Search, course: CourseOption, path: CoursePath, *, complete: bool) -> CoursePath:
     """Return `path`, or the first better path found that begins with the closure of `course`.
 
-    The courses of `path` that still fit follow that closure. If `path` is short (MAX_EXCHANGED), they are also tried
+    The courses of `path` that still fit follow that closure. If `path` is short (`max_exchanged`), they are also tried
     without each one of them. `complete`: no path has a higher value than `path`; then none of its courses is left out.
     """
-    outs = path.courses if len(path.courses) <= MAX_EXCHANGED and not complete else []
+    outs = path.courses if len(path.courses) <= PARAMS.max_exchanged and not complete else []
     for out in (None, *reversed(outs)):
         others = [one for one in path.courses if one is not out]
-        best = path.better(started_with(problem, start_state, targets, course, others if path.courses else None))
+        best = path.better(started_with(search, course, others if path.courses else None))
         if best is not path:
             return best
     return path
 
 
-def starts_of(
-    problem: ProblemData, start_state: PathState, targets: Collection[CourseOption], *, complete: bool
-) -> list[CourseOption]:
-    """Return the courses whose closures are tried as the start of a path: at most MAX_STARTS, best first.
+def starts_of(search: Search, *, complete: bool) -> list[CourseOption]:
+    """Return the courses whose closures are tried as the start of a path: at most `max_starts`, best first.
 
     The score is the gain of the closure, plus what the course spares the closures of the targets
     (`spared_by_conditions`), per cost. `complete`: there is nothing more to gain, so only courses that spare others
     something can lower the cost.
     """
+    problem, start_state, _ = search
     costs = problem.costs(start_state)
-    shares = spared_by_conditions(problem, start_state, costs, targets)
+    shares = spared_by_conditions(search, costs)
     scores: dict[CourseOption, int] = {}
     for course in problem.courses.values():
         if costs.of(course) < UNREACHABLE:
@@ -350,16 +314,15 @@ def starts_of(
                 gain = gain_of(start_state, closure)
                 scores[course] = score_of(gain + spared, problem.price(closure))
     best = sorted(scores, key=lambda course: (-scores[course], course.id))
-    return [course for course in best if scores[course]][:MAX_STARTS]
+    return [course for course in best if scores[course]][: PARAMS.max_starts]
 
 
-def spared_by_conditions(
-    problem: ProblemData, start_state: PathState, costs: Costs, targets: Iterable[CourseOption]
-) -> dict[Condition, int]:
+def spared_by_conditions(search: Search, costs: Costs) -> dict[Condition, int]:
     """Return for each condition the sum of its shares in the gains of all targets, in micro-levels.
 
     A target whose closure gains 8 for 10 hours, 5 of which are for a condition, adds 4 to that condition.
     """
+    problem, start_state, targets = search
     shares = defaultdict[Condition, int](int)
     for target in targets:
         closure = problem.closure(target, costs)
@@ -369,14 +332,9 @@ def spared_by_conditions(
     return shares
 
 
-def started_with(
-    problem: ProblemData,
-    start_state: PathState,
-    targets: Collection[CourseOption],
-    course: CourseOption,
-    others: Iterable[CourseOption] | None,
-) -> CoursePath:
+def started_with(search: Search, course: CourseOption, others: Iterable[CourseOption] | None) -> CoursePath:
     """Return a pruned path: the closure of `course`, then those of `others` that fit, then what the greedy adds."""
+    problem, start_state, targets = search
     closure = problem.closure(course, problem.costs(start_state))
     path, state = drop_redundant(start_state, closure, closure[:-1])
     if others is not None:
@@ -386,4 +344,4 @@ def started_with(
                 state.study(other)
                 path.append(other)
         path, state = drop_redundant(start_state, path, path)
-    return pruned_path(start_state, path + greedy(problem, state, targets))
+    return search.pruned(path + greedy(problem, state, targets))

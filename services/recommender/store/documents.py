@@ -41,7 +41,7 @@ PATH: Document = {"revision": 1, ANNOUNCED: 1, "path": 1, "alternatives": 1}
 RunnersUp = list[tuple[str, float]]
 """The ids and scores of the courses that were not chosen for one step."""
 
-PLAN: Document = {**HEAD, **PATH, "partition": 1, "profile": 1, "feedback": 1, "replan_at": 1}
+PLAN: Document = {**HEAD, **PATH, "partition": 1, "profile": 1, "feedback": 1}
 PLAN_WITH_KEYS: Document = {**PLAN, "feedback_keys": 1}
 
 
@@ -67,6 +67,22 @@ class NewPlan:
     traceparent: str | None = None
     record: InputsRecord | None = None
     feedback: Feedback | None = None
+
+    @property
+    def head(self) -> PlanHead:
+        """The head of the document once the plan is saved; `feedback_sequence` is 0 without a record."""
+        path, record = self.event.path, self.record
+        return PlanHead(
+            profile_sequence=self.profile.sequence,
+            revision=self.event.revision,
+            tenant=self.profile.tenant,
+            considered=path.versions.catalog,
+            framework=path.versions.framework,
+            courses=[step.course.id for step in path.steps],
+            open_skills=[f"{path.framework}/{gap.skill}" for gap in path.open],
+            feedback_sequence=record.feedback.sequence if record else 0,
+            rules=record.rules_version if record else 0,
+        )
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True):
@@ -96,7 +112,6 @@ class StoredPlan:
     path: LearningPath
     head: PlanHead
     feedback: Feedback
-    replan_at: datetime | None = None
     runners_up: list[RunnersUp] = field(default_factory=list)
     keys: list[IdempotencyRecord] = field(default_factory=list)
 
@@ -139,32 +154,24 @@ def reduced(envelope: Envelope) -> Envelope | None:
 
 
 def _fields(plan: NewPlan, announced: bytes) -> Document:
-    path, record = plan.event.path, plan.record
+    path = plan.event.path
     fields: Document = {
-        "tenant": plan.profile.tenant,
+        **msgspec.structs.asdict(plan.head),
         "officer": plan.profile.officer,
         "agency": plan.profile.agency,
         "partition": plan.partition,
         "profile": msgspec.json.encode(plan.profile),
-        "profile_sequence": plan.profile.sequence,
-        "revision": plan.event.revision,
-        "considered": path.versions.catalog,
-        "erased": False,
-        "stale": False,
         ANNOUNCED: announced,
         "alternatives": msgspec.json.encode(alternatives(path)),
-        "framework": path.versions.framework,
         "framework_id": path.framework,
         "status": path.status,
-        "courses": courses_of(path),
-        "open_skills": open_skills_of(path),
-        "rules": record.rules_version if record else 0,
         SUMMARY: msgspec.json.encode(path_summary(path)),
         "replan_at": replan_at(plan.profile, path.as_of),
         "planned_at": datetime.now(UTC),
     }
-    if record is not None:
-        fields["inputs"] = msgspec.json.encode(record)
+    del fields["feedback_sequence"]  # it changes with the feedback alone
+    if plan.record is not None:
+        fields["inputs"] = msgspec.json.encode(plan.record)
     if plan.feedback is not None:
         fields |= {"feedback": msgspec.json.encode(plan.feedback), "feedback_sequence": plan.feedback.sequence}
     return fields
@@ -199,16 +206,6 @@ def unchanged(key: str, head: PlanHead) -> Document:
 def head_of(document: Document) -> PlanHead:
     """Return the head in a document that was read with HEAD."""
     return msgspec.convert({"considered": 0, **document}, PlanHead)
-
-
-def courses_of(path: LearningPath) -> list[str]:
-    """Return the ids of the courses of a path, as the document lists them."""
-    return [step.course.id for step in path.steps]
-
-
-def open_skills_of(path: LearningPath) -> list[str]:
-    """Return the skills that a path leaves open, as the document lists them."""
-    return [f"{path.framework}/{gap.skill}" for gap in path.open]
 
 
 def feedback_of(document: Document) -> Feedback:
@@ -265,7 +262,6 @@ def plan_of(document: Document) -> StoredPlan:
         event_of(document).path,
         head_of(document),
         feedback_of(document),
-        document.get("replan_at"),
         runners_up_of(document),
         msgspec.convert(document.get("feedback_keys") or [], list[IdempotencyRecord]),
     )

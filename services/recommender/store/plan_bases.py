@@ -5,8 +5,7 @@ Another process may have changed such a plan since. Then saving the next one con
 
 from collections.abc import Iterable, Sequence
 
-from services.recommender.provenance import PlanHead
-from services.recommender.store.documents import NewPlan, PlanBase, courses_of, open_skills_of
+from services.recommender.store.documents import NewPlan, PlanBase
 
 MOST_BASES = 500
 """How many bases are kept in memory."""
@@ -40,7 +39,7 @@ class PlanBases:
         unchanged = {plan.profile.key for plan in plans if self._bases.get(plan.profile.key) is plan}
         for plan in plans:
             if plan.profile.key in unchanged and plan.record is not None:
-                self._bases[plan.profile.key] = PlanBase(_head_after(plan), plan.record.feedback)
+                self._bases[plan.profile.key] = PlanBase(plan.head, plan.record.feedback)
         return unchanged
 
     def forget(self, keys: Iterable[str]) -> None:
@@ -51,19 +50,3 @@ class PlanBases:
     def clear(self) -> None:
         """Forget everything, because other processes may have planned these officers."""
         self._bases.clear()
-
-
-def _head_after(plan: NewPlan) -> PlanHead:
-    """Return the head of the document after a plan with a record was saved."""
-    path, record = plan.event.path, plan.record
-    return PlanHead(
-        profile_sequence=plan.profile.sequence,
-        revision=plan.event.revision,
-        tenant=plan.profile.tenant,
-        considered=path.versions.catalog,
-        framework=path.versions.framework,
-        courses=courses_of(path),
-        open_skills=open_skills_of(path),
-        feedback_sequence=record.feedback.sequence if record else 0,
-        rules=record.rules_version if record else 0,
-    )

@@ -67,12 +67,6 @@ INDEXES = [
     IndexModel([("replan_at", 1)], name="replan_at", partialFilterExpression={"replan_at": {"$type": "date"}}),
 ]
 
-_ERASED_FIELDS = {
-    **dict.fromkeys(["profile", "agency", "framework_id", "inputs", "feedback", "feedback_keys", SUMMARY], ""),
-    **dict.fromkeys([ANNOUNCED, "path", "alternatives", "status", "stale", "planned_at", "replan_at"], ""),
-}
-"""The fields that an erasure removes."""
-
 _NOT_FOR_A_PATH = ("courses", "open_skills", "profile_sequence")
 _HEAD_OF_PATH = {name: 1 for name in [*HEAD, "planned_at"] if name not in _NOT_FOR_A_PATH}
 _PATH_AND_HEAD = {**_HEAD_OF_PATH, **PATH}
@@ -356,7 +350,6 @@ class PlanStore:
         erases the plan. Paths that were not announced yet are dropped. Raises Unavailable.
         """
         key = key_of(tenant, officer)
-        kept = {"tenant": tenant, "officer": officer, "partition": partition, "erased": True}
         while True:
             before = (await self.heads([key])).get(key)
             if before and (
@@ -366,17 +359,21 @@ class PlanStore:
                     await self.history.erase(key)  # what a process that ended in between has left
                 return before.erased
             revision = before.revision + 1 if before else 1
-            counters = {"profile_sequence": sequence, "revision": revision}
-            tombstone = new_event(SOURCE, key, revision, None)
+            erased: Document = {
+                "_id": key,
+                "tenant": tenant,
+                "officer": officer,
+                "partition": partition,
+                "erased": True,
+            }
+            erased |= {"profile_sequence": sequence, "revision": revision}
+            erased |= outbox_insert(new_event(SOURCE, key, revision, None))
             with unavailable():
                 if before is None:
-                    insert = {"_id": key, **kept, **counters, **outbox_insert(tombstone)}
-                    await self._plans.update_one({"_id": key}, {"$setOnInsert": insert}, upsert=True)
+                    await self._plans.update_one({"_id": key}, {"$setOnInsert": erased}, upsert=True)
                     continue
-                update = outbox_replace(tombstone)
-                update["$set"] |= {**kept, **counters, "courses": [], "open_skills": [], "framework": ""}
-                update["$unset"] = _ERASED_FIELDS
-                if (await self._plans.update_one(unchanged(key, before), update)).matched_count:
+                erased["feedback_sequence"] = before.feedback_sequence
+                if (await self._plans.replace_one(unchanged(key, before), erased)).matched_count:
                     self._staged.set()
                     self.plan_bases.forget([key])
                     await self.history.erase(key)

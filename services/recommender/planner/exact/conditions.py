@@ -160,7 +160,14 @@ def weighted_cost(spec: CourseSpec, factor: float) -> int:
 
 def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, cost: int, cosine: int = 0) -> CourseOption:
     """Return a course as one officer may use it, with this `cosine` (see `similarity_of`)."""
-    conditions, level_effects = _entry_and_levels(spec, inputs.framework.id)
+    ours = inputs.framework.id
+    conditions, level_effects = _entry_and_levels(spec, ours)
+    gap_effects = {
+        skill: (CERTAIN, value.certain(skill, micro(high) / MICRO))
+        for (framework, skill), (_, high) in spec.teaches.items()
+        if framework == ours and skill in value.gaps
+    }
+    matched = list(_unconfirmed(ours, value, spec)) if spec.matched else []
     return CourseOption(
         conditions=conditions,
         id=spec.id,
@@ -168,9 +175,9 @@ def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, cost: 
         hours=spec.hours,
         spec=spec,
         level_effects=level_effects,
-        gap_effects=gap_effects(inputs, value, spec),
+        gap_effects=gap_effects | {skill: step for skill, _, step in matched},
         cosine=cosine,
-        unconfirmed=unconfirmed_levels(inputs, value, spec),
+        unconfirmed={skill: row.high for skill, row, _ in matched},
     )
 
 
@@ -188,23 +195,6 @@ def stairs_by_gap(options: Iterable[CourseOption]) -> dict[str, dict[int, Stair]
         for gap, step in option.gap_effects.items():
             found[gap][place] = step
     return found
-
-
-def gap_effects(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, Stair]:
-    """Return gap -> stair: the confidence with which a course leads to a level, and the value of the level."""
-    effects = {
-        skill: (CERTAIN, value.certain(skill, micro(high) / MICRO))
-        for (framework, skill), (_, high) in spec.teaches.items()
-        if framework == inputs.framework.id and skill in value.gaps
-    }
-    if spec.matched:
-        effects |= {skill: step for skill, _, step in _unconfirmed(inputs.framework.id, value, spec)}
-    return effects
-
-
-def unconfirmed_levels(inputs: Inputs, value: ValueFunction, spec: CourseSpec) -> dict[str, int]:
-    """Return gap -> the micro-level that an unconfirmed row of a course leads to, for each row that adds value."""
-    return {skill: row.high for skill, row, _ in _unconfirmed(inputs.framework.id, value, spec)} if spec.matched else {}
 
 
 def _unconfirmed(ours: str, value: ValueFunction, spec: CourseSpec) -> Iterator[tuple[str, MatchedSpan, Stair]]:

@@ -18,6 +18,7 @@ best set found is an upper bound.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from heapq import merge
 from itertools import groupby, tee
 from typing import NamedTuple
@@ -178,23 +179,9 @@ class _ClosureBounds:
 
     def __init__(self, available: AvailableCourses, start: PathState, closure_costs: ClosureCosts) -> None:
         self._available, self._start = available, start
-        self._closure_costs = closure_costs
-        self._of_course: dict[str, int] = {}
-        self._additive: dict[str, int] = {}
+        self.of_course, self.additive_cost = cache(closure_costs.lower_bound), cache(closure_costs.additive_cost)
         self._lower_bounds: dict[Condition, int] = {}
         self._cheapest: dict[Condition, tuple[int, str]] = {}
-
-    def of_course(self, course_id: str, hours: int) -> int:
-        """Return a lower bound of the hours of a course and its prerequisites."""
-        if (known := self._of_course.get(course_id)) is None:
-            known = self._of_course[course_id] = self._closure_costs.lower_bound(course_id, hours)
-        return known
-
-    def additive_cost(self, course_id: str, hours: int) -> int:
-        """Return the hours of a course and those of all its conditions, recursively."""
-        if (known := self._additive.get(course_id)) is None:
-            known = self._additive[course_id] = self._closure_costs.additive_cost(course_id, hours)
-        return known
 
     def lower_bound(self, condition: Condition) -> int:
         """Return a lower bound of the hours that satisfy a condition; UNREACHABLE if nothing does."""
@@ -391,29 +378,26 @@ def _studied(state: PathState, option: CourseOption) -> bool:
     return admitted
 
 
+@dataclass(slots=True)
 class _BranchAndBound:
     """A search for a set of fewer than `hours` micro-hours: `best` is the shortest found, which takes `hours`.
 
-    `proved`: nothing was left out.
+    `steps`: the most courses; `left`: how many courses it may still visit; `proved`: nothing was left out.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a search knows
-        self,
-        available: AvailableCourses,
-        bounds: _ClosureBounds,
-        goals: Sequence[Condition],
-        steps: int,
-        hours: int,
-        limit: int,
-    ) -> None:
-        self._available, self._bounds, self._goals, self._steps, self._left = available, bounds, goals, steps, limit
-        self.best: list[CourseOption] | None = None
-        self.hours, self.proved = hours, True
+    available: AvailableCourses
+    bounds: _ClosureBounds
+    goals: Sequence[Condition]
+    steps: int
+    hours: int
+    left: int
+    best: list[CourseOption] | None = None
+    proved: bool = True
 
     def offer(self, courses: list[CourseOption]) -> None:
         """Record a closure as the best so far if it is shorter and a path may hold it."""
         hours = sum(option.hours for option in courses)
-        if len(courses) <= self._steps and hours < self.hours:
+        if len(courses) <= self.steps and hours < self.hours:
             self.best, self.hours = courses, hours
 
     def extend(self, partial: _PartialClosure, barred: frozenset[str]) -> None:
@@ -433,11 +417,11 @@ class _BranchAndBound:
             return
         narrowest = min(choices, key=lambda choice: (len(choice), -choice[0].hours))
         estimates = [
-            (self._bounds.additive_cost(name, hours) // satisfied[name], name, hours) for hours, name in narrowest
+            (self.bounds.additive_cost(name, hours) // satisfied[name], name, hours) for hours, name in narrowest
         ]
         for _, name, hours in sorted(estimates):
             if partial.hours + hours < self.hours:
-                self.extend(partial.plus(self._available.known(name)), barred)
+                self.extend(partial.plus(self.available.known(name)), barred)
             barred |= {name}
 
     def _choices(self, partial: _PartialClosure, barred: frozenset[str]) -> list[list[Achiever]]:
@@ -447,24 +431,24 @@ class _BranchAndBound:
         none, or the limit is reached.
         """
         # If the goals are met already, the set is shorter without the courses that wait.
-        needless = partial.waiting and all(map(partial.state.meets, self._goals))
-        if needless or len(partial.order) + len(partial.waiting) >= self._steps:
+        needless = partial.waiting and all(map(partial.state.meets, self.goals))
+        if needless or len(partial.order) + len(partial.waiting) >= self.steps:
             return []
-        if self._left <= 0:
+        if self.left <= 0:
             self.proved = False
             return []
         taken = barred.union([one.id for one in partial.order], [one.id for one in partial.waiting])
-        lower_bound, shortest, spare = self._bounds.of_course, self.hours, self.hours - partial.hours
+        lower_bound, shortest, spare = self.bounds.of_course, self.hours, self.hours - partial.hours
         choices: list[list[Achiever]] = []
         for condition in partial.conditions():
             choice = []
-            for achiever in self._available.achievers(condition):
+            for achiever in self.available.achievers(condition):
                 hours, name = achiever
                 if hours >= spare:
                     break
                 if name not in taken and lower_bound(name, hours) < shortest:
                     choice.append(achiever)
-            self._left -= len(choice) + 1
+            self.left -= len(choice) + 1
             if not choice:
                 return []
             choices.append(choice)

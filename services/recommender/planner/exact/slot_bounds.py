@@ -6,7 +6,7 @@ each by itself. So no slot gains more per hour than the best of its courses does
 addition of one course. It is computed in integers, so it holds to the last micro-level, the same on every machine.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -20,6 +20,32 @@ class SlotBound(NamedTuple):
     most: int
     gain: int
     hours: int
+
+
+def gain_bound(
+    slots: int,
+    courses: Sequence[tuple[int, Sequence[tuple[int, int]]]],
+    requested: Iterable[int],
+    hours: int | None,
+) -> int:
+    """Return an upper bound, in micro-levels, of what any path of some courses gains.
+
+    `slots`: how many there are. `courses`: for each course its micro-hours, and (slot, micro-levels held in it once the
+    course is completed). `requested`: the positions of courses that every path contains; their hours are part of its
+    hours. `hours`: the most micro-hours of a path; None: no limit.
+    """
+    held, left = [0] * slots, hours
+    for place in requested:
+        length, values = courses[place]
+        left = None if left is None else left - length
+        for slot, value in values:
+            held[slot] = max(held[slot], value)
+    added = (
+        (length, [(slot, value - held[slot]) for slot, value in values if value > held[slot]])
+        for length, values in courses
+        if left is None or length <= left
+    )
+    return sum(held) + knapsack(slot_bounds(slots, added), left)
 
 
 def slot_bounds(slots: int, courses: Iterable[tuple[int, Collection[tuple[int, int]]]]) -> list[SlotBound]:

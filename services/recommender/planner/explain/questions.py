@@ -10,7 +10,7 @@ from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import course_spec
 from services.recommender.planner.exact.conditions import CourseCondition, PathState, course_option, score_of
 from services.recommender.planner.exact.minimum_closure import minimum_closure
-from services.recommender.planner.exact.residual import MissingHours, exclusion_reason, state_before
+from services.recommender.planner.exact.residual import MissingHours, exclusion_reason
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.vocabulary import VOCABULARY
@@ -66,7 +66,7 @@ def _replayed(found: PlanSolution, view: View, path: LearningPath, course: Cours
     Started, mandatory and pinned courses come before it in any case.
     """
     inputs, value = found.context.inputs, found.context.value
-    state = state_before(inputs, value, found.context.entry_levels)
+    state = found.context.start.copy()
     placed: list[tuple[int, _PlacedClosure]] = []
     for place, step in enumerate([*path.steps, None]):
         if step is None or step.origin not in FIRM:

@@ -344,7 +344,7 @@ def _taught(arrays: PrerequisiteGraph, delta: Segment, courses: Records, skills:
         )
         for skill, course in zip(skill_of.tolist(), taught["course"].tolist(), strict=True)
     ]
-    return _Lists(teacher_starts + more, _inserted(arrays.teachers, np.array(places, np.int64), taught))
+    return _Lists(teacher_starts + more, np.insert(arrays.teachers, np.array(places, np.int64), taught))
 
 
 def _consumers(
@@ -414,10 +414,5 @@ def _longer(lists: _Lists, keys: Ints, more: Ints, count: int) -> _Lists:
     """Return lists for `count` keys with more values, each appended to its key's list."""
     starts = np.concatenate([lists.starts, np.full(count + 1 - len(lists.starts), lists.starts[-1], np.int32)])
     order = np.argsort(keys, kind="stable")
-    values = _inserted(lists.values, starts[keys[order] + 1], more[order])
+    values = np.insert(lists.values, starts[keys[order] + 1], more[order])  # in order at the same position
     return _Lists(starts + offsets_of(np.bincount(keys, minlength=count)), values)
-
-
-def _inserted(values: NDArray[Any], places: Any, more: NDArray[Any]) -> NDArray[Any]:
-    """Return values with more values inserted, each before its position; those of one position in order."""
-    return np.insert(values, places, more)

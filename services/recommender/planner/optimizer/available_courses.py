@@ -1,6 +1,6 @@
 """The courses of a view as `exact` looks them up: by skill, shortest first, and by id."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cache
 from heapq import merge
 from itertools import chain
@@ -39,7 +39,7 @@ from services.recommender.planner.optimizer.query import (
     skills_of,
     usable_courses,
 )
-from services.recommender.planner.units import UNREACHABLE, micro
+from services.recommender.planner.units import UNREACHABLE
 from services.recommender.planner.value import CERTAIN, ValueFunction
 from shared.domain import Course
 
@@ -57,7 +57,7 @@ class CourseIndex(AvailableCourses):
 
     def __init__(self, context: PlanContext, costs: Costs) -> None:
         super().__init__()
-        self._inputs, self._view, self._value, self._entry_levels, space, self._ignore_preferences = context
+        self._inputs, self._view, self._value, self._before, space, self._ignore_preferences = context
         self._space, self._costs = space, costs
         self._only_champions = space.base_numbers is not None
         self._numbers: dict[str, int] = {}
@@ -79,7 +79,7 @@ class CourseIndex(AvailableCourses):
         if not factor:
             return None
         option = course_option(self._inputs, self._value, spec, weighted_cost(spec, factor))
-        if _open_at_once(option.conditions, self._entry_levels):
+        if _open_at_once(option.conditions, self._before):
             return option
         self.incomplete = True
         return None
@@ -142,7 +142,7 @@ class CourseIndex(AvailableCourses):
         found = np.asarray((champion >= 0) & (self._costs.closure_cost[champion] < UNREACHABLE))
         others = np.flatnonzero((champion < 0) & ~np.isin(courses, self._view.catalog.deleted(segment)))
         others = others[self._usable(courses[others])]
-        found[others] = _all_hold(segment, courses[others], self._inputs.framework.id, self._entry_levels)
+        found[others] = _all_hold(segment, courses[others], self._inputs.framework.id, self._before)
         if not found[others].all():
             self.incomplete = True
         return found
@@ -185,7 +185,8 @@ class CourseIndex(AvailableCourses):
         are also the lower bound of every course if the space holds champions only, because other courses may lead to
         it.
         """
-        entry_levels, held = self._entry_levels_of(start), np.array(conditions_met(self._space, start.done), np.int32)
+        entry_levels = levels_by_skill(start.levels, self._skill_count)
+        held = np.array(conditions_met(self._space, start.done), np.int32)
 
         @cache
         def additive() -> Longs:
@@ -223,14 +224,6 @@ class CourseIndex(AvailableCourses):
         ours = skills_of(self._inputs.framework.id, self._skill_count)
         return empty_costs(self._space.graph.arrays, self._hours, ours)
 
-    def _entry_levels_of(self, start: PathState) -> Longs:
-        """Return the micro-level of each skill in a state."""
-        entry_levels = np.zeros(self._skill_count, np.int64)
-        for key, level in start.levels.items():
-            if (skill := VOCABULARY.skills.get(key, self._skill_count)) < self._skill_count:
-                entry_levels[skill] = level
-        return entry_levels
-
 
 def _rows(view: View, skill: SkillKey, above: int) -> tuple[Records, Records]:
     """Return (course, micro-level reached) of the base's and of the overlay's courses that lead beyond a level."""
@@ -262,11 +255,9 @@ def _lazily(rows: Records, hours: Longs) -> Iterator[tuple[int, int, int]]:
         at, size = at + size, min(4 * size, _LARGEST_PIECE)
 
 
-def _open_at_once(conditions: Iterable[Condition], entry_levels: Mapping[SkillKey, float]) -> bool:
-    return all(
-        isinstance(condition, LevelCondition) and micro(entry_levels.get(condition.skill, 0.0)) >= condition.level
-        for condition in conditions
-    )
+def _open_at_once(conditions: Iterable[Condition], before: PathState) -> bool:
+    """Return whether all conditions are conditions on levels that hold before the path."""
+    return all(isinstance(condition, LevelCondition) and before.meets(condition) for condition in conditions)
 
 
 def _adding(rows: Records, value: ValueFunction, skill: str, state: PathState) -> Flags:
@@ -284,10 +275,10 @@ def _is_later(start: PathState, before: PathState) -> bool:
     return before.done <= start.done and all(start.levels.get(key, 0) >= level for key, level in before.levels.items())
 
 
-def _all_hold(segment: Segment, courses: Ints, framework: str, entry_levels: Mapping[SkillKey, float]) -> Flags:
+def _all_hold(segment: Segment, courses: Ints, framework: str, before: PathState) -> Flags:
     """Return which of these courses have only conditions on levels that hold: their own, and `from` on a framework."""
     table, count = VOCABULARY.conditions.table.read(), len(VOCABULARY.skills)
-    held, ours = levels_by_skill(entry_levels, count), skills_of(framework, count)
+    held, ours = levels_by_skill(before.levels, count), skills_of(framework, count)
     holding = np.ones(len(courses), np.bool_)
     for starts, entered in ((segment.info["row"], True), (segment.info["condition"], False)):
         counts = starts[courses + 1] - starts[courses]

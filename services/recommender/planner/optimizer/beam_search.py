@@ -11,16 +11,11 @@ import numpy as np
 
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.jit import NONE, ZERO, jit
-from services.recommender.planner.optimizer.course_path import CoursePath, contains, copy_path, replay
-from services.recommender.planner.optimizer.greedy import Search, add_closure, greedy, value_bound
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, contains, copy_path, replay
+from services.recommender.planner.optimizer.greedy import add_closure, greedy, value_bound
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.local_search import improve, starts_of
-from services.recommender.planner.optimizer.state import (
-    PlanState,
-    copy_state,
-    costs_from_start,
-    total_held,
-)
+from services.recommender.planner.optimizer.state import PlanState, copy_state, costs_from_start, total_held
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.references import by_reference
 
@@ -104,7 +99,7 @@ def search_by_beam(search: Search, base: PlanState, path: CoursePath, beam: Beam
             path.totals[0]["size"] = beam.sizes[row]
             for place in range(beam.sizes[row]):
                 path.courses[place] = beam.courses[row, place]
-            replay(problem, start_state, base, workspace, path, NONE, search.scratch)
+            replay(search, base, path, NONE, search.scratch)
             costs_from_start(problem, start_state, base, workspace)
             starts = starts_of(problem, base, workspace, targets, bool(ZERO))
             for course in starts[:BEAM_STARTS]:

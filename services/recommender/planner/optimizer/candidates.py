@@ -283,45 +283,30 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
 
 
 @jit(allocates=True)
-def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags) -> None:
+def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Flags) -> None:
     """Select the candidates of all gaps: those reachable courses that `select_top_candidates` ranks best.
 
-    `seen`: (N,) the mask to be filled in; nothing is selected in it yet.
+    `selected`: (N,) the mask to be filled in; nothing is selected in it yet.
     """
-    skills = query.skills
-    found, count = np.empty(len(costs.cost), np.int32), 0
+    skills, seen = query.skills, np.zeros(len(costs.cost), np.bool_)
     for skill in range(min(len(skills), len(graph.skills) - 1)):
         gap = skills[skill]["gap"]
         if gap < 0:
             continue
         for place in range(graph.skills[skill]["teacher"], graph.skills[skill + 1]["teacher"]):
             course = graph.teachers[place]["course"]
-            if (
-                graph.teachers[place]["level"] > query.current_level[gap]
-                and not seen[course]
-                and costs.closure_cost[course] < UNREACHABLE
-            ):
+            if graph.teachers[place]["level"] > query.current_level[gap]:
                 seen[course] = True
-                found[count] = course
-                count += 1
     for row in range(len(query.unconfirmed)):
-        course = np.int32(query.unconfirmed[row]["course"])
-        if not seen[course] and costs.closure_cost[course] < UNREACHABLE:
-            seen[course] = True
-            found[count] = course
-            count += 1
-    for place in range(count):
-        seen[found[place]] = False
-    select_top_candidates(graph, query, costs, found[:count], seen)
+        seen[query.unconfirmed[row]["course"]] = True
+    select_top_candidates(graph, query, costs, seen, selected)
 
 
 @jit(allocates=True)
-def select_top_candidates(
-    graph: PrerequisiteGraph, query: Query, costs: Costs, candidates: Ints, selected: Flags
-) -> None:
-    """Select, of `candidates`, the cheapest courses per gap and level, and those of the highest value per closure cost.
+def select_top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags, selected: Flags) -> None:
+    """Select the cheapest reachable courses per gap and level, and those of the highest value per closure cost.
 
-    `candidates`: numbers of courses that may raise a gap. `selected`: (N,) the mask to be filled in.
+    `seen`: (N,) mask of the courses that may raise a gap. `selected`: (N,) the mask to be filled in.
     """
     skills, level_values, starts = query.skills, query.level_values, query.begins
     unconfirmed, groups = query.unconfirmed, ZERO
@@ -337,8 +322,10 @@ def select_top_candidates(
     clear(least_matched, cheapest_matched, wide(UNREACHABLE))
     score, worthiest = np.empty((2, TOP_BY_DENSITY), np.int64), np.empty((2, TOP_BY_DENSITY), np.int32)
     clear(score, worthiest, ZERO)
-    for course in candidates:
+    for course in range(len(seen)):
         value, cost = ZERO, costs.closure_cost[course]
+        if not seen[course] or cost >= UNREACHABLE:
+            continue
         for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
             gap, high = skills[graph.rows[row]["skill"]]["gap"], graph.rows[row]["high"]
             if gap < 0 or high <= query.current_level[gap]:

@@ -1,5 +1,6 @@
 """Prerequisite closures: a course with the cheapest courses that satisfy its conditions, in order, none redundant."""
 
+from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.jit import NONE, jit, wide
 from services.recommender.planner.optimizer.closure_cost import ADDING, branch_cost, score_of
 from services.recommender.planner.optimizer.instance import ProblemData
@@ -153,30 +154,30 @@ def drop_redundant(problem: ProblemData, state: PlanState, workspace: Workspace,
 
     `count`: how many courses it has, in order of study; the last one stays. Returns the new number of courses.
     """
-    gain = gain_excluding(problem, state, workspace, count, NONE)
-    left_out = count - 2
-    while left_out >= 0:
-        if gain_excluding(problem, state, workspace, count, left_out) == gain:
-            for place in range(left_out, count - 1):
-                workspace.closure[place] = workspace.closure[place + 1]
+    closure = workspace.closure
+    value = value_without(problem, state, workspace, closure[:count], NONE)
+    skip = count - 2
+    while skip >= 0:
+        if value_without(problem, state, workspace, closure[:count], skip) == value:
+            for place in range(skip, count - 1):
+                closure[place] = closure[place + 1]
             count -= 1
-        left_out -= 1
+        skip -= 1
     return count
 
 
 @jit()
-def gain_excluding(problem: ProblemData, state: PlanState, workspace: Workspace, count: int, left_out: int) -> int:
-    """Return the gain, in micro-levels, of the ordered closure without one course; -1 if the rest cannot be studied.
+def value_without(problem: ProblemData, state: PlanState, workspace: Workspace, courses: Longs, skip: int) -> int:
+    """Return the micro-levels held after courses without the one at `skip`; -1 if the rest cannot be studied.
 
-    `count`: how many courses the closure has; `left_out`: the position of the course; -1: none is left out.
+    `courses`: rows that can be studied in this order from `state`, which is not changed. `skip` -1: none is left out.
     """
     after = workspace.position
     copy_position(state, after)
-    workspace.counters[0]["visits_left"] -= count
-    for place in range(count):
-        if place == left_out:
-            continue
-        if left_out >= 0 and not admits(problem, after, workspace.closure[place]):
-            return -1
-        study(problem, after, workspace.closure[place])
-    return total_held(after.held) - total_held(state.held)
+    workspace.counters[0]["visits_left"] -= len(courses)
+    for place in range(len(courses)):
+        if place != skip:
+            if place > skip >= 0 and not admits(problem, after, courses[place]):
+                return -1
+            study(problem, after, courses[place])
+    return total_held(after.held)

@@ -7,6 +7,7 @@ import numpy as np
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, jit
+from services.recommender.planner.optimizer.closure import value_without
 from services.recommender.planner.optimizer.closure_cost import Flags, unset
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, admits, copy_position, study, total_held
@@ -27,6 +28,23 @@ class CoursePath(NamedTuple):
     """(N + 1,): the first `size` are the path; the others mean nothing."""
     totals: Records
     """(1,) TOTALS_DTYPE."""
+
+
+@by_reference
+class Search(NamedTuple):
+    """One search: what it starts from, its targets (TARGET_DTYPE), the best path so far, and scratch space.
+
+    `state` is at the end of `trial`, the path that an attempt builds.
+    """
+
+    problem: ProblemData
+    start_state: PlanState
+    workspace: Workspace
+    targets: Records
+    best: CoursePath
+    trial: CoursePath
+    scratch: CoursePath
+    state: PlanState
 
 
 def empty_path(problem: ProblemData) -> CoursePath:
@@ -60,23 +78,16 @@ def is_better(one: CoursePath, other: CoursePath) -> bool:
 
 
 @jit(entry=True)
-def replay(
-    problem: ProblemData,
-    start_state: PlanState,
-    state: PlanState,
-    workspace: Workspace,
-    path: CoursePath,
-    skip: int,
-    remaining: CoursePath,
-) -> None:
+def replay(search: Search, state: PlanState, path: CoursePath, skip: int, remaining: CoursePath) -> None:
     """Replay a path from the start state without the course at `skip`, and without courses that then cannot be entered.
 
     `skip` -1: no course is left out. Writes the remaining courses and their totals to `remaining`, and moves `state` to
     the end of these; the costs of `state` are not updated.
     """
-    copy_position(start_state, state)
+    problem = search.problem
+    copy_position(search.start_state, state)
     size = paid = 0
-    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
+    search.workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
     for place in range(path.totals[0]["size"]):
         course = path.courses[place]
         if place != skip and admits(problem, state, course):
@@ -86,24 +97,6 @@ def replay(
             paid += problem.courses[course]["cost"]
     totals = remaining.totals[0]
     totals["size"], totals["value"], totals["cost"] = size, total_held(state.held), paid
-
-
-@jit()
-def value_without(
-    problem: ProblemData, start_state: PlanState, state: PlanState, workspace: Workspace, path: CoursePath, skip: int
-) -> int:
-    """Return the micro-levels held after a path without the course at `skip`; -1 if the rest cannot be studied.
-
-    `state` is scratch space.
-    """
-    copy_position(start_state, state)
-    workspace.counters[0]["visits_left"] -= path.totals[0]["size"]
-    for place in range(path.totals[0]["size"]):
-        if place != skip:
-            if place > skip and not admits(problem, state, path.courses[place]):
-                return -1
-            study(problem, state, path.courses[place])
-    return total_held(state.held)
 
 
 @jit(allocates=True)
@@ -127,28 +120,22 @@ def sole_contributors(problem: ProblemData, start_state: PlanState, path: Course
 
 
 @jit(entry=True, allocates=True)
-def prune(
-    problem: ProblemData,
-    start_state: PlanState,
-    state: PlanState,
-    workspace: Workspace,
-    path: CoursePath,
-    scratch: CoursePath,
-) -> None:
+def prune(search: Search, state: PlanState, path: CoursePath) -> None:
     """Drop, from the last to the first, every course without which the path stays feasible and keeps its value.
 
-    Sets the totals, and moves `state` to the end of what remains, without updating its costs. `scratch`: a path as
-    scratch space.
+    Sets the totals, and moves `state` to the end of what remains, without updating its costs.
     """
-    replay(problem, start_state, state, workspace, path, NONE, scratch)
-    copy_path(scratch, path)
+    problem, start_state, workspace = search.problem, search.start_state, search.workspace
+    replay(search, state, path, NONE, search.scratch)
+    copy_path(search.scratch, path)
     alone = sole_contributors(problem, start_state, path)
     place = path.totals[0]["size"] - 1
     moved = False
     while place >= 0:
         if not alone[place]:
             moved = True
-            if value_without(problem, start_state, state, workspace, path, place) == path.totals[0]["value"]:
+            rest = value_without(problem, start_state, workspace, path.courses[: path.totals[0]["size"]], place)
+            if rest == path.totals[0]["value"]:
                 path.totals[0]["cost"] -= problem.courses[path.courses[place]]["cost"]
                 path.totals[0]["size"] -= 1
                 for later in range(place, path.totals[0]["size"]):
@@ -156,4 +143,4 @@ def prune(
                 alone = sole_contributors(problem, start_state, path)
         place -= 1
     if moved:
-        replay(problem, start_state, state, workspace, path, NONE, scratch)
+        replay(search, state, path, NONE, search.scratch)

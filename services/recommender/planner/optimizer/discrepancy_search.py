@@ -9,10 +9,8 @@ import numpy as np
 
 from services.recommender.planner.jit import NONE, jit
 from services.recommender.planner.optimizer.closure import build_closure, fits
-from services.recommender.planner.optimizer.closure_cost import ADDING, costs_from
-from services.recommender.planner.optimizer.course_path import CoursePath, copy_path
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, copy_path
 from services.recommender.planner.optimizer.greedy import (
-    Search,
     add_closure,
     attainable_value,
     best_target,
@@ -23,13 +21,7 @@ from services.recommender.planner.optimizer.greedy import (
 )
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.local_search import improve, starts_of
-from services.recommender.planner.optimizer.state import (
-    PlanState,
-    Workspace,
-    copy_of,
-    copy_state,
-    total_held,
-)
+from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_state, recosted, total_held
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 
@@ -38,14 +30,10 @@ MAX_PAIRED = PARAMS.max_paired
 
 def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
     """Return a copy of a problem and of its start state, in which each course costs its plain hours."""
-    courses, graph = problem.courses.copy(), problem.graph
+    courses = problem.courses.copy()
     courses["cost"] = courses["hours"]
-    state = copy_of(start_state)
-    cost = np.where(state.done | (state.costs.cost == 0), 0, courses["hours"][:-1])
-    completed = graph.courses["own_condition"][:-1][state.done]
-    state = state._replace(costs=state.costs._replace(cost=cost))
-    visited = costs_from(graph, state.levels, completed[completed >= 0], ADDING, state.costs)
-    workspace.counters["visits_left"] -= visited
+    unusable = start_state.done | (start_state.costs.cost == 0)
+    state = recosted(problem, start_state, workspace, np.where(unusable, 0, courses["hours"][:-1]))
     return problem._replace(courses=courses), state
 
 

@@ -1,6 +1,7 @@
 """The courses that come first regardless of their value (started, mandatory, pinned), with their prerequisites."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,6 @@ from services.recommender.planner.exact.residual import (
     left_out,
     missing_course_cause,
     pinned_closure,
-    state_before,
     unknown_completed,
 )
 from services.recommender.planner.optimizer.closure import build_closure
@@ -74,91 +74,86 @@ def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str])
     return [rows.get(number, -1) for number in space.numbered(course_ids)]
 
 
+@dataclass(slots=True)
 class _FixedCourseBuilder:
     """Adds courses to a state one by one. `missing`: required courses that are not candidates."""
 
-    def __init__(
-        self,
-        context: PlanContext,
-        available: AvailableCourses,
-        problem: ProblemData,
-        state: PlanState,
-        workspace: Workspace,
-    ) -> None:
-        self._context, self._inputs, self._view, self._available = context, context.inputs, context.view, available
-        self._problem, self._state, self._workspace = problem, state, workspace
-        self.fixed_courses = FixedCourses([], [])
-        self.missing: list[str] = []
+    context: PlanContext
+    available: AvailableCourses
+    problem: ProblemData
+    state: PlanState
+    workspace: Workspace
+    fixed_courses: FixedCourses = field(default_factory=lambda: FixedCourses([], []))
+    missing: list[str] = field(default_factory=list)
 
     def add(self, course_id: str, origin: Origin) -> None:
         """Add a course with its prerequisites, or record why not."""
-        course = self._view.course(course_id)
-        if course_id in self._inputs.done:
+        course = self.context.view.course(course_id)
+        if course_id in self.context.inputs.done:
             return
         if course is None:
-            self._note(course_id, missing_course_cause(self._inputs, course_id))
+            self._note(course_id, missing_course_cause(self.context.inputs, course_id))
             return
-        [row] = rows_of(self._context.space, self._problem, [course_id])
+        [row] = rows_of(self.context.space, self.problem, [course_id])
         if row < 0:
             self._note(course_id, "excluded")
-        elif self._state.done[row]:
+        elif self.state.done[row]:
             return
         elif origin == "started":
-            study_and_update(self._problem, self._state, self._workspace, np.array([row]))
+            study_and_update(self.problem, self.state, self.workspace, np.array([row]))
             self._pick(row, origin)
-        elif self._state.costs.closure_cost[row] >= UNREACHABLE:
+        elif self.state.costs.closure_cost[row] >= UNREACHABLE:
             self._note(course_id, "unreachable")
         elif origin == "pinned" and not self._fits(row):
             self._pin(course_id)
         elif origin == "mandatory" and self._crowded(row):
             self._note(course_id, "does_not_fit")
         else:
-            path = empty_path(self._problem)
-            add_closure(self._problem, self._state, self._workspace, row, path)
+            path = empty_path(self.problem)
+            add_closure(self.problem, self.state, self.workspace, row, path)
             for taken in path.courses[: int(path.totals["size"][0])].tolist():
                 self._pick(taken, origin)
 
     def _fits(self, row: int) -> bool:
-        build_closure(self._problem, self._state, self._workspace, row)
-        counters, left = self._workspace.counters[0], self._state.left[0]
+        build_closure(self.problem, self.state, self.workspace, row)
+        counters, left = self.workspace.counters[0], self.state.left[0]
         return bool(counters["hours"] <= left["hours"] and counters["courses"] <= left["steps"])
 
     def _pin(self, course_id: str) -> None:
         """Add a course with its minimum closure if the cheapest one does not fit; or record the missing hours."""
-        context, picks = self._context, self.fixed_courses.picks
-        start = state_before(context.inputs, context.value, context.entry_levels)
-        end = start.after(pick.option for pick in picks)
-        courses, missing_hours = pinned_closure(end, course_id, self._available)
+        context, picks = self.context, self.fixed_courses.picks
+        end = context.start.after(pick.option for pick in picks)
+        courses, missing_hours = pinned_closure(end, course_id, self.available)
         if not courses:
             return self._note(course_id, "does_not_fit", missing_hours)
-        rows = rows_of(context.space, self._problem, courses)
+        rows = rows_of(context.space, self.problem, courses)
         if min(rows) < 0:
             self.missing += courses
             return None
-        study_and_update(self._problem, self._state, self._workspace, np.array(rows))
+        study_and_update(self.problem, self.state, self.workspace, np.array(rows))
         for row in rows:
             self._pick(row, "pinned")
         return None
 
     def _crowded(self, row: int) -> bool:
         """Return whether the closure of a course has more courses than a path may hold."""
-        build_closure(self._problem, self._state, self._workspace, row)
-        return bool(self._workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
+        build_closure(self.problem, self.state, self.workspace, row)
+        return bool(self.workspace.counters[0]["courses"] + len(self.fixed_courses.picks) > MOST_STEPS)
 
     def _pick(self, row: int, origin: Origin) -> None:
-        [option] = options_of(self._context, self._problem, [row], {})
+        [option] = options_of(self.context, self.problem, [row], {})
         self.fixed_courses.picks.append(Pick(option, origin=origin))
 
     def _note(self, course_id: str, kind: LeftOutCause, missing_hours: MissingHours | None = None) -> None:
-        self.fixed_courses.notes.append(left_out(course_id, kind, self._view.course(course_id), missing_hours))
+        self.fixed_courses.notes.append(left_out(course_id, kind, self.context.view.course(course_id), missing_hours))
 
     def withdrawn(self) -> None:
         """Add notes on courses of the previous path that are no longer offered, and on unknown completed ones."""
-        trace = {note.course for note in self.fixed_courses.notes} | self._inputs.done
-        for course_id in self._inputs.previous:
-            if course_id not in trace and self._view.course(course_id) is None:
+        trace = {note.course for note in self.fixed_courses.notes} | self.context.inputs.done
+        for course_id in self.context.inputs.previous:
+            if course_id not in trace and self.context.view.course(course_id) is None:
                 self._note(course_id, "withdrawn")
-        self.fixed_courses.notes.extend(unknown_completed(self._inputs, self._view.course))
+        self.fixed_courses.notes.extend(unknown_completed(self.context.inputs, self.context.view.course))
 
 
 def fix_courses(

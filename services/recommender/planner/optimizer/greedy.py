@@ -4,8 +4,6 @@ It is lazy (Minoux 1978): a target keeps an upper bound of its score until its c
 early if a bound shows that the path cannot reach the value that the caller asks for.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from services.recommender.planner.index.vocabulary import Records
@@ -19,10 +17,9 @@ from services.recommender.planner.optimizer.closure import (
     topological_order,
 )
 from services.recommender.planner.optimizer.closure_cost import score_of
-from services.recommender.planner.optimizer.course_path import CoursePath
+from services.recommender.planner.optimizer.course_path import CoursePath, Search
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import PlanState, Workspace, study_and_update, total_held
-from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import UNREACHABLE
 
 UNBOUNDED = 1 << 62
@@ -128,23 +125,6 @@ def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, ta
         left -= most / top
         slots[best]["per_hour"] = 0.0
     return int(bound)
-
-
-@by_reference
-class Search(NamedTuple):
-    """One search: what it starts from, its targets (TARGET_DTYPE), the best path so far, and scratch space.
-
-    `state` is at the end of `trial`, the path that an attempt builds.
-    """
-
-    problem: ProblemData
-    start_state: PlanState
-    workspace: Workspace
-    targets: Records
-    best: CoursePath
-    trial: CoursePath
-    scratch: CoursePath
-    state: PlanState
 
 
 @jit()

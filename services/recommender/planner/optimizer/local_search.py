@@ -16,8 +16,8 @@ from services.recommender.planner.jit import NONE, ZERO, jit, wide
 from services.recommender.planner.optimizer.candidates import insert_topk
 from services.recommender.planner.optimizer.closure import build_closure, fits, has_marginal_gain
 from services.recommender.planner.optimizer.closure_cost import score_of, unset
-from services.recommender.planner.optimizer.course_path import copy_path, is_better, prune, replay
-from services.recommender.planner.optimizer.greedy import Search, add_closure, attainable_value, greedy, value_bound
+from services.recommender.planner.optimizer.course_path import Search, copy_path, is_better, prune, replay
+from services.recommender.planner.optimizer.greedy import add_closure, attainable_value, greedy, value_bound
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import (
     PlanState,
@@ -77,7 +77,7 @@ def search_locally(search: Search, exponents: NDArray[np.float64]) -> bool:
     for _ in range(MAX_PASSES):
         improved = drop_and_refill(search)
         for course in starts:
-            replay(problem, start_state, state, search.workspace, best, NONE, search.scratch)
+            replay(search, state, best, NONE, search.scratch)
             adds = complete or has_marginal_gain(problem, state, course)
             if not state.done[course] and adds and counters[0]["visits_left"] > 0:
                 size = best.totals[0]["size"]
@@ -100,7 +100,7 @@ def improve(search: Search) -> bool:
     trial, best = search.trial, search.best
     if total_held(search.state.held) < best.totals[0]["value"]:
         return False
-    prune(search.problem, search.start_state, search.state, search.workspace, trial, search.scratch)
+    prune(search, search.state, trial)
     if is_better(trial, best):
         copy_path(trial, best)
         return True
@@ -119,8 +119,8 @@ def drop_and_refill(search: Search) -> bool:
     while place >= 0 and workspace.counters[0]["visits_left"] > 0:
         if place < best.totals[0]["size"]:
             out = best.courses[place]
-            replay(problem, start_state, state, workspace, best, place, trial)
-            prune(problem, start_state, state, workspace, trial, search.scratch)
+            replay(search, state, best, place, trial)
+            prune(search, state, trial)
             remaining = trial.totals[0]["size"]
             if value_bound(problem, state, workspace, search.targets) >= best.totals[0]["value"]:
                 costs_from_start(problem, start_state, state, workspace)
@@ -155,7 +155,7 @@ def start_with(search: Search, course: int, size: int, out: int) -> bool:
                 study(problem, state, other)
                 trial.courses[trial.totals[0]["size"]] = other
                 trial.totals[0]["size"] += 1
-        prune(problem, start_state, state, workspace, trial, search.scratch)
+        prune(search, state, trial)
         if value_bound(problem, state, workspace, search.targets) < best.totals[0]["value"]:
             return False
         costs_from_start(problem, start_state, state, workspace)

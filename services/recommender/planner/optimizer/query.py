@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
 from services.recommender.planner.course_spec import SkillKey
+from services.recommender.planner.exact.conditions import PathState
 from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog, View
 from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import Ints, Longs, Segment
@@ -37,8 +38,8 @@ class CostProfile(NamedTuple):
     costs: Costs
 
 
-SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64), ("in_framework", np.int64)])
-"""A skill: the micro-level that counts at entry, its number among the gaps or -1, whether it is of the framework."""
+SKILL_DTYPE = np.dtype([("entry_level", np.int64), ("gap", np.int64)])
+"""A skill: the micro-level that counts at entry, and its number among the gaps or -1."""
 
 LEVEL_VALUE_DTYPE = np.dtype([("level", np.int64), ("value", np.int64), ("whole", np.int64)])
 """A micro-level, its value, and its value without regard to unconfirmed gains (`whole`), in micro-levels."""
@@ -146,33 +147,28 @@ def forced_numbers(inputs: Inputs, space: SearchSpace, also: Sequence[str]) -> I
 class PlanContext(NamedTuple):
     """What is known of a plan before there is a path. `space`: the courses that the search considers.
 
-    `entry_levels`: the levels that count for entry before the path. `ignore_preferences`: boosts and deferrals change
-    no cost.
+    `start`: the state before the path, which nobody changes. `ignore_preferences`: boosts and deferrals change no cost.
     """
 
     inputs: Inputs
     view: View
     value: ValueFunction
-    entry_levels: Mapping[SkillKey, float]
+    start: PathState
     space: SearchSpace
     ignore_preferences: bool = False
 
 
-class PreparedQuery(NamedTuple):
-    """A query, and the officer's costs in the state after the started courses, which come first in any case."""
+def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs]:
+    """Return the query of an officer, and the costs after the started courses, which come first in any case.
 
-    query: Query
-    costs: Costs
-
-
-def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
-    """Return the query of an officer with the costs. `also`: ids of further courses that must be candidates."""
+    `also`: ids of further courses that must be candidates.
+    """
     inputs, value, space = context.inputs, context.value, context.space
     count = len(VOCABULARY.skills)
     skills = np.zeros(count, SKILL_DTYPE)
     skills["gap"] = -1
-    skills["in_framework"] = ours = skills_of(inputs.framework.id, count)
-    skills["entry_level"] = levels_by_skill(context.entry_levels, count)
+    ours = skills_of(inputs.framework.id, count)
+    skills["entry_level"] = levels_by_skill(context.start.levels, count)
     gaps = list(value.gaps)
     level_values: list[tuple[int, int, int]] = []
     begins = [0]
@@ -206,15 +202,15 @@ def build_query(context: PlanContext, also: Sequence[str]) -> PreparedQuery:
             [(gaps.index(name), *step) for name in gaps for step in value.stairs.get(name, ())], STAIR_DTYPE
         ),
     )
-    return PreparedQuery(query, costs)
+    return query, costs
 
 
-def levels_by_skill(levels: Mapping[SkillKey, float], count: int) -> Longs:
+def levels_by_skill(levels: Mapping[SkillKey, int], count: int) -> Longs:
     """Return (count,) the micro-levels of the first `count` skills of the vocabulary; 0 for a skill without a level."""
     found = np.zeros(count, np.int64)
     for key, level in levels.items():
         if (skill := VOCABULARY.skills.get(key, count)) < count:
-            found[skill] = micro(level)
+            found[skill] = level
     return found
 
 

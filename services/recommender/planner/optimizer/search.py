@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from services.recommender.planner.jit import jit
 from services.recommender.planner.optimizer.beam_search import Beam, empty_beam, search_by_beam
-from services.recommender.planner.optimizer.course_path import CoursePath, empty_path
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, empty_path
 from services.recommender.planner.optimizer.discrepancy_search import by_hours, search_discrepancies
-from services.recommender.planner.optimizer.greedy import Search, targets_of
+from services.recommender.planner.optimizer.greedy import targets_of
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.local_search import search_locally
 from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of

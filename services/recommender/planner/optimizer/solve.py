@@ -16,21 +16,22 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs
+from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
 from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
+from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
-from services.recommender.planner.optimizer.course_path import prune, replay
+from services.recommender.planner.optimizer.closure_cost import Costs
+from services.recommender.planner.optimizer.course_path import Search, prune, replay
 from services.recommender.planner.optimizer.fixed_courses import FixedCourses, fix_courses, rows_of
-from services.recommender.planner.optimizer.greedy import Search
 from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
 from services.recommender.planner.optimizer.query import (
     PlanContext,
-    PreparedQuery,
+    Query,
     SearchSpace,
     build_query,
     forced_numbers,
@@ -40,7 +41,6 @@ from services.recommender.planner.optimizer.search import EXPONENTS, search
 from services.recommender.planner.optimizer.state import PlanState, empty_workspace, initial_state
 from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
 from services.recommender.planner.params import PARAMS
-from services.recommender.planner.units import UNLIMITED
 from services.recommender.planner.value import ValueFunction
 
 MAX_VISITS = PARAMS.max_visits
@@ -51,7 +51,8 @@ PREFERENCE_FLOOR = PARAMS.preference_floor
 class PreparedInstance(NamedTuple):
     """What an officer's search starts from; another search for the same officer may use it again."""
 
-    query: PreparedQuery
+    query: Query
+    costs: Costs
     selected: Selection
     instance: Instance
 
@@ -80,7 +81,7 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
     """Return the plan of an officer as numbers. `extra`: ids of courses that must be in the instance."""
     targets, entry_levels = posterior_targets(inputs, view.course)
     value, space = ValueFunction(targets, inputs.least_confidence), search_space(view.catalog, inputs, extra)
-    context = PlanContext(inputs, view, value, entry_levels, space)
+    context = PlanContext(inputs, view, value, state_before(inputs, value, entry_levels), space)
     prefers = bool(inputs.cost_multipliers) or any(rule.bias not in (INCLUDE_ONLY, EXCLUDE) for rule in inputs.rules)
     visits = MAX_VISITS // 2 if prefers else MAX_VISITS
     one = _searched(context, extra, visits)
@@ -117,12 +118,10 @@ def _searched(
     """Return the plan. `known`: another plan of the same officer, whose inputs differ in the previous path alone."""
     inputs, space = context.inputs, context.space
     if known:
-        query, costs = known.prepared.query
+        query, costs, *_ = known.prepared
         query = query._replace(forced=forced_numbers(inputs, space, extra))
     else:
         query, costs = build_query(context, extra)
-    hours = UNLIMITED if inputs.budget_hours is None else round(inputs.budget_hours * MICRO)
-    steps = MOST_STEPS if inputs.max_steps is None else min(inputs.max_steps, MOST_STEPS)
     graph = space.graph.arrays
     selected = select(graph, query, costs)
     if known and all(map(np.array_equal, selected, known.prepared.selected)):
@@ -130,7 +129,7 @@ def _searched(
     else:
         instance = build_instance(graph, query, costs, selected)
     problem, workspace = instance.problem, empty_workspace(instance, visits, MOST_STEPS)
-    start_state = initial_state(instance, hours, steps, workspace)
+    start_state = initial_state(instance, context.start.hours, context.start.steps, workspace)
     # Among champions, what the earlier lookups skipped depends on their own path.
     available = known.available if known and space.base_numbers is None else CourseIndex(context, costs)
     fixed_courses, missing = fix_courses(context, available, problem, start_state, workspace)
@@ -155,7 +154,7 @@ def _searched(
         trace,
         kept,
         available,
-        PreparedInstance(PreparedQuery(query, costs), selected, instance),
+        PreparedInstance(query, costs, selected, instance),
         finishing=finishing,
         limited=bool(workspace.counters[0]["limited"]),
     )
@@ -173,17 +172,16 @@ def _replays_previous(found: Search, left: list[int]) -> bool:
 
     Return whether it is feasible.
     """
-    problem, start_state, workspace = found.problem, found.start_state, found.workspace
     walked, spare = found.trial, found.scratch
     if min(left, default=0) < 0:
         return False
     walked.courses[: len(left)] = left
     walked.totals["size"] = len(left)
-    replay(problem, start_state, found.state, workspace, walked, -1, spare)
+    replay(found, found.state, walked, -1, spare)
     if not left:
         return True
     end = found.state.left[0]
     if spare.totals["size"][0] < len(left) or min(end["hours"], end["steps"]) < 0:
         return False
-    prune(problem, start_state, found.state, workspace, walked, spare)
+    prune(found, found.state, walked)
     return True

@@ -123,6 +123,18 @@ def copy_of(state: PlanState) -> PlanState:
     return PlanState(state.left.copy(), state.held.copy(), state.levels.copy(), state.done.copy(), copied)
 
 
+def recosted(problem: ProblemData, state: PlanState, workspace: Workspace, cost: Longs) -> PlanState:
+    """Return a copy of a state in which the courses have these costs, with the closure costs that follow from them.
+
+    `cost`: see `Costs`.
+    """
+    copied, opened = copy_of(state), problem.graph.courses["own_condition"][:-1][state.done]
+    copied = copied._replace(costs=copied.costs._replace(cost=cost))
+    visited = costs_from(problem.graph, state.levels, opened[opened >= 0], ADDING, copied.costs)
+    workspace.counters["visits_left"] -= visited
+    return copied
+
+
 @jit()
 def total_held(held: Longs) -> int:
     """Return the micro-levels held in all slots. `held`: (G,) those of each slot."""

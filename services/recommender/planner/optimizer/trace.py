@@ -14,17 +14,24 @@ from services.recommender.planner.jit import NONE, ZERO, jit
 from services.recommender.planner.optimizer.closure import (
     build_closure,
     drop_redundant,
-    gain_excluding,
     has_marginal_gain,
     precedes,
     score_closure,
     topological_order,
+    value_without,
 )
-from services.recommender.planner.optimizer.closure_cost import ADDING, Flags, costs_from, score_of
-from services.recommender.planner.optimizer.course_path import CoursePath, contains, empty_path, prune
-from services.recommender.planner.optimizer.greedy import Search, best_target, invalidate_bounds, reset_bounds
+from services.recommender.planner.optimizer.closure_cost import Flags, score_of
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, contains, empty_path, prune
+from services.recommender.planner.optimizer.greedy import best_target, invalidate_bounds, reset_bounds
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of, study_and_update
+from services.recommender.planner.optimizer.state import (
+    PlanState,
+    Workspace,
+    copy_of,
+    recosted,
+    study_and_update,
+    total_held,
+)
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import UNLIMITED
@@ -36,14 +43,13 @@ RUNNERS_UP = PARAMS.runners_up
 class PlanTrace(NamedTuple):
     """What is recorded of each of T steps of a path, for its explanation.
 
-    `courses`: (T,) rows of the instance. `score`, `last`: (T,) the score of the closure that added the step, and the
-    position of its last course. `runners`, `runner_score`: (T, RUNNERS_UP) rows of the runners-up, best first, -1 where
-    there is none, and their scores. `size`: (1,) the steps recorded so far. Scores are micro-levels per hour.
+    `courses`: (T,) rows of the instance. `score`: (T,) the score of the closure that added the step. `runners`,
+    `runner_score`: (T, RUNNERS_UP) rows of the runners-up, best first, -1 where there is none, and their scores.
+    `size`: (1,) the steps recorded so far. Scores are micro-levels per hour.
     """
 
     courses: Longs
     score: Longs
-    last: Longs
     runners: Longs
     runner_score: Longs
     size: Longs
@@ -51,8 +57,8 @@ class PlanTrace(NamedTuple):
 
 def empty_trace(steps: int) -> PlanTrace:
     """Return an empty trace for at most `steps` steps."""
-    rows, runners = np.zeros((3, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
-    return PlanTrace(rows[0], rows[1], rows[2], runners, np.zeros_like(runners), np.zeros(1, np.int64))
+    rows, runners = np.zeros((2, steps), np.int64), np.full((steps, RUNNERS_UP), -1, np.int64)
+    return PlanTrace(rows[0], rows[1], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
 
 def trace_path(search: Search, path: CoursePath, kept: bool) -> tuple[PlanTrace, PlanState]:
@@ -62,24 +68,30 @@ def trace_path(search: Search, path: CoursePath, kept: bool) -> tuple[PlanTrace,
     If the ordered path has less value, the order of the search stays: this can happen where a cheapest achiever is not
     in the path because it was redundant.
     """
-    problem, start_state, workspace, targets = search.problem, search.start_state, search.workspace, search.targets
+    problem, targets = search.problem, search.targets
     own_targets = targets[_chosen(problem, path)[targets["course"]]]
     own_targets["initial_closure_cost"] = -1  # costs among the chosen courses alone differ from those at the start
     if not kept:
-        full_state, inside, trace = copy_of(start_state), _inside(problem, start_state, workspace, path), _room(path)
-        order_path(problem, full_state, inside, workspace, targets[:0], own_targets, path, kept, trace)
+        trace, full_state = _ordered(search, path, targets[:0], own_targets, fixed=False)
         if full_state.held.sum() == path.totals["value"][0]:
             path, size = empty_path(problem), trace.size[0]
             path.courses[:size], path.totals["size"] = trace.courses[:size], size
-            prune(problem, start_state, full_state, workspace, path, empty_path(problem))
-    full_state, inside, trace = copy_of(start_state), _inside(problem, start_state, workspace, path), _room(path)
+            prune(search, full_state, path)
     others = targets[~_chosen(problem, path)[targets["course"]]]
-    order_path(problem, full_state, inside, workspace, others, own_targets, path, True, trace)  # noqa: FBT003
+    return _ordered(search, path, others, own_targets, fixed=True)
+
+
+def _ordered(
+    search: Search, path: CoursePath, targets: Records, own_targets: Records, *, fixed: bool
+) -> tuple[PlanTrace, PlanState]:
+    """Return the trace that `order_path` fills in, and the state at the end of the path."""
+    problem, start_state = search.problem, search.start_state
+    chosen = _chosen(problem, path) & ~start_state.done
+    inside = recosted(problem, start_state, search.workspace, np.where(chosen, start_state.costs.cost, 0))
+    inside.left["hours"] = inside.left["steps"] = UNLIMITED
+    full_state, trace = copy_of(start_state), empty_trace(int(path.totals["size"][0]))
+    order_path(search, full_state, inside, targets, own_targets, path, fixed, trace)
     return trace, full_state
-
-
-def _room(path: CoursePath) -> PlanTrace:
-    return empty_trace(int(path.totals["size"][0]))
 
 
 def _chosen(problem: ProblemData, path: CoursePath) -> Flags:
@@ -89,23 +101,11 @@ def _chosen(problem: ProblemData, path: CoursePath) -> Flags:
     return chosen
 
 
-def _inside(problem: ProblemData, start_state: PlanState, workspace: Workspace, path: CoursePath) -> PlanState:
-    """Return a start state in which only the courses of the path may be studied, without a limit."""
-    state, graph = copy_of(start_state), problem.graph
-    cost = np.where(_chosen(problem, path) & ~state.done, state.costs.cost, 0)
-    state.left["hours"] = state.left["steps"] = UNLIMITED
-    opened = graph.courses["own_condition"][:-1][state.done]
-    inside = state._replace(costs=state.costs._replace(cost=cost))
-    workspace.counters["visits_left"] -= costs_from(graph, state.levels, opened[opened >= 0], ADDING, inside.costs)
-    return inside
-
-
 @jit(entry=True, allocates=True)
 def order_path(
-    problem: ProblemData,
+    search: Search,
     full_state: PlanState,
     inside: PlanState,
-    workspace: Workspace,
     targets: Records,
     own_targets: Records,
     path: CoursePath,
@@ -118,6 +118,7 @@ def order_path(
     `targets`: those from which runners-up are chosen; `own_targets`: those in the path. `fixed`: keep the order of the
     path; otherwise the next closure is the best one of `own_targets`.
     """
+    problem, workspace = search.problem, search.workspace
     reset_bounds(inside, own_targets, 1.0, NONE)
     reset_bounds(full_state, targets, 1.0, NONE)
     looked = ZERO
@@ -133,7 +134,7 @@ def order_path(
         if count == 0:
             break
         looked += count
-        record_pick(problem, full_state, inside, workspace, targets, trace, count)
+        record_pick(search, full_state, inside, targets, trace, count)
         invalidate_bounds(inside, own_targets, NONE)
         invalidate_bounds(full_state, targets, NONE)
 
@@ -156,34 +157,27 @@ def next_closure(problem: ProblemData, state: PlanState, workspace: Workspace, p
 
 @jit(allocates=True)
 def record_pick(
-    problem: ProblemData,
-    full_state: PlanState,
-    inside: PlanState,
-    workspace: Workspace,
-    targets: Records,
-    trace: PlanTrace,
-    count: int,
+    search: Search, full_state: PlanState, inside: PlanState, targets: Records, trace: PlanTrace, count: int
 ) -> None:
     """Append the closure in the workspace and its runners-up to the trace, and complete its courses in both states.
 
     `count`: how many courses the closure has. For the other arguments see `order_path`.
     """
-    closure = workspace.closure[:count].copy()
-    cost = ZERO
+    problem, workspace = search.problem, search.workspace
+    closure, cost = workspace.closure[:count].copy(), ZERO
     for course in closure:
         cost += problem.courses[course]["cost"]
-    gain = gain_excluding(problem, inside, workspace, count, NONE)
+    gain = value_without(problem, inside, workspace, closure, NONE) - total_held(inside.held)
     score = score_of(gain, cost, 1.0) if cost > 0 else 0
     first = trace.size[0]
     last = first + count - 1
     if workspace.counters[0]["visits_left"] <= 0:
         workspace.counters[0]["limited"] = 1
     else:
-        runners_up(problem, full_state, workspace, targets, closure, trace.runners[last], trace.runner_score[last])
+        runners_up(search, full_state, targets, closure, trace.runners[last], trace.runner_score[last])
     for place in range(count):
         trace.courses[first + place] = closure[place]
         trace.score[first + place] = score
-        trace.last[first + place] = last
     trace.size[0] = last + 1
     study_and_update(problem, full_state, workspace, closure)
     study_and_update(problem, inside, workspace, closure)
@@ -191,18 +185,13 @@ def record_pick(
 
 @jit(allocates=True)
 def runners_up(
-    problem: ProblemData,
-    state: PlanState,
-    workspace: Workspace,
-    targets: Records,
-    closure: Longs,
-    courses: Longs,
-    scores: Longs,
+    search: Search, state: PlanState, targets: Records, closure: Longs, courses: Longs, scores: Longs
 ) -> None:
     """Write the best targets outside a closure, and their scores, to `courses` and `scores`, best first.
 
     `closure`: rows of its courses; `courses`, `scores`: (RUNNERS_UP,) filled with -1 and 0.
     """
+    problem, workspace = search.problem, search.workspace
     costs, worst = np.zeros(len(courses), np.int64), len(courses) - 1
     for place in range(len(targets)):
         if targets[place]["upper_bound"] < max(scores[worst], 1):
