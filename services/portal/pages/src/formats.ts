@@ -3,6 +3,9 @@
 import { locale } from './i18n';
 import { formatters } from './intl';
 
+const MOST_DECIMALS = 6; // services count in millionths
+const LEAST = 1e-6;
+
 const number = (value: number, options: Intl.NumberFormatOptions): string =>
   formatters.getNumberFormat(locale(), options as Parameters<typeof formatters.getNumberFormat>[1]).format(value);
 const date = (value: Date, options: Intl.DateTimeFormatOptions): string =>
@@ -15,15 +18,30 @@ export function prepareFormats(): void {
 
 /** Return a number with one decimal at most, for messages that choose a plural by it. */
 export const tenths = (value: number): number => Math.round(value * 10) / 10;
+/** The same for what is an upper limit, which stays one. */
+export const tenthsUp = (value: number): number => Math.ceil(value * 10 - LEAST) / 10;
 /** Return a number with one decimal at most. */
 export const decimal = (value: number): string => number(value, { maximumFractionDigits: 1 });
-/** Return a share of 0 to 1 as whole percent. */
-export const percent = (share: number): string => `${number(Math.round(share * 100), {})}%`;
+/** Return numbers that stand beside each other, with the fewest decimals, one to six, by which different ones look different. */
+export function apart(...values: number[]): string[] {
+  for (let places = 1; ; places += 1) {
+    const written = values.map((value) => number(value, { maximumFractionDigits: places }));
+    if (places === MOST_DECIMALS || new Set(written).size === new Set(values).size) return written;
+  }
+}
+/** Return a share of 0 to 1 in whole percent: 100 stands for all alone, and 0 for nothing alone. */
+function wholePercent(share: number): number {
+  const rounded = Math.round(share * 100);
+  if (rounded === 100 && share < 1 - LEAST) return 99;
+  return rounded === 0 && share > LEAST ? 1 : rounded;
+}
+/** Return a share of 0 to 1 as whole percent, see wholePercent. */
+export const percent = (share: number): string => `${number(wholePercent(share), {})}%`;
 /** Return a number with its sign, one decimal at most; `0` where it is none. */
 export const signed = (value: number): string =>
   number(value, { maximumFractionDigits: 1, signDisplay: 'exceptZero' });
 /** Return a difference of shares in whole percent points, with its sign. */
-export const points = (from: number, to: number): string => signed(Math.round(to * 100) - Math.round(from * 100));
+export const points = (from: number, to: number): string => signed(wholePercent(to) - wholePercent(from));
 
 /** Return the moment of an ISO 8601 date (its noon, where the reader is) or time. */
 export const momentOf = (iso: string): Date => new Date(iso.length === 10 ? `${iso}T12:00:00` : iso);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Key, Localized, localize, setLanguage, t } from '../src/i18n';
-import { day, decimal, languageName, percent, points, signed } from '../src/formats';
+import { apart, day, decimal, languageName, percent, points, signed } from '../src/formats';
 
 afterEach(async () => {
   await setLanguage('th');
@@ -43,6 +43,20 @@ describe('numbers and dates', () => {
   it('have one decimal at most, and a sign where they are differences', () => {
     expect([decimal(2), decimal(2.25), percent(0.456), signed(-1.25), signed(0)]).toEqual(['2', '2.3', '46%', '-1.3', '0']);
     expect(points(0.456, 0.5)).toBe('+4');
+  });
+
+  it('say 100% of all alone and 0% of nothing alone', () => {
+    expect([1, 0.9999, 0.995, 0.994, 0.004, 0.000_002, 0].map(percent)).toEqual(['100%', '99%', '99%', '99%', '1%', '1%', '0%']);
+    expect([percent(1 - 1e-9), points(0.9, 0.998)]).toEqual(['100%', '+9']);
+  });
+
+  it('look different where they are different', () => {
+    expect(apart(2.96, 3)).toEqual(['2.96', '3']);
+    expect(apart(2.9999, 3)).toEqual(['2.9999', '3']);
+    expect(apart(0.6, 1, 3)).toEqual(['0.6', '1', '3']);
+    expect(apart(2.25, 2.25, 3)).toEqual(['2.3', '2.3', '3']);
+    expect(apart(0.04, 0)).toEqual(['0.04', '0']);
+    expect(apart(3 - 1e-9, 3)).toEqual(['3', '3']);
   });
 
   it('stay as they are where a code is of no language, and empty where a message is not known', () => {

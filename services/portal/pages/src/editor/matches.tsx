@@ -251,7 +251,9 @@ function Shown({ queue }: { queue: Queue }): JSX.Element {
   if (current) return <Card queue={queue} item={current} />;
   if (error) return <Trouble error={error} again={() => queue.more()} />;
   if (queue.loading.value) return <p role="status">{t('loading')}</p>;
-  const end: [Key, Key] = queue.items.value.length ? ['queueDone', 'queueDoneWhy'] : ['queueEmpty', 'queueEmptyWhy'];
+  const { framework, skill } = filtersOf(address.value.params);
+  const none: [Key, Key] = framework || skill ? ['queueNone', 'queueNoneWhy'] : ['queueEmpty', 'queueEmptyWhy'];
+  const end: [Key, Key] = queue.items.value.length ? ['queueDone', 'queueDoneWhy'] : none;
   return (
     <div class="notice" id="queue-end">
       <h2>{t(end[0])}</h2>

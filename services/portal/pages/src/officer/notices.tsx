@@ -2,7 +2,7 @@
 
 import type { JSX } from 'preact';
 import type { LearningPath } from '../api';
-import { decimal } from '../formats';
+import { apart } from '../formats';
 import { Localized, t } from '../i18n';
 import { Section } from '../ui';
 
@@ -46,13 +46,16 @@ export function OpenGaps({ path }: OfPath): JSX.Element | null {
   return (
     <Section name="open" title="open" why="openWhy">
       <ul class="open-list">
-        {path.open.map((gap) => (
-          <li key={gap.skill}>
-            <Localized as="h3" text={gap.title} />
-            <p class="quiet">{t('reaches', { reached: decimal(gap.reached), required: decimal(gap.required) })}</p>
-            <Localized as="p" text={gap.reason} />
-          </li>
-        ))}
+        {path.open.map((gap) => {
+          const [reached = '', required = ''] = apart(gap.reached, gap.required);
+          return (
+            <li key={gap.skill}>
+              <Localized as="h3" text={gap.title} />
+              <p class="quiet">{t('reaches', { reached, required })}</p>
+              <Localized as="p" text={gap.reason} />
+            </li>
+          );
+        })}
       </ul>
     </Section>
   );

@@ -15,7 +15,7 @@ import { Notes, OpenGaps, ToAssess } from './notices';
 import { Whose } from './page';
 import { Skills } from './skills';
 import { Steps } from './steps';
-import { Missing, StudyTime } from './study_time';
+import { StudyTime } from './study_time';
 import { Summary } from './summary';
 import { Toast } from './toast';
 import type { Visit } from './visit';
@@ -58,9 +58,8 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         title={visit.role === 'officer' ? t('title') : t('planOf', { id: visit.officer })}
         whose={<Whose />}
         next={<NextStep path={path} visit={visit} />}
-        canAssess={visit.role === 'officer'}
+        own={visit.role === 'officer' ? visit : undefined}
       >
-        <Missing path={path} />
         <Contents asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />
         {visit.role === 'officer' && <Assessment visit={visit} />}
       </Summary>

@@ -6,7 +6,6 @@ import { NextStep } from './next_step';
 import { Notes, OpenGaps, ToAssess } from './notices';
 import { Skills } from './skills';
 import { Steps } from './steps';
-import { Missing } from './study_time';
 import { Summary } from './summary';
 
 interface PlanProps {
@@ -24,7 +23,6 @@ export function Plan({ recommended, title, framework, weekly, children }: PlanPr
   return (
     <>
       <Summary recommended={recommended} framework={framework} title={title} whose={null} next={<NextStep path={path} visit={undefined} />}>
-        <Missing path={path} />
         {children}
       </Summary>
       <div class="columns">

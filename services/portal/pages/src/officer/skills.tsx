@@ -4,13 +4,13 @@ import type { JSX } from 'preact';
 import type { Framework, Gap, LearningPath } from '../api';
 import { byArea } from '../areas';
 import { FigureTable, Legend, MIDDLE, Required } from '../charts';
-import { decimal } from '../formats';
+import { apart, decimal } from '../formats';
 import { type Key, Localized, t, type Text } from '../i18n';
 import { AfterPaint, Section } from '../ui';
 import { CoverageBar } from './coverage';
 
 const UNDER = 25; // px from the top to the line of the likely range, clear of the bar
-const ROUNDING = 0.05; // levels: less than what the page shows
+const ROUNDING = 1e-6; // levels: services count in millionths
 
 interface ScaleStep {
   level: number;
@@ -62,14 +62,17 @@ function Bar({ gap, scale }: { gap: Gap; scale: ScaleStep[] }): JSX.Element {
   );
 }
 
-function verdict(gap: Gap): [string, string] {
+/** `tooSmall`: what the path leaves of the gap is less than an assessment can measure. */
+function verdict(gap: Gap, tooSmall: boolean): [string, string] {
   if (meets(gap.level, gap.required)) return ['held', t('held')];
   if (meets(gap.reached, gap.required)) return ['will-hold', t('willHold')];
-  return ['short', t('short', { by: decimal(gap.required - gap.reached) })];
+  const [by = ''] = apart(gap.required - gap.reached, 0);
+  return tooSmall ? ['held', t('shortLittle', { by })] : ['short', t('short', { by })];
 }
 
-function Row({ gap, scale }: { gap: Gap; scale: ScaleStep[] }): JSX.Element {
-  const [kind, words] = verdict(gap);
+function Row({ gap, scale, tooSmall }: { gap: Gap; scale: ScaleStep[]; tooSmall: boolean }): JSX.Element {
+  const [kind, words] = verdict(gap, tooSmall);
+  const [now = '', reached = '', required = ''] = apart(gap.level, gap.reached, gap.required);
   return (
     <li class="gap">
       <p class="gap-title">
@@ -78,7 +81,7 @@ function Row({ gap, scale }: { gap: Gap; scale: ScaleStep[] }): JSX.Element {
       </p>
       <Bar gap={gap} scale={scale} />
       <p class="gap-words">
-        {t('levels', { now: decimal(gap.level), reached: decimal(gap.reached), required: decimal(gap.required) })}
+        {t('levels', { now, reached, required })}
         {!gap.assessed && (
           <>
             <br />
@@ -115,10 +118,11 @@ const Table = ({ gaps, top }: { gaps: Gap[]; top: number }): JSX.Element => (
     heads={HEADS.map((head) => t(head))}
     rows={() => gaps.map((gap) => {
       const [low, high] = [Math.max(0, gap.level - gap.sd), Math.min(top, gap.level + gap.sd)].map(decimal) as [string, string];
+      const [now = '', reached = '', required = ''] = apart(gap.level, gap.reached, gap.required);
       return {
         id: gap.skill,
         title: gap.title,
-        cells: [decimal(gap.level), t('rangeOf', { low, high }), decimal(gap.reached), decimal(gap.required)],
+        cells: [now, t('rangeOf', { low, high }), reached, required],
       };
     })}
   />
@@ -159,6 +163,7 @@ function Explanation({ scale, framework, path }: { scale: ScaleStep[]; framework
 export function Skills({ path, framework }: { path: LearningPath; framework: Framework | undefined }): JSX.Element | null {
   if (path.gaps.length === 0) return null;
   const scale = scaleOf(path, framework);
+  const tooSmall = new Set(path.open.filter((one) => one.cause === 'too_small').map((one) => one.skill));
   return (
     <Section name="gaps" title="gaps" target>
       <CoverageBar coverage={path.coverage} />
@@ -173,7 +178,7 @@ export function Skills({ path, framework }: { path: LearningPath; framework: Fra
                 <Axis scale={scale} />
                 <ul class="gap-list">
                   {items.map((gap) => (
-                    <Row key={gap.skill} gap={gap} scale={scale} />
+                    <Row key={gap.skill} gap={gap} scale={scale} tooSmall={tooSmall.has(gap.skill)} />
                   ))}
                 </ul>
               </>

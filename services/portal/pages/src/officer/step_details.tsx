@@ -5,7 +5,7 @@ import type { ComponentChild, ComponentChildren, JSX } from 'preact';
 import type { CourseCard, Framework, LearningPath, Prerequisite, Similar, Step } from '../api';
 import * as api from '../api';
 import { asApiError, Refusal } from '../errors';
-import { decimal, percent, tenths } from '../formats';
+import { apart, decimal, percent, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
 import { goTo } from '../shell';
 import { About, Button, Disclosure } from '../ui';
@@ -181,15 +181,15 @@ function Details({ step, path, framework, visit }: DetailsProps): JSX.Element {
       {closes.length > 0 && (
         <Part title="closes">
           <ul class="closes">
-            {closes.map((close) => (
-              <li key={close.skill}>
-                <Localized as="strong" text={close.title} />{' '}
-                <span>
-                  {t('fromTo', { from: decimal(close.from), to: decimal(close.to), required: decimal(close.required) })}
-                </span>
-                {(close.confidence != null || close.mapped_from != null) && <span class="quiet"> {originText(close)}</span>}
-              </li>
-            ))}
+            {closes.map((close) => {
+              const [from = '', to = '', required = ''] = apart(close.from, close.to, close.required);
+              return (
+                <li key={close.skill}>
+                  <Localized as="strong" text={close.title} /> <span>{t('fromTo', { from, to, required })}</span>
+                  {(close.confidence != null || close.mapped_from != null) && <span class="quiet"> {originText(close)}</span>}
+                </li>
+              );
+            })}
           </ul>
         </Part>
       )}

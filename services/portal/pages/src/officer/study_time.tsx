@@ -4,10 +4,10 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { type ApiError, type LearningPath, type Profile } from '../api';
 import { asApiError, Refusal } from '../errors';
-import { day, tenths } from '../formats';
+import { day, tenths, tenthsUp } from '../formats';
 import { type Key, t } from '../i18n';
 import { readTime, TimeFields, type WrongTime } from '../time_fields';
-import { Button, field, Section, Wrong } from '../ui';
+import { Button, field, Section, today, Wrong } from '../ui';
 import type { Visit } from './visit';
 
 /** Hours that stand for no limit. */
@@ -15,11 +15,11 @@ export const ENDLESS = 100_000;
 
 /** What does not fit into the time that there is. */
 export function Missing({ path }: { path: LearningPath }): JSX.Element {
-  const { over_budget_hours: over, short_hours: missing } = path;
+  const { over_budget_hours: over, short_hours: missing, short_at_most: atMost } = path;
   return (
     <>
       {over ? <p class="short">{t('overBy', { hours: tenths(over) })}</p> : null}
-      {missing ? <p class="short">{t('shortBy', { hours: tenths(missing) })}</p> : null}
+      {missing ? <p class="short">{t('shortBy', { hours: atMost ? tenthsUp(missing) : tenths(missing), atMost: String(atMost ?? false) })}</p> : null}
     </>
   );
 }
@@ -82,8 +82,8 @@ export function StudyTime({ path, visit }: { path: LearningPath; visit: Visit })
       {profile && (
         <ul class="plain">
           <li>{profile.weekly_hours ? t('perWeek', { hours: tenths(profile.weekly_hours) }) : t('noWeekly')}</li>
-          <li>{profile.deadline ? t('until', { day: day(profile.deadline) }) : t('noDeadline')}</li>
-          {path.budget_hours ? <li>{t('budgetOf', { hours: tenths(path.budget_hours) })}</li> : null}
+          <li>{profile.deadline ? t(profile.deadline > today() ? 'until' : 'untilNow', { day: day(profile.deadline) }) : t('noDeadline')}</li>
+          {path.budget_hours != null && <li>{t('budgetOf', { hours: tenths(path.budget_hours) })}</li>}
         </ul>
       )}
       <Fit path={path} />

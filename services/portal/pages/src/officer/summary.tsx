@@ -7,6 +7,8 @@ import { type Key, Localized, rich, t, type Text } from '../i18n';
 import { goTo } from '../shell';
 import { Button } from '../ui';
 import { meets } from './skills';
+import { Missing } from './study_time';
+import type { Visit } from './visit';
 
 /** Return the title of an entry of a framework, its id where it is not known. */
 export const titleOf = (entries: { id: string; title: Text }[] | undefined, id: string): Text =>
@@ -36,7 +38,7 @@ function Facts({ recommended, framework }: { recommended: Recommended; framework
       <Fact name="framework">
         <Localized as="dd" text={framework?.title ?? { en: path.framework }} />
       </Fact>
-      {path.budget_hours && (
+      {path.budget_hours != null && (
         <Fact name="budget">
           <dd>{t('hours', { n: tenths(path.budget_hours) })}</dd>
         </Fact>
@@ -50,8 +52,43 @@ function Facts({ recommended, framework }: { recommended: Recommended; framework
   );
 }
 
+/** What an officer can do where no course is recommended: try another time, or take back what was said of courses. */
+function WayOut({ path, own }: { path: LearningPath; own: Visit }): JSX.Element {
+  const dismissed = own.feedback.value?.statements.filter((one) => one.action === 'not_relevant').length ?? 0;
+  const tryIt = () => {
+    own.tryTime.value = true;
+  };
+  return (
+    <>
+      {isShort(path) && (
+        <>
+          <p>{t('askForTime')}</p>
+          <p class="actions">
+            <Button name="notice-time" class="main" onClick={tryIt}>
+              {t('timeTry')}
+            </Button>
+          </p>
+        </>
+      )}
+      {dismissed > 0 && (
+        <>
+          <p>{t('dismissedAll', { n: dismissed })}</p>
+          <p class="actions">
+            <Button name="notice-statements" class={isShort(path) ? undefined : 'main'} onClick={() => goTo('statements-title')}>
+              {t('statementsTitle')}
+            </Button>
+          </p>
+        </>
+      )}
+    </>
+  );
+}
+
+/** Whether a course that would close a gap does not fit into the time. */
+const isShort = (path: LearningPath): boolean => path.open.some((gap) => gap.cause === 'budget');
+
 /** What is special about a path, if anything is. */
-function Notice({ path, canAssess }: { path: LearningPath; canAssess: boolean }): JSX.Element | null {
+function Notice({ path, own: officer }: { path: LearningPath; own: Visit | undefined }): JSX.Element | null {
   const own = <Localized as="p" text={path.reason} />;
   const notice = (title: Key, why: JSX.Element) => (
     <div class={`notice ${path.status}`}>
@@ -66,20 +103,27 @@ function Notice({ path, canAssess }: { path: LearningPath; canAssess: boolean })
       'provisional',
       <>
         <p>{t('provisionalWhy')}</p>
-        {canAssess && (
+        {officer && (
           <p class="actions">
             <Button name="notice-assess" class="main" onClick={() => goTo('assessment-title')}>
               {t('assessTitle')}
             </Button>
           </p>
         )}
+        {officer && path.steps.length === 0 && <WayOut path={path} own={officer} />}
       </>,
     );
   }
   if (path.steps.length > 0) return null;
-  const met = path.open.every((gap) => gap.cause === 'too_small');
-  if (path.open.length > 0) return notice(met ? 'complete' : 'nothing', own);
-  return notice('complete', <p>{t('completeWhy')}</p>);
+  if (path.open.length === 0) return notice('complete', <p>{t('completeWhy')}</p>);
+  if (path.open.every((gap) => gap.cause === 'too_small')) return notice('complete', own);
+  return notice(
+    isShort(path) ? 'nothingInTime' : 'nothing',
+    <>
+      {own}
+      {officer && <WayOut path={path} own={officer} />}
+    </>,
+  );
 }
 
 interface SummaryProps {
@@ -89,8 +133,8 @@ interface SummaryProps {
   whose: JSX.Element | null;
   /** What to do next: it stands above all else. */
   next: JSX.Element;
-  /** Whether its officer reads it, who may take the assessment here. */
-  canAssess?: boolean;
+  /** The visit of its officer, undefined where somebody else reads it. */
+  own?: Visit | undefined;
   children?: ComponentChildren;
 }
 
@@ -114,15 +158,16 @@ function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
 }
 
 /** The head of the page; children stand before its facts, whose names come with the framework and move nothing then. */
-export function Summary({ recommended, framework, title, whose, next, canAssess = false, children }: SummaryProps): JSX.Element {
+export function Summary({ recommended, framework, title, whose, next, own, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (
     <section class="summary" aria-labelledby="page-title">
       {whose}
       <h1 id="page-title">{title}</h1>
-      <Notice path={path} canAssess={canAssess} />
+      <Notice path={path} own={own} />
       {next}
       <Sentence path={path} />
+      {(path.steps.length > 0 || path.status === 'provisional') && <Missing path={path} />}
       {children}
       <Facts recommended={recommended} framework={framework} />
     </section>

@@ -3,17 +3,17 @@
 import type { JSX } from 'preact';
 import type { Framework, LearningPath, WhyNotAnswer } from '../api';
 import { Refusal } from '../errors';
-import { percent, tenths } from '../formats';
+import { percent, tenths, tenthsUp } from '../formats';
 import { type Key, Localized, t } from '../i18n';
 import { Section } from '../ui';
 import { CoursePicker } from './course_picker';
 import type { Visit } from './visit';
 
 function Figures({ answer }: { answer: WhyNotAnswer }): JSX.Element | null {
-  const { cause, step, hours, score, taken_score: taken } = answer;
+  const { cause, step, hours, at_most: atMost, score, taken_score: taken } = answer;
   const rows: [Key, string][] = [];
   if (step) rows.push(['whyStep', t('step', { n: step })]);
-  if (hours) rows.push([cause === 'does_not_fit' ? 'whyMissing' : 'whyHours', t('hours', { n: tenths(hours) })]);
+  if (hours) rows.push([cause === 'does_not_fit' ? 'whyMissing' : 'whyHours', atMost ? t('hoursAtMost', { n: tenthsUp(hours) }) : t('hours', { n: tenths(hours) })]);
   if (score && taken) rows.push(['whyWorth', percent(score / taken)]);
   if (rows.length === 0) return null;
   return (

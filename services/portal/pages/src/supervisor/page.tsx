@@ -91,7 +91,7 @@ function RateById(): JSX.Element {
 
 function List({ agency }: { agency: string }): JSX.Element {
   const found = useSignal<OfficerPaths | undefined>(undefined);
-  const none = useSignal(false);
+  const none = useSignal<'supervisor.none' | 'supervisor.nobody' | undefined>(undefined);
   const trouble = useSignal<ApiError | undefined>(undefined);
   const busy = useSignal(false);
   const load = async (more = false) => {
@@ -102,10 +102,10 @@ function List({ agency }: { agency: string }): JSX.Element {
       const page = await listOfficerPaths(agency, more ? (found.value?.next ?? undefined) : undefined);
       const before = more ? (found.value?.officers ?? []) : [];
       found.value = { ...page, officers: [...before, ...page.officers] };
-      none.value = found.value.officers.length === 0 && page.next === null;
+      none.value = found.value.officers.length === 0 && page.next === null ? 'supervisor.none' : undefined;
     } catch (error) {
       const refusal = asApiError(error);
-      if (refusal.status === 404) none.value = true;
+      if (refusal.status === 404) none.value = 'supervisor.nobody';
       else trouble.value = refusal;
     } finally {
       busy.value = false;
@@ -119,9 +119,9 @@ function List({ agency }: { agency: string }): JSX.Element {
   return (
     <>
       <h1 id="page-title">{t('supervisor.title')}</h1>
-      <p class="quiet lead">{t(value?.paths === 'all' ? 'supervisor.whyAll' : 'supervisor.whyShared', { agency })}</p>
+      {value && <p class="quiet lead">{t(value.paths === 'all' ? 'supervisor.whyAll' : 'supervisor.whyShared', { agency })}</p>}
       {trouble.value && <Trouble error={trouble.value} again={() => load()} />}
-      {none.value && <p class="notice">{t('supervisor.none')}</p>}
+      {none.value && <p class="notice">{t(none.value, { agency })}</p>}
       {!value && !none.value && !trouble.value && <p class="quiet">{t('loading')}</p>}
       {value && value.officers.length > 0 && (
         <ul class="statements plain" aria-labelledby="page-title">

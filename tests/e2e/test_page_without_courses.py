@@ -1,0 +1,90 @@
+"""What pages say where there is no course, no time, no officer or no proposal, and what to do then; in Chromium."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from deploy.local.keys import TENANT
+from tests.support.builders import unique
+from tests.support.editors import FRAMEWORK, editing
+from tests.support.page import Reader, in_both_languages, reading
+from tests.support.platform import Officer, Platform, required
+
+pytestmark = pytest.mark.timeout(400)
+SIZES = [(390, 844), (1280, 900)]
+TITLE = ".summary .notice h2"
+
+
+async def assessed(platform: Platform, share: float, **profile: object) -> Officer:
+    officer = Officer(platform)
+    await officer.register(**profile)
+    await officer.assess(required(share))
+    await officer.is_planned()
+    return officer
+
+
+async def opens_the_path(reader: Reader, officer: Officer) -> None:
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
+    await expect(reader.page.locator(".step, .next")).to_have_count(0)
+    await reader.page.wait_for_selector("#what-if-jobGroup")
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_who_has_too_little_time_for_any_course_reads_what_to_do(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+    officer = await assessed(platform, 0.4, weekly_hours=0.5, deadline=soon)
+    path = (await officer.path())["path"]
+    assert path["short_at_most"]  # the number of hours is an upper limit
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        await opens_the_path(reader, officer)
+        await in_both_languages(
+            reader, TITLE, "ยังไม่มีหลักสูตรที่เรียนทันในเวลาที่มี", "No course fits into the time that you have"
+        )
+        await in_both_languages(reader, ".summary .notice", "กรุณาขอให้หน่วยงานของท่าน", "ask your agency for more hours")
+        await in_both_languages(reader, ".time .short", "ต้องมีเพิ่มอีกไม่เกิน", "it takes at most")
+        await expect(reader.page.locator(".summary > .short")).to_have_count(0)  # the notice says it
+        await reader.page.click("[data-keep=notice-time]")
+        await expect(reader.page.locator("#what-if-weekly")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_who_is_past_the_deadline_reads_so(platform: Platform, browser: Browser, width: int, height: int) -> None:
+    officer = await assessed(platform, 0.4, deadline="2026-01-05")
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        await opens_the_path(reader, officer)
+        await in_both_languages(reader, ".time", "ครบกำหนดเรียนแล้วเมื่อ 5 มกราคม 2569", "The deadline was 5 January 2026")
+        await in_both_languages(reader, ".time", "รวมเวลาเรียนที่มี 0 ชั่วโมง", "0 hours for learning in all")
+        await expect(reader.page.locator(".facts > div", has_text="เวลาเรียนที่มี")).to_contain_text("0 ชั่วโมง")
+        alone = "all => all.flatMap(one => [...one.childNodes]).filter(one => one.nodeType === Node.TEXT_NODE).length"
+        assert await reader.page.locator(".facts").evaluate_all(alone) == 0
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_supervisor_of_an_agency_without_officers_reads_so(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        agency = unique("agency")
+        await reader.sign_in(await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
+        await in_both_languages(
+            reader,
+            "main .notice",
+            f"ยังไม่มีเจ้าหน้าที่ของหน่วยงาน {agency} ที่มีแผน",
+            f"No officer of agency {agency} has a plan",
+        )
+        await expect(reader.page.locator("main .lead")).to_have_count(0)  # nobody is said to share
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_editor_reads_that_the_filter_leaves_no_proposal(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        await reader.sign_in(tenant.key, "/#view=matches")
+        await in_both_languages(reader, "#queue-end", "ไม่มีข้อเสนอที่รอตรวจ", "No proposals to check")
+        await reader.page.select_option("#match-framework", FRAMEWORK)
+        await in_both_languages(reader, "#queue-end", "ในกรอบทักษะหรือทักษะที่เลือก", "in the chosen framework or skill")
