@@ -209,7 +209,7 @@ def sizes() -> list[tuple[str, int, int]]:
     """
     manifest = json.loads((BUILT / "manifest.json").read_text(encoding="utf-8"))
     files_of = {name: _files(manifest, name) for name, part in manifest.items() if part.get("isDynamicEntry")}
-    first = _files(manifest, "index.html")
+    first = {file for name, part in manifest.items() if part.get("isEntry") for file in _files(manifest, name)}
     rows = [("head, foot, signing in, Thai", *_measured(first))]
     rows += [(name.removeprefix("src/"), *_measured(files - first)) for name, files in sorted(files_of.items())]
     return [*rows, ("an officer's first view", *_measured(first | files_of["src/officer/page.tsx"]))]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.support.editors import editing
 from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
@@ -286,6 +287,55 @@ async def test_the_first_view_is_small_plain_and_begins_with_the_next_step(
             await expect(page.locator(".summary")).not_to_contain_text("%")
             await switch_language(page)
         await expect(page.locator(".gaps .coverage")).to_have_count(1)
+
+
+DRAWN = """
+  window.drawn = [];
+  const parts = '.next, .facts, .card, #time-title, #gaps-title, #what-if-title, #why-not-title, #history-title';
+  new MutationObserver((records) => {
+    const added = records.flatMap((one) => [...one.addedNodes]).filter((one) => one.nodeType === Node.ELEMENT_NODE);
+    const found = added.flatMap((one) => [one, ...one.querySelectorAll('*')]).filter((one) => one.matches(parts));
+    if (found.length > 0) window.drawn.push(found.map((one) => one.id || one.className));
+  }).observe(document, { childList: true, subtree: true });
+"""
+"""Notes which of the page's large parts are added to it together."""
+
+
+async def fetched_of_officers(reader: Reader, shown: str) -> tuple[int, int]:
+    """Load the page until something is shown; return how many files of the officers' page were fetched, of all."""
+    reader.requests.clear()
+    await reader.page.reload()
+    await reader.page.wait_for_selector(shown)
+    names = (await reader.page.get_attribute("script[data-officer]", "data-officer") or "").split()
+    return sum(f"{reader.url}{name}" in reader.requests for name in names), len(names)
+
+
+async def test_the_files_of_the_officers_page_are_fetched_early_for_no_other_role(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=390) as (tenant, reader):
+        await reader.page.goto(reader.url)
+        fetched, named = await fetched_of_officers(reader, "#key")
+        assert fetched == named > 1
+        await reader.sign_in(await tenant.editor())
+        await reader.page.wait_for_selector("#queue-end")
+        assert await fetched_of_officers(reader, "#queue-end") == (0, named)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_what_is_read_first_is_drawn_first_and_each_large_part_by_itself(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
+        await reader.page.add_init_script(DRAWN)
+        await reader.page.reload()
+        await reader.shows("path")
+        await reader.page.wait_for_selector("#why-not-title")
+        drawn: list[list[str]] = await reader.page.evaluate("drawn")
+        assert drawn[:2] == [["next"], ["facts"]]
+        assert [together for together in drawn if len(together) > 1] == []
+        assert drawn.count(["card"]) > 1
+        await expect(reader.page.locator(".step .card")).to_have_count(drawn.count(["card"]))
 
 
 Entry = dict[str, str]

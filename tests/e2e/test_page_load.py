@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Route, expect
 
+from deploy.local.seed import bearer
 from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
 from tests.support.page import Reader, reading, switch_language
@@ -92,22 +93,34 @@ async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent
     async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        proxy.cut(MIDDLE)
+        proxy.hold(MIDDLE)
         await page.click("[data-keep=store]")
+        await reader.reads("#load-sent", "แถว")  # its report is stored
+        proxy.cut(MIDDLE)
+        proxy.release()
         await page.wait_for_selector("[data-keep=load-again]")
         assert proxy.reached.is_set()
-        proxy.mend()
-        for stopped, lost in (
-            ("ยังบันทึกไม่ครบ", "ติดต่อระบบไม่ได้"),
-            ("Not everything is stored", "The system cannot be reached"),
+        for unknown, lost in (
+            ("ก่อนทราบผลการบันทึก", "ติดต่อระบบไม่ได้"),
+            ("before the result was known", "The system cannot be reached"),
         ):
-            await reader.reads("#load-status", stopped)
+            await reader.reads("#load-status", unknown)
             await reader.reads(".notice.refused", lost)
-            await expect(page.locator("[data-verdict]")).to_have_count(0)  # what became of the rows was not answered
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
-        assert await own_courses(tenant) < ROWS
+        proxy.mend()
+        for stopped, lost in (
+            ("ยังบันทึกไม่ครบ", "การเชื่อมต่อขาดก่อนส่งไฟล์จบ"),
+            ("Not everything is stored", "the client went away before the end of the file"),
+        ):
+            await reader.reads("#load-status", stopped)
+            await reader.reads(".notice.refused", lost)
+            assert await reader.violations() == []
+            await switch_language(page)
+        stored = await own_courses(tenant)
+        assert 0 < stored < ROWS
+        await counts(reader, "created", stored)
         await reader.tab_to("load-again")
         await page.keyboard.press("Enter")
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
@@ -150,6 +163,77 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
         await page.go_back()
         await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         await counts(reader, "created", ROWS)
+        assert await own_courses(tenant) == ROWS
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_upload_whose_answers_alone_are_lost_shows_the_stored_report(
+    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    file, rows = tmp_path / "courses.csv", "title,hours,provider,languages\nOne,6,P,th\n,6,P,th\n"
+    file.write_text(rows, encoding="utf-8")
+    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
+        page = reader.page
+
+        async def answers_are_lost(route: Route) -> None:
+            path = route.request.url.partition("/api")[2]
+            url = platform.stack.urls["catalog"][0] + path
+            headers = {**bearer(tenant.key), "Content-Type": "text/csv"}
+            async with platform.session.post(url, data=rows.encode(), headers=headers) as response:
+                answered = await response.text()
+            assert '"finished"' in answered
+            await route.abort("connectionreset")
+
+        await checks(reader, tenant, file)
+        await page.route("**/courses:import*", answers_are_lost)
+        await page.click("[data-keep=store]")
+        for words, verdict in (("บันทึกเสร็จแล้ว", "ไม่รับ"), ("Done", "Refused")):
+            await reader.reads("#load-status", words)
+            await reader.reads(".rows > li.refused", verdict)
+            await counts(reader, "created", 1)
+            await counts(reader, "refused", 1)
+            await expect(page.locator(".notice.refused")).to_have_count(0)
+            assert await reader.violations() == []
+            await switch_language(page)
+        async with page.expect_download() as download:
+            await page.click("[data-keep=report]")
+        report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
+        assert report.count(" (created),") == report.count(" (refused),") == 1
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_an_upload_stops_once_its_person_has_signed_out_in_another_tab(
+    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+) -> None:
+    async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
+        page, key = reader.page, await tenant.editor()
+        await checks(reader, tenant, padded(tmp_path), key)
+        proxy.hold(MIDDLE)
+        await page.click("[data-keep=store]")
+        await proxy.reached.wait()
+        await reader.reads("#load-sent", "แถว")  # its report is stored
+        other = await page.context.new_page()
+        await other.goto(reader.url)
+        await other.click("#sign-out")
+        await other.wait_for_selector("#key")
+        await other.close()
+        await page.wait_for_selector("#key")
+        asked = sum("/v1/imports/" in url for url in reader.requests)
+        proxy.release()
+
+        async def ended() -> str | None:
+            state: str = (await tenant.ask("GET", "/v1/imports"))["imports"][0]["state"]
+            return None if state == "running" else state
+
+        assert await until(ended, "the import has ended") == "stopped"
+        assert sum("/v1/imports/" in url for url in reader.requests) == asked
+        await page.fill("#key", key)
+        await page.press("#key", "Enter")
+        await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
+        await expect(page.locator(".notice.refused")).to_have_count(0)
+        assert await reader.violations() == []
+        await page.click("[data-keep=load-again]")
+        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
         assert await own_courses(tenant) == ROWS
 
 
@@ -239,6 +323,12 @@ async def test_files_of_other_encodings_or_very_wide_are_read_and_a_wrong_guess_
             await reader.reads("#encoding option:checked", name)
         await looks(WIDE.encode())
         await expect(page.locator(".sample thead th")).to_have_count(101)
+        await expect(page.locator("[data-column]")).to_have_count(20)  # each has a list of all that may be read
+        await page.click("[data-keep=columns-rest] summary")
+        await expect(page.locator("[data-column]")).to_have_count(120)
+        await page.select_option("[data-column=column117]", "description")
+        await page.wait_for_selector("[data-keep=check-again]")
+        await expect(page.locator("[data-column=column117]")).to_be_visible()
         await expect(page.locator(".sample td").first).to_have_text("<img src=x onerror=alert(1)>")
         for words in ("แสดง 100 คอลัมน์แรก", "The first 100 columns"):
             await reader.reads("#sample-columns", words)

@@ -86,6 +86,7 @@ class Reader:
     async def shows(self, view: str) -> None:
         """Wait until the page shows this view."""
         await self.page.wait_for_selector(f'main[data-view="{view}"][aria-busy="false"]')
+        await self.page.wait_for_selector(".colophon", state="attached")  # drawn after what stands above it
         if view == "path":
             await self.page.wait_for_selector("#history-title")  # the last of what is drawn after the head was painted
 

@@ -151,16 +151,17 @@ def test_without_node_the_message_explains_how_to_get_it(node: Path, monkeypatch
 def test_the_size_of_a_page_includes_its_imports_and_is_in_the_document(node: Path) -> None:
     built = pages.BUILT
     (built / "static").mkdir(parents=True)
-    for name, size in (("a.js", 1000), ("a.css", 500), ("b.js", 200), ("c.js", 100)):
+    for name, size in (("a.js", 1000), ("a.css", 500), ("b.js", 200), ("c.js", 100), ("d.js", 50)):
         (built / "static" / name).write_bytes(b"x" * size)
     (built / "manifest.json").write_text(
-        '{"index.html": {"file": "static/a.js", "css": ["static/a.css"]}, "_c": {"file": "static/c.js"},'
+        '{"index.html": {"file": "static/a.js", "css": ["static/a.css"], "isEntry": true},'
+        ' "_c": {"file": "static/c.js"}, "src/early.ts": {"file": "static/d.js", "isEntry": true},'
         ' "src/officer/page.tsx": {"file": "static/b.js", "imports": ["index.html", "_c"], "isDynamicEntry": true}}'
     )
     assert [(name, whole) for name, whole, _ in pages.sizes()] == [
-        ("head, foot, signing in, Thai", 1500),
+        ("head, foot, signing in, Thai", 1550),
         ("officer/page.tsx", 300),
-        ("an officer's first view", 1800),
+        ("an officer's first view", 1850),
     ]
     document = node.parent / "pages.md"
     document.write_text("before\n\n| part | kB | kB compressed |\n|---|\n| old | 1 | 1 |\n\nafter\n")
@@ -168,7 +169,7 @@ def test_the_size_of_a_page_includes_its_imports_and_is_in_the_document(node: Pa
     text = document.read_text()
     assert text.startswith("before\n\n| part | kB | kB compressed |\n")
     assert text.endswith("\n\nafter\n")
-    assert "| an officer's first view | 1.8 |" in text
+    assert "| an officer's first view | 1.9 |" in text
     assert "old" not in text
 
 

@@ -21,17 +21,26 @@ const parsedMessages: Plugin = {
 
 const thai = JSON.parse(readFileSync(new URL('locales/th.json', import.meta.url), 'utf-8')) as Record<string, string>;
 
-/** Writes the words of the head into the index, which is shown before any code is here, and has the officers' page fetched with the rest. */
+/** Writes the words of the head into the index, which is shown before any code is here, and `early.ts` with the files of the officers' page. */
 const index: Plugin = {
   name: 'index',
   transformIndexHtml: {
     order: 'post',
     handler(html, { bundle }) {
-      const page = Object.values(bundle ?? {}).find((one) => one.type === 'chunk' && one.facadeModuleId?.endsWith('/src/officer/page.tsx'));
-      const files = page?.type === 'chunk' ? [page.fileName, ...page.imports].filter((file) => !html.includes(file)) : [];
+      const chunks = Object.values(bundle ?? {}).filter((one) => one.type === 'chunk');
+      const [page, early] = ['officer/page.tsx', 'early.ts'].map((name) => chunks.find((one) => one.facadeModuleId?.endsWith(`/src/${name}`)));
+      const files = page ? [page.fileName, ...page.imports].filter((file) => !html.includes(file)) : [];
       return {
         html: html.replace(/%(\w+)%/g, (_, key: string) => thai[key] ?? ''),
-        tags: files.map((file) => ({ tag: 'link', attrs: { rel: 'modulepreload', crossorigin: true, href: `/${file}` }, injectTo: 'head' as const })),
+        tags: early
+          ? [
+              {
+                tag: 'script',
+                attrs: { type: 'module', async: true, crossorigin: true, src: `/${early.fileName}`, 'data-officer': files.map((file) => `/${file}`).join(' ') },
+                injectTo: 'head' as const,
+              },
+            ]
+          : [],
       };
     },
   },
@@ -49,8 +58,9 @@ export default defineConfig({
     manifest: 'manifest.json',
     modulePreload: { polyfill: false },
     rolldownOptions: {
+      input: ['index.html', 'src/early.ts'],
       // What stands in src/ itself and the packages come at once, in one file; what stands in a folder comes with its page.
-      output: { codeSplitting: { groups: [{ name: 'common', test: /\/src\/(?!main)[^/]+\.tsx?$|node_modules.*\.m?js$|preload-helper/ }] } },
+      output: { codeSplitting: { groups: [{ name: 'common', test: /\/src\/(?!main|early)[^/]+\.tsx?$|node_modules.*\.m?js$|preload-helper/ }] } },
     },
   },
   server: { proxy: Object.fromEntries(['/api', '/docs', '/session', '/v1'].map((path) => [path, portal])) },

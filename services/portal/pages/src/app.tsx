@@ -9,7 +9,7 @@ import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
 import { isOwnMachine } from './key_link';
 import { attempt, connection, enter, focusOn, lapsed, makeWay, notFetched, openid, recover, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
-import { Button, EntryForm, Message } from './ui';
+import { AfterPaint, Button, EntryForm, Message } from './ui';
 import type { ShareLink } from './share_link';
 import { type Load, sharedPage, VIEWS } from './views';
 
@@ -293,9 +293,13 @@ export function App(): JSX.Element {
         <View />
       </main>
       {screen !== 'loading' && (
-        <footer class="colophon">
-          <p>{t('privacy')}</p>
-        </footer>
+        <AfterPaint>
+          {() => (
+            <footer class="colophon">
+              <p>{t('privacy')}</p>
+            </footer>
+          )}
+        </AfterPaint>
       )}
     </>
   );

@@ -2,7 +2,7 @@
 
 import { effect } from '@preact/signals';
 import type { Session } from './api';
-import { isSame, session } from './shell';
+import { isSame, lapsed, session } from './shell';
 
 /** Keeps something by id for one person, until somebody else signs in. */
 export class Kept<T> {
@@ -22,11 +22,12 @@ export class Kept<T> {
     return found;
   }
 
-  /** Call `work` for everything that is kept, as soon as its person has signed out. */
-  whenSignedOut(work: (entry: T) => void): void {
+  /** Call `work` for everything that is kept, as soon as its person has signed out or their session has lapsed. */
+  whenOver(work: (entry: T) => void): void {
     effect(() => {
       const { value: who } = session;
-      if (this.of && !(who && isSame(this.of, who))) this.entries.forEach((entry) => work(entry));
+      const isOver = lapsed.value || !who;
+      if (this.of && (isOver || !isSame(this.of, who))) this.entries.forEach((entry) => work(entry));
     });
   }
 

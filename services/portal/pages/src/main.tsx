@@ -16,21 +16,30 @@ import { fetchLastPage } from './views';
 
 const WORDS_AFTER_MS = 2000; // what is shown first is fetched first
 
+/** Begin another task, so that none is long. (Browsers delay timers of a page in the background, but no messages.) */
+const anotherTask = (): Promise<unknown> =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = resolve;
+    port2.postMessage(undefined);
+  });
+
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
-  if (shareLinkOf(window.location.hash) === undefined) fetchLastPage();
-  // The session is fetched while words are fetched and the head is drawn.
-  const opened = key === undefined ? open() : undefined;
-  void restoreLanguage()
-    .then(() => {
-      render(<App />, host);
-      return key === undefined ? opened : enterByLink(key);
-    })
-    .then(() => {
-      setTimeout(() => void fetchWords().catch(() => undefined), WORDS_AFTER_MS);
-    });
-  prepareFormats(); // while the session is fetched
+  const begin = async (): Promise<void> => {
+    await anotherTask();
+    // The session is fetched while words and the page are fetched and the head is drawn.
+    const opened = key === undefined ? open() : undefined;
+    if (shareLinkOf(window.location.hash) === undefined) fetchLastPage();
+    await restoreLanguage();
+    await anotherTask();
+    render(<App />, host);
+    prepareFormats();
+    await (key === undefined ? opened : enterByLink(key));
+    setTimeout(() => void fetchWords().catch(() => undefined), WORDS_AFTER_MS);
+  };
+  void begin();
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) void checkSession();
   });

@@ -2,9 +2,9 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { Session } from '../src/api';
 
 const listeners: ((event: { preventDefault: () => void }) => void)[] = [];
-vi.stubGlobal('window', { addEventListener: (_: string, listen: (typeof listeners)[number]) => listeners.push(listen), location: { hash: '' } });
+vi.stubGlobal('window', { addEventListener: (_: string, listen: (typeof listeners)[number]) => listeners.push(listen), location: { hash: '' }, setTimeout: () => 0, clearTimeout: () => undefined });
 const { Kept } = await import('../src/kept');
-const { session } = await import('../src/shell');
+const { enter, lapse, session } = await import('../src/shell');
 
 const supervisor = (agency: string) => ({ tenant: 't', role: 'supervisor', officer: null, agency, person: agency }) as unknown as Session;
 
@@ -25,9 +25,9 @@ test('what somebody entered stays for that person and is forgotten for another',
   expect(kept.get('a').entered).toBe('');
 });
 
-test('a sign-out reaches what its person has left, and a session that only lapsed does not', () => {
+test('a sign-out reaches what its person has left, also one that the page finds out from a refused request', () => {
   const kept = new Kept((id) => ({ id, ended: 0 }));
-  kept.whenSignedOut((entry) => {
+  kept.whenOver((entry) => {
     entry.ended += 1;
   });
   const one = kept.get('a');
@@ -37,6 +37,10 @@ test('a sign-out reaches what its person has left, and a session that only lapse
   expect(one.ended).toBe(1);
   session.value = supervisor('one');
   expect(kept.get('a')).toEqual({ id: 'a', ended: 1 });
+  lapse();
+  expect(one.ended).toBe(2);
+  enter(supervisor('one'));
+  expect(kept.get('a')).toEqual({ id: 'a', ended: 2 });
 });
 
 test('closing the window is warned of only while something is not sent', () => {

@@ -8,7 +8,7 @@ import { percent } from '../formats';
 import { saveFile } from '../files';
 import { language, Localized, t } from '../i18n';
 import { fetchRefusals, inThai } from '../refusals';
-import { Button, field } from '../ui';
+import { Button, Disclosure, field } from '../ui';
 import { Wide } from '../wide';
 import { link } from './address';
 import { FileField } from './file_field';
@@ -16,6 +16,9 @@ import { ACCEPTED, beginningOf, type Column, type Counts, ENCODINGS, factOf, FAC
 import { currentLoading, type Loading, MOST_ROWS } from './loading';
 import { Choice, CourseLink, PageHeading } from './parts';
 import type { ImportReport, RowResult, TableSample } from './requests';
+
+/** How many columns are listed at once, or as many as are read; the others are in a part that opens. */
+const COLUMNS_AT_FIRST = 20;
 
 /** Return the name of a field as the columns are called on this page, or as the services call it. */
 function fieldName(field: string): string {
@@ -126,10 +129,45 @@ function Sample({ sample, columns }: { sample: TableSample; columns: Column[] })
   );
 }
 
+interface ColumnFieldProps extends Column {
+  loading: Loading;
+  at: number;
+}
+
+/** What one column holds; it is drawn again only when that changes. */
+function ColumnField({ loading, at, name, fact }: ColumnFieldProps): JSX.Element {
+  return (
+    <div>
+      <label for={`column-${at}`}>{name ? t('columnNamed', { name }) : t('unnamed')}</label>
+      <select
+        id={`column-${at}`}
+        data-column={name}
+        value={fact ?? ''}
+        onChange={(event) => loading.put(at, FACTS.find((one) => one === event.currentTarget.value))}
+      >
+        <option value="">{t('notRead')}</option>
+        {FACTS.map((one) => (
+          <option key={one} value={one} selected={one === fact}>
+            {t(`fact.${one}`)}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
 /** Which column holds what, to be confirmed; and what the file does not state. */
 function Columns({ loading }: { loading: Loading }): JSX.Element {
   const columns = loading.columns.value;
   const sample = loading.report.value?.sample;
+  const first = Math.max(COLUMNS_AT_FIRST, Object.values(loading.report.value?.mapping ?? {}).flat().length);
+  const fields = (from: number, to: number) => (
+    <div class="fields">
+      {columns.slice(from, to).map((column, i) => (
+        <ColumnField key={`${from + i} ${column.name}`} loading={loading} at={from + i} {...column} />
+      ))}
+    </div>
+  );
   const facts = new Set(columns.map(({ fact }) => fact));
   const lacking = (['provider', 'hours', 'languages'] as const).filter(
     (fact) => ![...facts].some((one) => one?.startsWith(fact)) && !(fact === 'hours' && facts.has('duration')),
@@ -145,26 +183,12 @@ function Columns({ loading }: { loading: Loading }): JSX.Element {
       <TextEncoding loading={loading} />
       <h2>{t('columnsTitle')}</h2>
       <p class="quiet">{t('columnsWhy')}</p>
-      <div class="fields">
-        {columns.map(({ name, fact }, i) => (
-          <div key={`${i} ${name}`}>
-            <label for={`column-${i}`}>{name ? t('columnNamed', { name }) : t('unnamed')}</label>
-            <select
-              id={`column-${i}`}
-              data-column={name}
-              value={fact ?? ''}
-              onChange={(event) => loading.put(i, FACTS.find((one) => one === event.currentTarget.value))}
-            >
-              <option value="">{t('notRead')}</option>
-              {FACTS.map((one) => (
-                <option key={one} value={one} selected={one === fact}>
-                  {t(`fact.${one}`)}
-                </option>
-              ))}
-            </select>
-          </div>
-        ))}
-      </div>
+      {fields(0, first)}
+      {columns.length > first && (
+        <Disclosure name="columns-rest" summary={t('columnsRest', { n: columns.length - first })}>
+          {() => fields(first, columns.length)}
+        </Disclosure>
+      )}
       {sample && columns.length > 0 && <Sample sample={sample} columns={columns} />}
       {lacking.length > 0 && (
         <>
@@ -304,7 +328,7 @@ function Progress({ loading }: { loading: Loading }): JSX.Element {
           ))}
         </dl>
       )}
-      {stage === 'stopped' && !loading.outdated.value && (
+      {(stage === 'stopped' || stage === 'lost') && !loading.outdated.value && (
         <Button name="load-again" class="main" onClick={() => loading.run(false)}>
           {t('loadAgain')}
         </Button>
@@ -328,7 +352,7 @@ export default function Load(): JSX.Element {
       {stage !== 'choose' && <Progress loading={loading} />}
       {loading.report.value && <Whole report={loading.report.value} />}
       {stage === 'checked' && <Columns loading={loading} />}
-      {!loading.busy && file && loading.rows.length > 0 && (
+      {!loading.busy && stage !== 'lost' && file && loading.rows.length > 0 && (
         <p class="actions">
           <Button name="report" onClick={() => void download(loading.rows, file.name)}>
             {t('downloadReport')}

@@ -20,12 +20,17 @@ import {
   totalOf,
   typeOf,
 } from './importing';
-import { importCourses, type ImportReport, type RowResult, watchImport } from './requests';
+import { importCourses, type ImportReport, readImport, readImportRows, type RowResult, watchImport } from './requests';
 
 export const MOST_ROWS = 200; // rows that are shown; the report as a file has them all
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 15_000;
 
-/** `stopped`: not everything was stored, because somebody stopped it, the connection was lost, or the file could not be read further. */
-type Stage = 'choose' | 'checking' | 'checked' | 'loading' | 'loaded' | 'stopped';
+/**
+ * `stopped`: not everything was stored, because somebody stopped it, the session ended, or the file could not be read
+ * further. `lost`: the connection was lost before it was known what was stored; the stored report is looked for.
+ */
+type Stage = 'choose' | 'checking' | 'checked' | 'loading' | 'loaded' | 'stopped' | 'lost';
 
 const maybe = <T>(): Signal<T | undefined> => signal<T | undefined>(undefined);
 
@@ -111,6 +116,7 @@ export class Loading {
     });
     this.rows = [];
     this.notableCount = 0;
+    this.stopping?.abort(); // the report of an earlier attempt may still be looked for
     const { signal: stopped } = (this.stopping = new AbortController());
     const options = {
       dry_run: dry,
@@ -150,7 +156,45 @@ export class Loading {
         this.stale.value = false;
       }
       if (dry) this.stage.value = report ? 'checked' : 'choose';
+      else if (error?.status === 0 && !outdated) this.stage.value = 'lost';
       else this.stage.value = report?.state === 'finished' ? 'loaded' : 'stopped';
+    });
+    if (this.stage.value === 'lost') void this.lookFor(options.import_id, stopped);
+  }
+
+  /** Show what became of an import whose answers were lost, once there is a connection and the import is over. */
+  private async lookFor(import_id: string, stopped: AbortSignal): Promise<void> {
+    const isOver = () => stopped.aborted;
+    for (let wait = FIRST_WAIT_MS; !isOver(); wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      if (isOver()) break;
+      try {
+        const report = await readImport(import_id);
+        const rows = report.state === 'running' ? undefined : await readImportRows(import_id);
+        if (isOver()) break;
+        if (!rows) this.stored.value = countsOf(report);
+        else {
+          this.end(report, rows);
+          return;
+        }
+      } catch (thrown) {
+        if (asApiError(thrown).status === 404) break; // nothing was stored
+      }
+    }
+    if (this.stopping?.signal === stopped) this.stage.value = 'stopped';
+  }
+
+  /** Show the stored report of an import that is over, and all of its rows. */
+  private end(report: ImportReport, rows: RowResult[]): void {
+    this.rows = [];
+    this.notableCount = 0;
+    batch(() => {
+      this.stored.value = NONE;
+      this.answered.value = NONE;
+      this.notable.value = [];
+      this.error.value = undefined;
+      this.take([...rows, report]);
+      this.stage.value = report.state === 'finished' ? 'loaded' : 'stopped';
     });
   }
 
@@ -175,7 +219,7 @@ export class Loading {
 
 const kept = new Kept(() => new Loading());
 kept.warnOf(({ stage }) => stage.value === 'loading');
-kept.whenSignedOut((loading) => loading.stop());
+kept.whenOver((loading) => loading.stop());
 
 /** Return the file that the person at the page has last begun to load, or none yet. */
 export const currentLoading = (): Loading => kept.get('');

@@ -4,6 +4,7 @@ import { batch, signal } from '@preact/signals';
 import type { ApiError } from '../api';
 import { asApiError } from '../errors';
 import type { Text } from '../i18n';
+import { frameworkOf } from './names';
 import {
   type Decision,
   decideMatch,
@@ -46,9 +47,17 @@ export interface Source {
   matches: (course: string) => Promise<Match[]>;
 }
 
+/** Return a page of proposed matches. What the skill of the first one is called is fetched meanwhile. */
+const namedMatches: Source['page'] = async (...range) => {
+  const page = await proposedMatches(...range);
+  const first = page.courses[0]?.matches[0];
+  if (first) frameworkOf(first.framework);
+  return page;
+};
+
 const CATALOG: Source = {
   open: readOpenSkills,
-  page: proposedMatches,
+  page: namedMatches,
   decide: decideMatch,
   matches: async (course) => (await readMatches(course)).matches,
 };

@@ -148,6 +148,21 @@ interface ImportFollower {
   onLines: (lines: (RowResult | ImportReport)[]) => void;
 }
 
+/** Return the stored report of an import; ApiError 404 before its first rows are stored. */
+export const readImport = (import_id: string): Promise<ImportReport> =>
+  answer(api.GET('/v1/imports/{import_id}', { params: { path: { import_id } } }));
+
+/** Return the stored results of all rows of an import. */
+export async function readImportRows(import_id: string): Promise<RowResult[]> {
+  const found: RowResult[] = [];
+  for (let after: number | null = 0; after !== null; ) {
+    const page: C['RowPage'] = await answer(api.GET('/v1/imports/{import_id}/rows', { params: { path: { import_id }, query: { after } } }));
+    for (const row of page.rows) found.push(row);
+    after = page.next;
+  }
+  return found;
+}
+
 const WATCHED_MS = 1000; // as often as the service stores it
 
 /** Call `onReport` with the report of a running import every second, until the function that is returned is called. */
@@ -158,7 +173,7 @@ export function watchImport(import_id: string, onReport: (report: ImportReport) 
     if (!over) timer = window.setTimeout(() => void read(), WATCHED_MS);
   };
   const read = async () => {
-    const report = await answer(api.GET('/v1/imports/{import_id}', { params: { path: { import_id } } })).catch(() => undefined);
+    const report = await readImport(import_id).catch(() => undefined);
     if (report && !over) onReport(report); // there is none before the first rows
     wait();
   };

@@ -89,7 +89,7 @@ function Below({ visit, recommended }: { visit: Visit; recommended: Recommended 
             <div class="beside">
               <StudyTime path={path} visit={visit} />
               <ToAssess path={path} />
-              {(framework !== undefined || visit.frameworkFailed.value) && <Skills path={path} framework={framework} />}
+              {(framework !== undefined || visit.frameworkFailed.value) && <AfterPaint>{() => <Skills path={path} framework={framework} />}</AfterPaint>}
               <OpenGaps path={path} />
               <Notes path={path} />
             </div>
@@ -99,11 +99,17 @@ function Below({ visit, recommended }: { visit: Visit; recommended: Recommended 
       <AfterPaint>
         {() => (
           <div class="controls">
-            {framework && <WhatIf visit={visit} path={path} framework={framework} />}
-            {framework && <WhyNot visit={visit} path={path} framework={framework} />}
-            <Statements visit={visit} />
-            {visit.role === 'officer' && <ShareSection visit={visit} />}
-            <HistorySection visit={visit} />
+            {framework && <AfterPaint>{() => <WhatIf visit={visit} path={path} framework={framework} />}</AfterPaint>}
+            {framework && <AfterPaint>{() => <WhyNot visit={visit} path={path} framework={framework} />}</AfterPaint>}
+            <AfterPaint>
+              {() => (
+                <>
+                  <Statements visit={visit} />
+                  {visit.role === 'officer' && <ShareSection visit={visit} />}
+                  <HistorySection visit={visit} />
+                </>
+              )}
+            </AfterPaint>
           </div>
         )}
       </AfterPaint>

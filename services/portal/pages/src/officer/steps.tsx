@@ -19,8 +19,6 @@ import { type Span, spans, sundayOf, type Week, weeksOf } from './weeks';
 
 type Mark = 'new' | 'moved' | undefined;
 
-/** How many steps are drawn together; each of the others is drawn by itself. */
-const AT_ONCE = 2;
 /** How many steps of a long path are shown at first, and how many more at each request. */
 const AT_FIRST = 30;
 const AT_A_TIME = 50;
@@ -197,7 +195,7 @@ export function Steps({ recommended, framework, weekly, visit }: StepsProps): JS
           const mark = markOf(id);
           return (
             <li key={id} class={mark ? `step ${mark}` : 'step'} data-course={id} value={step.position}>
-              <AfterPaint first={i < AT_ONCE || i === requested.value - AT_A_TIME}>{() => card(step, i)}</AfterPaint>
+              <AfterPaint first={i === requested.value - AT_A_TIME}>{() => card(step, i)}</AfterPaint>
             </li>
           );
         })}

@@ -5,7 +5,7 @@ import type { Framework, Gap, LearningPath, Recommended } from '../api';
 import { day, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
 import { goTo } from '../shell';
-import { Button } from '../ui';
+import { AfterPaint, Button } from '../ui';
 import { meets } from './skills';
 import { Missing } from './study_time';
 import type { Visit } from './visit';
@@ -168,8 +168,14 @@ export function Summary({ recommended, framework, title, whose, next, own, child
       {next}
       <Sentence path={path} />
       {(path.steps.length > 0 || path.status === 'provisional') && <Missing path={path} />}
-      {children}
-      <Facts recommended={recommended} framework={framework} />
+      <AfterPaint>
+        {() => (
+          <>
+            {children}
+            <Facts recommended={recommended} framework={framework} />
+          </>
+        )}
+      </AfterPaint>
     </section>
   );
 }
