@@ -7,9 +7,10 @@ from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
-from tests.support.editors import FRAMEWORK, editing
+from tests.support.editors import FRAMEWORK, Tenant, editing
 from tests.support.page import Reader, in_both_languages, reading
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
@@ -61,6 +62,46 @@ async def test_who_is_past_the_deadline_reads_so(platform: Platform, browser: Br
         await expect(reader.page.locator(".facts > div", has_text="เวลาเรียนที่มี")).to_contain_text("0 ชั่วโมง")
         alone = "all => all.flatMap(one => [...one.childNodes]).filter(one => one.nodeType === Node.TEXT_NODE).length"
         assert await reader.page.locator(".facts").evaluate_all(alone) == 0
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_who_dismissed_every_course_is_led_to_what_was_said(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    name = unique("dismissing")
+    tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+    title = {"th": "ทักษะ", "en": "Skill"}
+    framework = {
+        "id": "one",
+        "title": title,
+        "areas": [{"id": "area", "title": title}],
+        "skills": [{"id": "skill", "area": "area", "title": title}],
+        "scale": [{"level": level, "title": title} for level in range(3)],
+        "job_groups": [{"id": "group", "title": title}],
+        "stages": [],
+        "requirements": [{"job_group": "group", "skill": "skill", "level": 1}],
+    }
+    await tenant.ask("PUT", "/v1/frameworks/one", json=framework)
+    await tenant.offer("only", title, teaches=[{"framework": "one", "skill": "skill", "from": 0, "to": 1}])
+    officer = Officer(platform, name)
+    await officer.register(framework="one", job_group="group")
+
+    async def has_a_course() -> bool:
+        address = f"/v1/officers/{officer.name}/path"
+        status, stored = await platform.ask("recommender", "GET", address, key=tenant.key)
+        return status == 200 and bool(stored["path"]["steps"])
+
+    await until(has_a_course, "a path with the course")
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        await reader.sign_in(await officer.api_key())
+        await reader.shows("path")
+        await reader.page.wait_for_selector('.step[data-course="only"]')
+        await officer.give_feedback("only", "not_relevant")
+        await reader.page.click("#show-change")
+        await expect(reader.page.locator(".step")).to_have_count(0)
+        await in_both_languages(reader, ".summary .notice", "ไม่เกี่ยวกับงานไว้ 1 หลักสูตร", "1 course that")
+        await reader.page.click("[data-keep=notice-statements]")
+        await reader.has_focus("statements-title")
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
