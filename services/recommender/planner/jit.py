@@ -20,7 +20,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core.compiler import Compiler
 from numpy.typing import DTypeLike
+
+from services.recommender.planner.callees import CalleeCompiler
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,10 +35,8 @@ ZERO, NONE = wide(0), wide(-1)
 _SETTINGS: Any = numba.config
 
 
-_COMPILED_IF_NAMED = (
-    b"planner.jit",
-    b"by_reference",
-)  # compiled code has the places of a tuple's fields, not the names
+# Compiled code has the places of a tuple's fields, not the names.
+_COMPILED_IF_NAMED = (b"planner.jit", b"by_reference", b"CalleeCompiler")
 _CONSTANTS = ("params.py", "units.py")
 
 
@@ -85,9 +86,9 @@ COMPILED: list[Any] = []
 def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return the decorator that compiles a function at its first call. Its `py_func` is the plain Python function.
 
-    `entry`: the function is called from Python; it is cached with all that it calls. `allocates`: it makes arrays, or
-    assigns slices; a function that does neither counts no references. If no folder is writable, every process compiles
-    for itself.
+    `entry`: the function is called from Python; it is optimised and cached with all that it calls (`callees`).
+    `allocates`: it makes arrays, or assigns slices; a function that does neither counts no references. If no folder is
+    writable, every process compiles for itself.
     """
 
     def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -99,6 +100,7 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
             no_cpython_wrapper=not entry,
             no_cfunc_wrapper=True,
             _nrt=allocates,
+            pipeline_class=Compiler if entry else CalleeCompiler,
         )(function)
         COMPILED.append(made)
         return cast("Callable[P, R]", made)

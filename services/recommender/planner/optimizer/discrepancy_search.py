@@ -37,7 +37,7 @@ def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace)
     return problem._replace(courses=courses), state
 
 
-@jit(entry=True, allocates=True)
+@jit(allocates=True)
 def search_discrepancies(search: Search, base: PlanState, path: CoursePath) -> None:
     """Search for a path of higher value than `search.best`, within half of the visits that are left.
 

@@ -37,15 +37,13 @@ MAX_EXCHANGED = PARAMS.max_exchanged
 BUDGET_SHARES = PARAMS.budget_shares
 
 
-@jit(entry=True, allocates=True)
-def search_greedily(search: Search, exponents: NDArray[np.float64]) -> bool:
+@jit()
+def search_greedily(search: Search, exponents: NDArray[np.float64]) -> None:
     """Set `search.best` to the best path of the greedy, which runs once for each exponent of the cost.
 
-    `exponents`: (E,). Each run has an equal share of the visits. Returns whether the best path has the value that all
-    targets together have.
+    `exponents`: (E,). Each run has an equal share of the visits.
     """
-    problem, workspace, targets = search.problem, search.workspace, search.targets
-    counters, best, trial, state = workspace.counters, search.best, search.trial, search.state
+    counters, best, trial, state = search.workspace.counters, search.best, search.trial, search.state
     best.totals[0]["value"] = -1
     remaining = counters[0]["visits_left"]
     share = remaining // BUDGET_SHARES
@@ -57,12 +55,17 @@ def search_greedily(search: Search, exponents: NDArray[np.float64]) -> bool:
         improve(search)
         remaining -= share - counters[0]["visits_left"]
     counters[0]["visits_left"] = remaining
-    return bool(best.totals[0]["value"] == attainable_value(problem, search.start_state, targets))
 
 
 @jit(entry=True, allocates=True)
-def search_locally(search: Search) -> None:
-    """Improve `search.best` by starts, within half of the visits that are left, then by exchanges (see the module)."""
+def search_locally(search: Search, exponents: NDArray[np.float64]) -> bool:
+    """Improve `search.best` by starts, within half of the visits that are left, then by exchanges (see the module).
+
+    `exponents`: if there are any, `search.best` is first replaced (`search_greedily`). Returns whether it then has the
+    value that all targets together have.
+    """
+    if len(exponents) > 0:
+        search_greedily(search, exponents)
     problem, start_state, state, best = search.problem, search.start_state, search.state, search.best
     counters = search.workspace.counters
     remaining = counters[0]["visits_left"]
@@ -88,6 +91,7 @@ def search_locally(search: Search) -> None:
             break
     if counters[0]["visits_left"] <= 0:
         counters[0]["limited"] = 1
+    return bool(complete)
 
 
 @jit()

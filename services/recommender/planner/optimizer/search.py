@@ -14,12 +14,13 @@ best path so far.
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.planner.optimizer.beam_search import empty_beam, search_by_beam
-from services.recommender.planner.optimizer.course_path import Search, empty_path
+from services.recommender.planner.jit import jit
+from services.recommender.planner.optimizer.beam_search import Beam, empty_beam, search_by_beam
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, empty_path
 from services.recommender.planner.optimizer.discrepancy_search import by_hours, search_discrepancies
 from services.recommender.planner.optimizer.greedy import targets_of
 from services.recommender.planner.optimizer.instance import ProblemData
-from services.recommender.planner.optimizer.local_search import search_greedily, search_locally
+from services.recommender.planner.optimizer.local_search import search_locally
 from services.recommender.planner.optimizer.state import PlanState, Workspace, copy_of
 from services.recommender.planner.params import PARAMS
 
@@ -39,17 +40,29 @@ def search(
     found = Search(problem, start_state, workspace, targets, best, trial, scratch, copy_of(start_state))
     if len(exponents) == 0:
         return found
-    complete = search_greedily(found, exponents)
-    search_locally(found)
+    complete = search_locally(found, exponents)
     value = int(best.totals["value"][0])
     if not complete:
         timed, start = by_hours(problem, start_state, workspace)
         timed_targets = targets_of(timed, start, workspace)
         widened = found._replace(problem=timed, start_state=start, targets=timed_targets, state=copy_of(start))
-        search_discrepancies(widened, copy_of(start), empty_path(problem))
-        if problem.courses["gaps"][targets["course"]].sum() >= BEAM_GAPS * len(targets):
-            search_by_beam(widened, copy_of(start), empty_path(problem), empty_beam(problem), empty_beam(problem))
+        several_gaps = bool(problem.courses["gaps"][targets["course"]].sum() >= BEAM_GAPS * len(targets))
+        beam, kept = empty_beam(problem), empty_beam(problem)
+        search_by_hours(widened, copy_of(start), empty_path(problem), beam, kept, several_gaps)
     if best.totals["value"][0] > value:
         best.totals["cost"] = problem.courses["cost"][best.courses[: best.totals["size"][0]]].sum()
-        search_locally(found)
+        search_locally(found, exponents[:0])
     return found
+
+
+@jit(entry=True, allocates=True)
+def search_by_hours(
+    search: Search, base: PlanState, path: CoursePath, beam: Beam, kept: Beam, several_gaps: bool
+) -> None:
+    """Run the discrepancy search and, if the targets raise several gaps each, the beam search.
+
+    Compiled as one entry, so that what both call is compiled once. `base` and the others: see `search_by_beam`.
+    """
+    search_discrepancies(search, base, path)
+    if several_gaps:
+        search_by_beam(search, base, path, beam, kept)

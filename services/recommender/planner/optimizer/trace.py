@@ -21,7 +21,7 @@ from services.recommender.planner.optimizer.closure import (
     value_without,
 )
 from services.recommender.planner.optimizer.closure_cost import Flags, score_of
-from services.recommender.planner.optimizer.course_path import CoursePath, Search, empty_path, prune
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, contains, empty_path, prune
 from services.recommender.planner.optimizer.greedy import best_target, invalidate_bounds, reset_bounds
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.state import (
@@ -197,7 +197,7 @@ def runners_up(
         if targets[place]["upper_bound"] < max(scores[worst], 1):
             continue
         course = targets[place]["course"]
-        if course in closure or not has_marginal_gain(problem, state, course):
+        if contains(closure, course) or not has_marginal_gain(problem, state, course):
             continue
         score = score_closure(problem, state, workspace, course, 1.0)
         targets[place]["upper_bound"] = score

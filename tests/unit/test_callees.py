@@ -1,0 +1,50 @@
+"""Functions that only compiled functions call are optimised in the entries that call them, and not by themselves."""
+
+from typing import Any
+
+import pytest
+from numba.core.codegen import JITCodeLibrary
+
+from services.recommender.planner import jit as compiling
+from services.recommender.planner.jit import jit
+
+
+@jit()
+def doubled(number: int) -> int:
+    return number * 2
+
+
+@jit()
+def factorial(number: int) -> int:
+    return number * factorial(number - 1) if number > 1 else 1
+
+
+@jit()
+def doubled_factorial(number: int) -> int:
+    return doubled(factorial(number))
+
+
+def test_only_entries_are_optimised_and_become_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "_FOLDER", None)  # nothing is loaded
+
+    @jit(entry=True)
+    def first(number: int) -> int:
+        return doubled_factorial(number) + 1
+
+    @jit(entry=True)
+    def second(number: int) -> int:
+        return first(doubled(number)) - doubled_factorial(number)
+
+    done = list[tuple[str, str]]()
+    for step in ("_optimize_final_module", "_finalize_specific"):
+        original = getattr(JITCodeLibrary, step)
+
+        def recorded(library: Any, step: str = step, original: Any = original) -> None:
+            done.append((step, library.name.rpartition(".")[2]))
+            original(library)
+
+        monkeypatch.setattr(JITCodeLibrary, step, recorded)
+    assert (first(3), second(2)) == (13, 45)
+    assert [one for one in done if one[1] != "nrt"] == [  # numba's own allocator, made once for a process
+        (step, entry) for entry in ("first", "second") for step in ("_optimize_final_module", "_finalize_specific")
+    ]
