@@ -203,7 +203,10 @@ def _outcome(path: LearningPath) -> Iterator[Message]:
                 yield Message("closes_share_usually", {**whole, "usually": usually})
             else:
                 yield Message("closes_share", whole)
-            yield Message("skills_left", {"skills": left}) if left else Message("all_reached")
+            if left:
+                yield Message("skills_left", {"skills": left})
+            elif not small:
+                yield Message("all_reached")
         else:
             yield Message("finished" if path.finishing else "no_course", {"skills": left})
     if small:

@@ -315,9 +315,21 @@ def test_no_course_is_recommended_for_a_gap_that_no_assessment_could_measure(top
     )
     assert (
         sentences(path).en
-        == "No gap is large enough for an assessment to measure. 1 skill short by less than an assessment can measure."
+        == "No gap is large enough for an assessment to measure. "
+        "1 skill stays below the requirement by less than an assessment can measure."
     )
     assert path.coverage.after == 1
+
+
+def test_a_path_that_leaves_only_small_gaps_does_not_say_that_every_level_is_reached() -> None:
+    view = view_of([course("most", ("a", 0, 2.9), hours=2)])
+    path = recommend(inputs(framework({"a": 3}), {"a": 0}, smallest_gap=0.25), view)
+    assert [(row.cause, row.skill) for row in path.open] == [("too_small", "a")]
+    said = sentences(path)
+    assert said.en.startswith("1 course in 2 hours closes ")
+    assert said.en.endswith(" 1 skill stays below the requirement by less than an assessment can measure.")
+    assert "Every required level is reached" not in said.en
+    assert "ครบทุกทักษะที่ต้องการ" not in said.th
 
 
 def test_no_course_is_added_for_a_gap_below_the_configured_smallest_gap() -> None:
