@@ -91,7 +91,7 @@ def reduce_garbage_collection() -> None:
     """Exempt what was loaded at the start from garbage collection, and collect less often.
 
     Requests, events and imports create many objects that live for some milliseconds and are in no cycle. With the
-    default thresholds a fifth of the processor time of an import is spent on visiting them, and a twelfth of compiling.
+    default thresholds a fifth of the processor time of an import is spent on visiting them; compiling makes many as well.
     """
     gc.collect()
     gc.freeze()

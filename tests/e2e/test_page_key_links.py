@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(400)
 KEY_FORM = "#key"
 ROLES: dict[Role, tuple[str, ...]] = {
     "officer": (".step", "h1", "เส้นทางการเรียนรู้ของท่าน", "Your learning path"),
-    "supervisor": ("#officer", "h1", "แผนของเจ้าหน้าที่ในหน่วยงาน", "Plans of your officers"),
+    "supervisor": ("#officer", "h1", "เส้นทางการเรียนรู้ของเจ้าหน้าที่ในหน่วยงาน", "Learning paths of your officers"),
     "analyst": ("#agency", "h1", "ท่านต้องการดูหน่วยงานใด", "Which agency would you like to see?"),
     "admin": ("[data-keep=to-system]", "h1", "ตรวจทักษะที่ระบบเสนอ", "Check proposed skills"),
     "editor": ("[data-keep=to-matches]", "h1", "ตรวจทักษะที่ระบบเสนอ", "Check proposed skills"),

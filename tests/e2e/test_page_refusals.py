@@ -126,8 +126,8 @@ async def test_a_refused_choice_of_what_supervisors_see_says_why(
         await says(
             reader,
             ".supervision .notice.refused",
-            ("ช่องที่ต้องแก้: ผู้บังคับบัญชาดูแผนของใครได้บ้าง", "ค่าที่ใช้ได้คือ"),
-            ("The field to correct: Whose plans supervisors may read", "allowed:"),
+            ("ช่องที่ต้องแก้: ผู้บังคับบัญชาดูเส้นทางการเรียนรู้ของใครได้บ้าง", "ค่าที่ใช้ได้คือ"),
+            ("The field to correct: Whose learning paths supervisors may read", "allowed:"),
         )
 
 

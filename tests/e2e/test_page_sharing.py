@@ -56,7 +56,7 @@ async def opens_the_link(shown: Reader, own: Reader, address: str, officer: Offi
     """Read the path as its officer does at `own`, and ask for nothing else."""
     await shown.page.goto(address)
     await shown.page.wait_for_selector(".step")
-    await in_both_languages(shown, "h1", f"แผนการเรียนรู้ของ {officer.name}", f"Learning plan of {officer.name}")
+    await in_both_languages(shown, "h1", f"เส้นทางการเรียนรู้ของ {officer.name}", f"Learning path of {officer.name}")
     paths = [one.removeprefix(shown.url) for one in shown.requests if "/static/" not in one]
     assert paths == ["/", f"/api/v1/officers/{officer.name}/path?lang=th%2Cen&context=true"]
 
@@ -74,7 +74,7 @@ async def opens_the_link(shown: Reader, own: Reader, address: str, officer: Offi
 async def reads_and_rates(head: Reader, officer: Officer, steps: int) -> None:
     """Find the officer, read the same path as the officer, and rate one skill."""
     await head.page.wait_for_selector(f'[data-officer="{officer.name}"]')
-    await in_both_languages(head, "h1", "แผนของเจ้าหน้าที่ในหน่วยงาน", "Plans of your officers")
+    await in_both_languages(head, "h1", "เส้นทางการเรียนรู้ของเจ้าหน้าที่ในหน่วยงาน", "Learning paths of your officers")
     await head.page.click(f'[data-keep="plan-{officer.name}"]')
     await head.page.wait_for_selector(".step")
     await expect(head.page.locator(".step")).to_have_count(steps)
@@ -150,7 +150,9 @@ async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
         await is_over(shown)
         await in_both_languages(shown, "h1", "ลิงก์นี้ใช้ไม่ได้แล้ว", "This link no longer works")
         await head.page.click("[data-keep=to-list]")
-        await in_both_languages(head, ".notice", "ยังไม่มีเจ้าหน้าที่แบ่งปันแผน", "No officer shows you a plan yet")
+        await in_both_languages(
+            head, ".notice", "ยังไม่มีเจ้าหน้าที่แบ่งปันเส้นทางการเรียนรู้", "No officer shows you a learning path yet"
+        )
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
@@ -170,9 +172,11 @@ async def test_missing_permissions_have_a_plain_message(
         await reader.page.evaluate("location.hash = ''")  # from a link to signing in
         await reader.page.fill("#key", await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
         await reader.page.press("#key", "Enter")
-        await in_both_languages(reader, ".notice", "ยังไม่มีเจ้าหน้าที่แบ่งปันแผน", "No officer shows you a plan yet")
+        await in_both_languages(
+            reader, ".notice", "ยังไม่มีเจ้าหน้าที่แบ่งปันเส้นทางการเรียนรู้", "No officer shows you a learning path yet"
+        )
         await reader.page.evaluate(f"location.hash = '#plan={officer.name}'")
-        await in_both_languages(reader, ".notice.refused", "ไม่มีแผนที่ท่านดูได้", "no plan that you may read")
+        await in_both_languages(reader, ".notice.refused", "ไม่มีเส้นทางที่ท่านดูได้", "no learning path that you may read")
         await reader.page.evaluate("location.hash = '#rate=nobody-knows'")
         await in_both_languages(reader, ".notice.refused", "ไม่พบเจ้าหน้าที่คนนี้", "no such officer in your agency")
         await reader.page.click("[data-keep=to-list]")

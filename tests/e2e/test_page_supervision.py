@@ -11,10 +11,10 @@ pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 AGENCY = "north"
 WORDS = {
-    "th": ("ผู้บังคับบัญชาดูแผนของใครได้บ้าง", "เท่านั้นที่เปลี่ยนได้", "ความเห็นของเจ้าหน้าที่ต่อหลักสูตร"),
-    "en": ("Whose plans supervisors may read", "can change this", "What the officer said of courses"),
+    "th": ("ผู้บังคับบัญชาดูเส้นทางการเรียนรู้ของใครได้บ้าง", "เท่านั้นที่เปลี่ยนได้", "ความเห็นของเจ้าหน้าที่ต่อหลักสูตร"),
+    "en": ("Whose learning paths supervisors may read", "can change this", "What the officer said of courses"),
 }
-OPENS = {"th": "จะดูแผนได้ {n} จาก {all} แผน", "en": "would read {n} of {all} plans"}
+OPENS = {"th": "จะดูเส้นทางได้ {n} จาก {all} เส้นทาง", "en": "would read {n} of {all} learning paths"}
 
 
 async def planned(platform: Platform, tenant: str) -> Officer:

@@ -133,8 +133,8 @@ async def test_a_supervisor_of_an_agency_without_officers_reads_so(
         await in_both_languages(
             reader,
             "main .notice",
-            f"ยังไม่มีเจ้าหน้าที่ของหน่วยงาน {agency} ที่มีแผน",
-            f"No officer of agency {agency} has a plan",
+            f"ยังไม่มีเจ้าหน้าที่ของหน่วยงาน {agency} ที่มีเส้นทางการเรียนรู้",
+            f"No officer of agency {agency} has a learning path",
         )
         await expect(reader.page.locator("main .lead")).to_have_count(0)  # nobody is said to share
 

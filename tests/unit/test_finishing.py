@@ -314,8 +314,7 @@ def test_no_course_is_recommended_for_a_gap_that_no_assessment_could_measure(top
         "less than an assessment can measure; no course is recommended for it."
     )
     assert (
-        sentences(path).en
-        == "No gap is large enough for an assessment to measure. "
+        sentences(path).en == "No gap is large enough for an assessment to measure. "
         "1 skill stays below the requirement by less than an assessment can measure."
     )
     assert path.coverage.after == 1

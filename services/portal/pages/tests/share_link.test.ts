@@ -4,7 +4,7 @@ import { shareAddress, shareLinkOf } from '../src/share_link';
 const LINK = { key: `0123456789abcdef.${'a-Z_9'.repeat(8)}`, officer: 'o-1.x' };
 
 describe('a share link', () => {
-  it('opens the plan of its address', () => {
+  it('opens the learning path of its address', () => {
     const address = new URL(shareAddress('https://learn.example.go.th', LINK));
     expect([address.pathname, address.search]).toEqual(['/', '']); // nothing of it is sent to a server
     expect(shareLinkOf(address.hash)).toEqual(LINK);

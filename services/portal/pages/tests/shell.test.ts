@@ -182,7 +182,7 @@ describe('a link that signs in', () => {
     expect(state()).toEqual([undefined, false, 'signIn', 'keyRefused']);
   });
 
-  it('closes the plan of a share link that was open', async () => {
+  it('closes the learning path of a share link that was open', async () => {
     location.hash = '#share=x';
     await shell.open();
     expect(shell.sharing.value).toBeNull();

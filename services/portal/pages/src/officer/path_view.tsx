@@ -55,7 +55,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
       <Summary
         recommended={recommended}
         framework={framework}
-        title={visit.role === 'officer' ? t('title') : t('planOf', { id: visit.officer })}
+        title={visit.role === 'officer' ? t('title') : t('pathOf', { id: visit.officer })}
         whose={<Whose />}
         next={<NextStep path={path} visit={visit} />}
         own={visit.role === 'officer' ? visit : undefined}

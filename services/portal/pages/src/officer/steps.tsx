@@ -136,7 +136,7 @@ function TakeAlong({ path, weekly, visit }: TakeAlongProps): JSX.Element {
         </Button>
       )}
       <Button name="print" class="small" onClick={() => window.print()}>
-        {t('printPlan')}
+        {t('printPath')}
       </Button>
     </p>
   );

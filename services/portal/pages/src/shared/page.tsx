@@ -51,7 +51,7 @@ function Opened({ link }: { link: ShareLink }): JSX.Element {
     return (
       <Plan
         recommended={value}
-        title={t('planOf', { id: link.officer })}
+        title={t('pathOf', { id: link.officer })}
         framework={value.context?.framework ?? undefined}
         weekly={value.context?.weekly_hours ?? undefined}
       >

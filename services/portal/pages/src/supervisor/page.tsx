@@ -51,7 +51,7 @@ function Row({ one }: { one: OfficerPath }): JSX.Element {
       </span>
       <span class="actions">
         <a href={linkTo({ plan: one.officer })} data-keep={`plan-${one.officer}`}>
-          {t('supervisor.plan')}
+          {t('supervisor.path')}
           <span class="unseen" lang="en">: {one.officer}</span>
         </a>
         <a href={linkTo({ rate: one.officer })} data-keep={`rate-${one.officer}`}>
@@ -160,7 +160,7 @@ function OfficerPlan({ officer }: { officer: string }): JSX.Element {
   const plan = useQuery(() => readPlan(officer));
   if (plan.error) {
     return (
-      <Message title="supervisor.planTitle">
+      <Message title="supervisor.pathTitle">
         <Trouble error={plan.error} special={{ 404: 'supervisor.notShared' }} again={plan.again} />
         <Back />
       </Message>
@@ -173,7 +173,7 @@ function OfficerPlan({ officer }: { officer: string }): JSX.Element {
       <Back />
       <Plan
         recommended={stored}
-        title={t('planOf', { id: officer })}
+        title={t('pathOf', { id: officer })}
         framework={framework}
         weekly={profile?.weekly_hours ?? undefined}
       >
