@@ -90,8 +90,8 @@ async def _serve(build: Callable[[S], Awaitable[web.Application]], settings: S) 
 def reduce_garbage_collection() -> None:
     """Exempt what was loaded at the start from garbage collection, and collect less often.
 
-    Requests, events and imports create many objects that live for some milliseconds and are in no cycle. With the
-    default thresholds a fifth of the processor time of an import is spent on visiting them; compiling makes many as well.
+    Requests, events, imports and compiling create many objects that live for some milliseconds and are in no cycle.
+    With the default thresholds a fifth of the processor time of an import is spent on visiting them.
     """
     gc.collect()
     gc.freeze()
