@@ -306,7 +306,7 @@ async def fetched_of_officers(reader: Reader, shown: str) -> tuple[int, int]:
     reader.requests.clear()
     await reader.page.reload()
     await reader.page.wait_for_selector(shown)
-    names = (await reader.page.get_attribute("script[data-officer]", "data-officer") or "").split()
+    names = (await reader.page.get_attribute("script[data-files]", "data-files") or "").split()
     return sum(f"{reader.url}{name}" in reader.requests for name in names), len(names)
 
 

@@ -36,7 +36,7 @@ const index: Plugin = {
           ? [
               {
                 tag: 'script',
-                attrs: { type: 'module', async: true, crossorigin: true, src: `/${early.fileName}`, 'data-officer': files.map((file) => `/${file}`).join(' ') },
+                attrs: { type: 'module', async: true, crossorigin: true, src: `/${early.fileName}`, 'data-files': files.map((file) => `/${file}`).join(' ') },
                 injectTo: 'head' as const,
               },
             ]
