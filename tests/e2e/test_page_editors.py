@@ -215,7 +215,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored_with_the_key
         zipped = b"PK\x03\x04" + bytes(100)
         await page.set_input_files("#file", {"name": "x.csv", "mimeType": "text/csv", "buffer": zipped})
         await page.click("[data-keep=check]")
-        await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้เป็นสมุดงานหรือไฟล์ชนิดอื่น ไม่ใช่ CSV")
+        await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้ไม่ใช่ไฟล์ข้อความ (ZIP, .xlsx)")
         await expect(page.locator(".notice.refused [lang=en]")).to_have_count(0)
         assert await reader.violations() == []
 

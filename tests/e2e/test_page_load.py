@@ -411,5 +411,5 @@ async def test_a_large_file_that_is_no_table_is_refused_with_its_reason(
         await reader.sign_in(await tenant.editor(), "/#view=load")
         await page.set_input_files("#file", file)
         await page.click("[data-keep=check]")
-        await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้เป็นสมุดงานหรือไฟล์ชนิดอื่น ไม่ใช่ CSV")
+        await page.wait_for_selector(".notice.refused >> text=ไฟล์นี้ไม่ใช่ไฟล์ข้อความ (ZIP, .xlsx)")
         assert await reader.violations() == []
