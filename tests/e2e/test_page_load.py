@@ -70,6 +70,14 @@ async def checks(reader: Reader, tenant: Tenant, file: Path, key: str = "") -> N
     await reader.page.wait_for_selector("[data-keep=store]", timeout=_PATIENCE_MS)
 
 
+async def stores_half(reader: Reader, proxy: TcpProxy) -> None:
+    """Store the file, which is held in its middle, until the report of its first rows is stored."""
+    proxy.hold(MIDDLE)
+    await reader.page.click("[data-keep=store]")
+    await proxy.reached.wait()
+    await reader.reads("#load-sent", "แถว")
+
+
 async def own_courses(tenant: Tenant) -> int:
     """Return how many courses the tenant itself has."""
     found: int = 0
@@ -93,9 +101,7 @@ async def test_an_upload_whose_connection_is_lost_is_not_called_done_and_is_sent
     async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page = reader.page
         await checks(reader, tenant, padded(tmp_path))
-        proxy.hold(MIDDLE)
-        await page.click("[data-keep=store]")
-        await reader.reads("#load-sent", "แถว")  # its report is stored
+        await stores_half(reader, proxy)
         proxy.cut(MIDDLE)
         proxy.release()
         await page.wait_for_selector("[data-keep=load-again]")
@@ -198,10 +204,7 @@ async def test_an_upload_stops_once_its_person_has_signed_out_in_another_tab(
     async with reading_by_proxy(platform, browser, width, height) as (tenant, reader, proxy):
         page, key = reader.page, await tenant.editor()
         await checks(reader, tenant, padded(tmp_path), key)
-        proxy.hold(MIDDLE)
-        await page.click("[data-keep=store]")
-        await proxy.reached.wait()
-        await reader.reads("#load-sent", "แถว")  # its report is stored
+        await stores_half(reader, proxy)
         other = await page.context.new_page()
         await other.goto(reader.url)
         await other.click("#sign-out")
@@ -233,10 +236,7 @@ async def test_who_stops_an_upload_or_signs_out_reads_that_it_is_stopped_and_of_
     async with reading_by_proxy(platform, browser, 390, 844) as (tenant, reader, proxy):
         page, key = reader.page, await tenant.editor()
         await checks(reader, tenant, padded(tmp_path), key)
-        proxy.hold(MIDDLE)
-        await page.click("[data-keep=store]")
-        await proxy.reached.wait()
-        await reader.reads("#load-sent", "แถว")  # its report is stored
+        await stores_half(reader, proxy)
         await page.click("[data-keep=stop]")
         await reader.reads("#load-status", "ยังบันทึกไม่ครบ")
         await expect(page.locator(".notice.refused")).to_have_count(0)

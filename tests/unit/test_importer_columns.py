@@ -280,6 +280,10 @@ def test_the_sample_of_a_wide_table_holds_100_columns_and_is_kept_on_request_onl
     [
         ("Title,Duration Hours,Duration Minutes\nA,1,30\n", 1.5),
         ("Title,Duration (minutes),Duration (hours)\nA,45,0\n", 0.75),
+        ("Title,Hours,Minutes\nA,1,30\n", 1.5),
+        ("Title,Hours,Mins\nA,0,45\n", 0.75),
+        ("ชื่อหลักสูตร,ชั่วโมง,นาที\nA,,๙๐\n", 1.5),
+        ("Title,Hours,Minutes\nA,2,\n", 2),
         ("ชื่อหลักสูตร,ระยะเวลา (ชั่วโมง),ระยะเวลา (นาที)\nA,๒,๑๕\n", 2.25),
         ("Title,Duration (hours),Duration (minutes)\nA,1.5,90\n", 1.5),
         ("Title,Duration (hours),Duration (minutes)\nA,,90\n", 1.5),

@@ -335,7 +335,10 @@ def test_a_number_with_a_minus_is_no_rating() -> None:
 
 @pytest.mark.parametrize(
     ("text", "codes"),
-    [("ไทย-อังกฤษ", ["th", "en"]), ("EN, TH, JP", ["en", "th", "ja"]), ("zh-CN", ["zh"]), ("CN", ["zh"])],
+    [
+        *(("ไทย-อังกฤษ", ["th", "en"]), ("EN, TH, JP", ["en", "th", "ja"]), ("zh-CN", ["zh"]), ("CN", ["zh"])),
+        *(("Thai-English", ["th", "en"]), ("Portuguese - Brazil", ["pt"]), ("zh-Hans", ["zh"])),
+    ],
 )
 def test_languages_in_one_cell_are_all_read_with_their_codes(text: str, codes: list[str]) -> None:
     assert [one.languages for one in courses("csv", f'title,languages\nA,"{text}"\n')] == [codes]

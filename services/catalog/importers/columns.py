@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.catalog.importers.column_names import ELSEWHERE, LESS_SURE, NAMES
-from services.catalog.importers.durations import UNITS_OF_PERIODS, UNITS_OF_TIME
+from services.catalog.importers.durations import UNITS_OF_MINUTES, UNITS_OF_PERIODS, UNITS_OF_TIME
 from services.catalog.importers.facts import FACTS
 from shared.texts import folded
 
@@ -62,6 +62,8 @@ def fact_of(name: str) -> Column | None:
     plain = folded(words)
     if (found := _OF_A_COURSE.fullmatch(plain)) and (fact := _known(found["name"])):
         return Column(fact, partly=True)
+    if re.fullmatch(UNITS_OF_MINUTES, plain):
+        return Column("duration", plain)
     if found := _THAI_AMOUNT.fullmatch(plain):
         return Column("duration", found["unit"])
     if (found := _WITH_UNIT.fullmatch(plain)) and _is_counted(found["name"], unit := found["unit"] or found["other"]):

@@ -7,7 +7,7 @@ If hours, languages or provider are stated nowhere, they are assumed, and the co
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -59,8 +59,10 @@ _BARE = re.compile(r"[\d๐-๙.,\s]+(?:(?:[-–—]|ถึง|to)[\d๐-๙.,\s
 """A number or a range without a unit."""
 
 _BETWEEN = re.compile(r"^[\d๐-๙.,]+\s*(?:[-–—]|ถึง|to)\s*[\d๐-๙.,]+$")
-_LANGUAGES_JOINED = re.compile(r"(?:[/&+]|(?<=[ก-๎])\s*[-–]\s*(?=[ก-๎])|และ(?:ภาษา)?|\sand\s)(?![^()]*\))")
+_LANGUAGES_JOINED = re.compile(r"(?:[/&+]|และ(?:ภาษา)?|\sand\s)(?![^()]*\))")
 """What is between the languages of one cell, except inside brackets: `Chinese (Simplified/Traditional)` is one."""
+
+_CODE_LENGTH = 2
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
@@ -285,7 +287,7 @@ class _Draft:
 
     def _languages(self) -> None:
         codes: list[str] = []
-        for name in (part.strip() for item in self._items("languages") for part in _LANGUAGES_JOINED.split(item)):
+        for name in (name for item in self._items("languages") for name in _names_of_languages(item)):
             if code := language_of(name):
                 codes.append(code)
             else:
@@ -417,3 +419,10 @@ class _Draft:
             self._given["educational_level"] = level
         if (example := self._text("example").lower()) in ("true", "1", "yes"):
             self._given["example"] = bool(example)
+
+
+def _names_of_languages(text: str) -> Iterator[str]:
+    """Yield the languages of a cell: `Thai-English` are two, `Portuguese - Brazil` and `zh-Hans` are one."""
+    for part in map(str.strip, _LANGUAGES_JOINED.split(text)):
+        names = [name.strip() for name in re.split("[-–]", part)]
+        yield from names if all(len(name) > _CODE_LENGTH and language_of(name) for name in names) else [part]

@@ -108,7 +108,6 @@ class JsonLdReader:
         if not found:
             raise Malformed("this is neither JSON-LD nor a page that holds some")
         yield from self._kept_back()
-
         self._refuse_other_objects()
 
     def _refuse_other_objects(self) -> None:
