@@ -1,9 +1,10 @@
 """The pages of those who maintain the catalog, in a real Chromium over the whole system."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, FileChooser, expect
 
 from tests.support.editors import FRAMEWORK, editing
 from tests.support.page import Reader, in_both_languages, switch_language
@@ -148,15 +149,20 @@ async def test_on_a_wide_screen_a_count_stays_beside_a_long_name_and_each_figure
 
 
 async def chooses(reader: Reader, file: Path) -> None:
-    """Choose the first file: whether one is chosen is said in the language of the page, in place of the browser's."""
+    """Choose the first file: whether one is chosen is said in the language of the page, in place of the browser's.
+
+    Playwright asks the browser for its file choosers without waiting for the answer: it asks before the languages
+    are switched, because a key that is pressed before the browser has the request cancels the choice.
+    """
+    opened: asyncio.Future[FileChooser] = asyncio.get_running_loop().create_future()
+    reader.page.once("filechooser", lambda chooser: opened.set_result(chooser))
     for language, words in (("th", "เลือกไฟล์ ยังไม่ได้เลือกไฟล์"), ("en", "Choose a file No file is chosen")):
         await reader.page.wait_for_selector(f"html[lang={language}]")
         await reader.reads(".file", words)
         await switch_language(reader.page)
     await reader.tab_to("file")
-    async with reader.page.expect_file_chooser() as chooser:
-        await reader.page.keyboard.press("Enter")
-    await (await chooser.value).set_files(file)
+    await reader.page.keyboard.press("Enter")
+    await (await opened).set_files(file)
     await reader.reads("#file-name", file.name)
 
 
