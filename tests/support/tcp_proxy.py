@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ _BUFFER = 256 * 1024
 class TcpProxy:
     """Passes bytes on until one connection has sent a given number to the portal; then holds them, or cuts all.
 
+    The number is counted from the call of `hold` or `cut`, because a browser sends several requests on one connection.
     After a cut no connection gets through, because a browser itself repeats, on another connection, a request whose
     connection ended.
     """
@@ -22,6 +24,8 @@ class TcpProxy:
         self._held_from: int | None = None
         self._cut_from: int | None = None
         self._is_cut = False
+        self._sent: Counter[asyncio.StreamReader] = Counter()
+        """Bytes sent to the portal by each connection since the last `hold` or `cut`."""
         self._free = asyncio.Event()
         self.reached = asyncio.Event()
         """Set once a connection is held or was cut."""
@@ -30,6 +34,7 @@ class TcpProxy:
     def hold(self, after: int) -> None:
         """Hold the bytes of a connection after the first `after` ones, until `release`."""
         self._held_from = after
+        self._sent.clear()
         self._free.clear()
         self.reached.clear()
 
@@ -41,6 +46,7 @@ class TcpProxy:
     def cut(self, after: int) -> None:
         """End all connections once one of them has sent `after` bytes, until `mend`."""
         self._cut_from = after
+        self._sent.clear()
         self.reached.clear()
 
     def mend(self) -> None:
@@ -65,17 +71,16 @@ class TcpProxy:
     async def _upwards(
         self, reader: asyncio.StreamReader, portal: asyncio.StreamWriter, browser: asyncio.StreamWriter
     ) -> None:
-        passed = 0
         while piece := await reader.read(_PIECE):
-            passed += len(piece)
-            if self._cut_from is not None and passed > self._cut_from:
+            self._sent[reader] += len(piece)
+            if self._cut_from is not None and self._sent[reader] > self._cut_from:
                 self._cut_from, self._is_cut = None, True
             if self._is_cut:
                 for one in (browser, portal):
                     one.transport.abort()
                 self.reached.set()
                 return
-            if self._held_from is not None and passed > self._held_from:
+            if self._held_from is not None and self._sent[reader] > self._held_from:
                 self.reached.set()
                 await self._free.wait()
             portal.write(piece)
