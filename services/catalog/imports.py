@@ -44,8 +44,8 @@ _PER_PART = 500
 class CourseImport(ImportJob[Course, CourseImportReport]):
     """Imports the rows of one file for one tenant.
 
-    `full`: whether to report the tenant's courses whose provider the file states and that are not in the file. `withdraw`:
-    whether to withdraw these courses, too.
+    `full`: whether to report the tenant's courses whose provider the file states and that are not in the file.
+    `withdraw`: whether to withdraw these courses, too.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ _BINARY = {
     rb"\x28\xb5\x2f\xfd": "zstd", rb"PAR1\x15": "Parquet", rb"SQLite format 3\0": "SQLite",
     rb"\x89PNG\r\n": "PNG", rb"\xff\xd8\xff": "JPEG",
 }  # fmt: skip
-"""{pattern of the first bytes: the kind of a file that is no text}. No pattern matches a word with which a text begins."""
+"""{pattern of the first bytes: the kind of a file that is no text}. No pattern is a word with which a text begins."""
 
 _LONGEST_MARK = 16
 """The number of bytes within which every mark of a binary file ends."""
