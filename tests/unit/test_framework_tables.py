@@ -214,5 +214,5 @@ def test_an_archive_in_an_archive_is_refused_by_its_name_and_what_a_mac_adds_is_
     assert [skill.title.en for skill in reading.framework.skills] == ["S"]
     for beside in ({}, {"m.csv": matrix}):
         outer = archive_of({**beside, "tables/inner.ZIP": archive_of({"m.csv": matrix})})
-        with pytest.raises(InvalidInput, match="holds another one, 'tables/inner.ZIP': unpack the outer one"):
+        with pytest.raises(InvalidInput, match=r"holds another one, 'tables/inner\.ZIP': unpack the outer one"):
             read("csv", [Source("m.zip", outer)], NAMED)
