@@ -161,7 +161,8 @@ class Table(MappedTable):
 
     Up to ten rows above the header are skipped, such as a title of the table or the date of a report, if none of their
     cells names the column of titles. In a table with one column no row is skipped. The header may have two rows: a cell
-    of the first one may name a group of columns, and the cells below it the single columns.
+    of the first one may name a group of columns, and the cells below it the single columns. A row further below that
+    names columns again, as in pages that were joined, is the header of the rows below it.
     """
 
     def __init__(self, options: Options) -> None:
@@ -223,6 +224,25 @@ class Table(MappedTable):
             else:
                 self._pass_over(self._header, problem)
         return True
+
+    def _is_header_again(self, cells: Sequence[str]) -> bool:
+        """Return whether a row below the header names columns again; the rows below it then have the columns it names.
+
+        Most of its cells are names of columns, of this header or usual ones, and one of them is that of a title. Raises
+        InvalidInput, which names `map`, if the columns of the rows below are not known.
+        """
+        names, header = [name for name in _names(cells) if name], self._header or []
+        if [*map(folded, _names(cells))] == [*map(folded, header)]:
+            return True
+        if not self._options.header:
+            return False
+        known = {folded(name): fact for fact, columns in self.mapping.items() for name in columns}
+        facts = [column.fact if (column := fact_of(name)) else known.get(folded(name)) for name in names]
+        named = [fact for name, fact in zip(names, facts, strict=True) if fact or name in header]
+        if len(named) < max(_LEAST_NAMED, len(names) // 2 + 1) or not any(fact in TITLES for fact in named):
+            return False
+        self._header, self._columns, self._above, self._captions = None, {}, None, 0
+        return self._is_header(cells)
 
     @property
     def _guesses(self) -> bool:
@@ -289,12 +309,12 @@ class Table(MappedTable):
             self._first.append(SampleRow(number, [_cut(cell) for cell in shown]))
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
+        if self._is_header_again(cells):
+            repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
+            return refused(number, repeated, " ".join(_names(cells)), is_entry=False)
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
-        if list(map(folded, _names(cells))) == list(map(folded, self._header)):
-            repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
-            return refused(number, repeated, " ".join(_names(cells)), is_entry=False)
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
             found = [

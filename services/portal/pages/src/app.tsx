@@ -194,13 +194,16 @@ function Masthead(): JSX.Element {
   useEffect(() => {
     failed.value = undefined;
   }, [isSignedIn, failed]);
+  const changing = useSignal(false);
   const change = async () => {
+    changing.value = true;
     if (failed.value === 'language') failed.value = undefined;
     try {
       await setLanguage(otherLanguage());
     } catch {
       failed.value = 'language';
     }
+    changing.value = false;
   };
   const go = async (everywhere = false) => {
     leaving.value = true;
@@ -219,9 +222,9 @@ function Masthead(): JSX.Element {
           </span>
         </p>
         <div class="tools">
-          <button type="button" id="language" lang={otherLanguage()} onClick={change}>
+          <Button name="language" id="language" lang={otherLanguage()} busy={changing.value} onClick={change}>
             {NAMES[otherLanguage()]}
-          </button>
+          </Button>
           {isSignedIn && (
             <Button name="sign-out" id="sign-out" busy={leaving.value} onClick={() => go()}>
               {t('signOut')}
