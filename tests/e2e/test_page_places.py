@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
+from tests.support.editors import editing
 from tests.support.page import Reader, at_the_path, in_both_languages, switch_language
 from tests.support.platform import Platform
 
@@ -145,3 +146,45 @@ async def test_what_was_lost_on_the_way_can_be_asked_for_again(platform: Platfor
         await similar.click()
         found = page.locator(".step [id^=similar-]:focus")
         await expect(found).to_contain_text("หลักสูตรที่สอนคล้ายกัน")
+
+
+async def test_signing_out_in_one_tab_asks_in_the_other_at_once_and_who_signs_in_again_is_where_they_were(
+    platform: Platform, browser: Browser
+) -> None:
+    async with at_the_path(platform, browser, width=390, height=844) as (officer, reader):
+        page = reader.page
+        other = await page.context.new_page()
+        await other.goto(reader.url)
+        await other.wait_for_selector("#history-title")
+        await scroll_to(page, 2000)
+        await other.click("#sign-out")
+        await in_both_languages(reader, "#key-wrong", "หมดเวลาหรือมีการออกจากระบบ", "or you signed out elsewhere")
+        somebody_else = await platform.register()
+        await other.fill("#key", await somebody_else.api_key())
+        await other.press("#key", "Enter")
+        await other.wait_for_selector("main[data-view=waiting], main[data-view=path]")
+        await reader.shows("signIn")
+        await page.fill("#key", await officer.api_key())
+        await page.press("#key", "Enter")
+        await reader.shows("path")
+        await is_at(page, 2000)
+        await other.wait_for_selector("#key-wrong:has-text('รหัสหรือบัญชีอื่น')")
+
+
+async def test_another_page_begins_at_its_top_and_the_list_is_come_back_to(
+    platform: Platform, browser: Browser
+) -> None:
+    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+        page = reader.page
+        for number in range(20):
+            await tenant.offer(f"c-{number}", {"th": f"หลักสูตร {number}", "en": f"Course {number}"})
+        await reader.sign_in(tenant.key, "/#view=courses")
+        course = page.locator('main a[href*="course="]').nth(15)
+        await course.wait_for()
+        await scroll_to(page, 900)
+        await course.evaluate("one => one.click()")
+        await page.wait_for_selector("#main:focus")
+        await is_at(page, 0)
+        await page.go_back()
+        await course.wait_for()
+        await is_at(page, 900)
