@@ -59,7 +59,11 @@ const isErased = (): boolean => session.value?.role === 'officer' && shown.value
 
 /** Ask for the sign-in again, in place of the page that is open; `why` says what happened. */
 export function lapse(why: Key = 'sessionOver'): void {
-  if (!session.value || lapsed.value || (isErased() && why === 'sessionOver')) return;
+  if (!session.value || (isErased() && why === 'sessionOver')) return;
+  if (lapsed.value) {
+    if (why === 'sessionOther') signInComplaint.value = why; // somebody has signed in since
+    return;
+  }
   batch(() => {
     lapsed.value = true;
     signInComplaint.value = why;
