@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.catalog.importers.columns import Column, fact_of
+from services.catalog.importers.columns import Column, fact_of, with_unit
 from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
@@ -79,10 +79,14 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
 def _of_several_durations(
     found: dict[str, list[int]], columns: Sequence[tuple[int, Column]], header: Sequence[str]
 ) -> None:
-    """Find the columns that state one duration together: a length and a pace, or hours and minutes."""
+    """Find the columns that state one duration together: a length and a pace, or hours and minutes.
+
+    An effort is a pace also without a length, as in Open edX; a workload alone may be the time of the whole course.
+    """
     paces = [number for number, _ in columns if folded(header[number]) in _PACES]
     lengths = [number for number, _ in columns if number not in paces]
-    if paces and "weekly_hours" not in found and (lengths or "weeks" in found):
+    is_pace = lengths or "weeks" in found or any(folded(header[number]) == "effort" for number in paces)
+    if paces and "weekly_hours" not in found and is_pace:
         found["weekly_hours"] = paces[:1]
         found.pop("duration")
         found |= {"duration": lengths[:1]} if lengths else {}
@@ -271,13 +275,6 @@ class Table(MappedTable):
         asked = self._options.columns or ""
         return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
 
-    def _with_unit(self, place: int, cell: str) -> str:
-        """Return a cell; a number without a unit gets the unit of time in the name of its column."""
-        column = fact_of((self._header or [])[place])
-        if column is None or not column.unit or not re.fullmatch(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*", cell):
-            return cell
-        return f"{cell.strip()} {column.unit}"
-
     def _add_minutes(self, stated: dict[str, Fact]) -> None:
         """Join the bare numbers of a column of hours and a column of minutes: 1 and 30 are an hour and a half."""
         hours, minutes = (str(stated.get(name, "")).strip() for name in ("hours", "duration"))
@@ -317,9 +314,8 @@ class Table(MappedTable):
             return refused(number, problem, " ".join(cells).strip())
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
-            found = [
-                text for n in numbers if n < len(cells) and (text := self._with_unit(n, unguarded(cells[n]))).strip()
-            ]
+            given = ((self._header[n], unguarded(cells[n])) for n in numbers if n < len(cells))
+            found = [with_unit(name, cell) for name, cell in given if cell.strip()]
             if found:
                 stated[fact] = found if fact in MANY else found[0]
         self._add_minutes(stated)
