@@ -44,8 +44,8 @@ _PER_PART = 500
 class CourseImport(ImportJob[Course, CourseImportReport]):
     """Imports the rows of one file for one tenant.
 
-    `full`: whether to report the tenant's courses that have a provider of the file and are not in the file. `withdraw`:
-    whether to withdraw these courses, too.
+    `full`: whether to report the tenant's courses whose provider the file states and that are not in the file.
+    `withdraw`: whether to withdraw these courses, too.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         self._count_named: dict[str, int] = {}
         self._conditions: dict[str, list[Prerequisite]] = {}
         self._providers: set[str] = set()
+        self._without_provider = False
+        """Whether the file does not state the provider of a course."""
         self._unknown_rows = False
 
     async def store_rows(self, rows: Sequence[Row[Course]]) -> list[RowResult]:
@@ -119,7 +121,10 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         return row.content is not None
 
     def _note(self, course: Course) -> None:
-        self._providers.add(_provider(course))
+        if provider := _provider(course):
+            self._providers.add(provider)
+        else:
+            self._without_provider = True
         named = set(courses_named(course.requires))
         for name in named:
             if name in self._count_named or len(self._count_named) < MOST_COURSES:
@@ -204,7 +209,8 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     async def _missing(self, *, withdraw: bool) -> None:
         """List the courses of the file's providers that are not in the file; withdraw them if the request says so.
 
-        Nothing is withdrawn if a rejected row has no id, because it may be one of the missing courses.
+        Nothing is withdrawn if a rejected row has no id, because it may be one of the missing courses. Two lists that
+        state no provider have nothing in common, so courses without a stated provider are never missing.
         """
         after, absent, withdrawn = "", 0, 0
         first: list[str] = []
@@ -223,6 +229,9 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             if len(page) <= 500:  # noqa: PLR2004 - the page asked for
                 break
         problem = None
+        if self._without_provider:
+            detail = "courses whose provider is not stated are never missing; state it, such as default=provider=Name"
+            problem = RowProblem(422, detail, "provider")
         if withdraw and self._unknown_rows and absent:
             problem = RowProblem(
                 409, "nothing is withdrawn: a refused row may be one of the missing courses", "withdraw"
@@ -260,6 +269,9 @@ def _content(course: Course) -> int:
 
 
 def _provider(course: Course) -> str:
+    """Return the provider of a course, empty if its list does not state it."""
+    if "provider" in course.assumed:
+        return ""
     return folded(course.provider.en or course.provider.th or "")
 
 

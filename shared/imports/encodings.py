@@ -21,14 +21,17 @@ _ALIASES = {
 """Other names of encodings -> the encoding that such files really have, a superset."""
 
 _BINARY = {
-    b"\x1f\x8b": "gzip", b"PK\x03\x04": "ZIP, .xlsx", b"PK\x05\x06": "ZIP",
-    b"\xd0\xcf\x11\xe0": ".xls", b"%PDF-": "PDF",
-    b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a": "RAR", b"BZh9": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd",
-    b"PAR1": "Parquet", b"SQLite format 3\0": "SQLite", b"\x89PNG\r\n": "PNG", b"\xff\xd8\xff": "JPEG",
+    rb"\x1f\x8b": "gzip", rb"PK\x03\x04": "ZIP, .xlsx", rb"PK\x05\x06": "ZIP",
+    rb"\xd0\xcf\x11\xe0": ".xls", rb"%PDF-[12]\.\d": "PDF",
+    rb"7z\xbc\xaf\x27\x1c": "7z", rb"Rar!\x1a": "RAR", rb"BZh[1-9]1AY&SY": "bzip2", rb"\xfd7zXZ\0": "xz",
+    rb"\x28\xb5\x2f\xfd": "zstd", rb"PAR1\x15": "Parquet", rb"SQLite format 3\0": "SQLite",
+    rb"\x89PNG\r\n": "PNG", rb"\xff\xd8\xff": "JPEG",
 }  # fmt: skip
-"""{first bytes: the kind of a file that is no text}."""
+"""{pattern of the first bytes: the kind of a file that is no text}. No pattern is a word with which a text begins."""
 
-_LONGEST_MARK = max(map(len, _BINARY))
+_LONGEST_MARK = 16
+"""The number of bytes within which every mark of a binary file ends."""
+
 _EVIDENCE = 4096
 _START = 200
 _THAI_BLOCK = 0x0E
@@ -95,7 +98,7 @@ class Recoder:
     def _refuse_binary(self, piece: bytes) -> None:
         self._start = (self._start or b"") + piece[:_LONGEST_MARK]
         for mark, kind in _BINARY.items():
-            if self._start.startswith(mark):
+            if re.match(mark, self._start):
                 raise Malformed(f"this is a binary file ({kind}), not text; save or unpack it as text first")
         if len(self._start) >= _LONGEST_MARK:
             self._start = None

@@ -155,7 +155,7 @@ async def chooses(reader: Reader, file: Path) -> None:
     are switched, because a key that is pressed before the browser has the request cancels the choice.
     """
     opened: asyncio.Future[FileChooser] = asyncio.get_running_loop().create_future()
-    reader.page.once("filechooser", lambda chooser: opened.set_result(chooser))
+    reader.page.once("filechooser", lambda chooser: opened.set_result(chooser))  # noqa: PLW0108 - Playwright sets an attribute of the handler, and this method takes none
     for language, words in (("th", "เลือกไฟล์ ยังไม่ได้เลือกไฟล์"), ("en", "Choose a file No file is chosen")):
         await reader.page.wait_for_selector(f"html[lang={language}]")
         await reader.reads(".file", words)

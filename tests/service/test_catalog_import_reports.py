@@ -278,6 +278,19 @@ async def test_courses_missing_from_a_full_import_are_listed_and_withdrawn_on_re
     await service.ask("DELETE", "/v1/courses/shared-one", "admin", tenant="shared")
 
 
+async def test_a_list_that_states_no_provider_withdraws_nothing_of_another_such_list(service: Started) -> None:
+    tenant, query = unique("tenant"), "?full=true&withdraw=true&map=guess"
+    await sent(service, "code,title\nA,One\n", tenant, query, "text/csv")
+    _, report = await sent(service, "code,title\nB,Two\n", tenant, query, "text/csv")
+    assert ("missing" in report, "withdrawn" in report) == (False, False)
+    assert (report["problem"]["status"], report["problem"]["field"]) == (422, "provider")
+    assert len(await ids(service, tenant=tenant)) == 2
+    mixed = "code,title,provider\nC,Three,P\nD,Four,P\n"
+    await sent(service, mixed, tenant, query, "text/csv")
+    _, report = await sent(service, "code,title,provider\nC,Three,P\nE,Five,\n", tenant, query, "text/csv")
+    assert (report["withdrawn"], report["problem"]["field"]) == (1, "provider")
+
+
 async def test_a_row_of_totals_or_of_names_does_not_keep_missing_courses(service: Started) -> None:
     tenant, query = unique("tenant"), "?full=true&withdraw=true&map=guess&default=provider=P"
     head, one, two = "code,title\n", "A,One\n", "B,Two\n"

@@ -61,7 +61,7 @@ class TcpProxy:
         there, here = await asyncio.open_connection(self._host, self._port)
         both = [asyncio.create_task(self._upwards(reader, here, writer)), asyncio.create_task(_copied(there, writer))]
         try:
-            await asyncio.wait(both)
+            await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             for task in both:
                 task.cancel()

@@ -1,5 +1,6 @@
 """Tables in CSV: separators, quotes, widths, headers, bytes that are no text."""
 
+import bz2
 import gzip
 from typing import Any
 
@@ -116,11 +117,22 @@ def test_a_binary_file_is_refused_by_its_kind(form: Format, encoding: str | None
         ".xls": b"\xd0\xcf\x11\xe0" + b"\x00" * 100,
         "gzip": gzip.compress(b"title\na\n"),
         "PDF": b"%PDF-1.7\n",
+        "bzip2": bz2.compress(b"title\na\n", 1),
+        "Parquet": b"PAR1\x15\x04\x15\x10" + b"\x00" * 100,
+        "RAR": b"Rar!\x1a\x07\x01\x00",
     }
     for kind, body in kinds.items():
         with pytest.raises(Malformed) as refused:
             read(form, body, Options(columns="guess", encoding=encoding), size)
         assert f"this is a binary file ({kind})" in refused.value.detail
+
+
+@pytest.mark.parametrize("name", ["PAR1", "BZh9", "Rar!", "%PDF-", "7z", "PK", "SQLite format 3", "title"])
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_text_that_begins_with_the_letters_of_a_binary_format_is_a_text(name: str, size: int) -> None:
+    _, [row] = read("csv", f"{name},Course name\nx,Statistics\n".encode(), Options(columns="title=#2"), size)
+    assert row.content
+    assert row.content.title.en == "Statistics"
 
 
 def test_rows_over_a_table_may_have_several_cells() -> None:

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from services.catalog.importers import Format, Options
-from shared.errors import Problem
+from services.catalog.importers import Format, ListReader, Options
+from shared.errors import InvalidInput, Problem
 from tests.support.course_lists import THAI, courses, read, workbook
 
 
@@ -63,6 +63,41 @@ def test_a_row_that_repeats_the_header_is_no_course(form: Format) -> None:
     _, rows = read(form, workbook(*cells) if form == "xlsx" else "\n".join(map(",".join, cells)).encode())
     assert [(row.number, row.content is None) for row in rows] == [(2, False), (3, True), (4, False)]
     assert rows[1].problems[0].detail == "the row repeats the names of the columns, and is no course"
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        (["HOURS", "Provider", "course NAME"], ["4", "P", "B"]),
+        (["Course name", "Hours (minutes)", "Provider"], ["B", "240", "P"]),
+        (["Course name", "Duration (minutes)", "Provider", "No."], ["B", "240", "P", "1"]),
+        (["ชื่อหลักสูตร", "ระยะเวลา (ชั่วโมง)", "หน่วยงาน"], ["B", "4", "P"]),
+        (["Course name", "ระยะเวลา", "", "Provider"], ["", "วัน", "ชั่วโมง", ""]),
+    ],
+)
+def test_the_header_of_a_joined_page_is_no_course_and_names_the_columns_of_the_rows_below(
+    form: Format, names: list[str], row: list[str]
+) -> None:
+    cells = [["Course name", "Hours", "Provider"], ["A", "3", "P"], names, row, ["B", "1", "4", "P"]]
+    cells = cells[: 5 if "" in row else 4]
+    _, rows = read(form, workbook(*cells) if form == "xlsx" else "\n".join(map(",".join, cells)).encode())
+    found = [row.content and (row.content.title.en, row.content.hours, row.content.provider.en) for row in rows]
+    assert found == [("A", 3, "P"), None, ("B", 4, "P")]
+    assert rows[1].problems[0].detail == "the row repeats the names of the columns, and is no course"
+    assert not rows[1].is_entry
+
+
+def test_a_joined_page_whose_columns_are_not_known_ends_the_reading() -> None:
+    body = b"Name,Std\nA,3\nName,Title\nB,4\n"
+    reader = ListReader("csv", Options(columns="title=Name,hours=Std"))
+    with pytest.raises(InvalidInput, match="no column 'Std'"):
+        [*reader.feed(body), *reader.end()]
+
+
+@pytest.mark.parametrize("row", ["Language,Skills,Thai,3", "Course,Statistics,Thai,3", "Title,,,"])
+def test_a_course_whose_cells_are_names_of_columns_is_a_course(row: str) -> None:
+    assert len(courses("csv", f"title,tags,languages,hours\n{row}\nB,x,th,4\n")) == 2
 
 
 @pytest.mark.parametrize("word", ["รวมทั้งสิ้น", "Total"])

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.catalog.importers.columns import Column, fact_of
+from services.catalog.importers.columns import Column, fact_of, with_unit
 from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
@@ -79,10 +79,14 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
 def _of_several_durations(
     found: dict[str, list[int]], columns: Sequence[tuple[int, Column]], header: Sequence[str]
 ) -> None:
-    """Find the columns that state one duration together: a length and a pace, or hours and minutes."""
+    """Find the columns that state one duration together: a length and a pace, or hours and minutes.
+
+    An effort is a pace also without a length, as in Open edX; a workload alone may be the time of the whole course.
+    """
     paces = [number for number, _ in columns if folded(header[number]) in _PACES]
     lengths = [number for number, _ in columns if number not in paces]
-    if paces and "weekly_hours" not in found and (lengths or "weeks" in found):
+    is_pace = lengths or "weeks" in found or any(folded(header[number]) == "effort" for number in paces)
+    if paces and "weekly_hours" not in found and is_pace:
         found["weekly_hours"] = paces[:1]
         found.pop("duration")
         found |= {"duration": lengths[:1]} if lengths else {}
@@ -161,7 +165,8 @@ class Table(MappedTable):
 
     Up to ten rows above the header are skipped, such as a title of the table or the date of a report, if none of their
     cells names the column of titles. In a table with one column no row is skipped. The header may have two rows: a cell
-    of the first one may name a group of columns, and the cells below it the single columns.
+    of the first one may name a group of columns, and the cells below it the single columns. A row further below that
+    names columns again, as in pages that were joined, is the header of the rows below it.
     """
 
     def __init__(self, options: Options) -> None:
@@ -224,6 +229,25 @@ class Table(MappedTable):
                 self._pass_over(self._header, problem)
         return True
 
+    def _is_header_again(self, cells: Sequence[str]) -> bool:
+        """Return whether a row below the header names columns again; the rows below it then have the columns it names.
+
+        Most of its cells are names of columns, of this header or usual ones, and one of them is that of a title. Raises
+        InvalidInput, which names `map`, if the columns of the rows below are not known.
+        """
+        names, header = [name for name in _names(cells) if name], self._header or []
+        if [*map(folded, _names(cells))] == [*map(folded, header)]:
+            return True
+        if not self._options.header:
+            return False
+        known = {folded(name): fact for fact, columns in self.mapping.items() for name in columns}
+        facts = [column.fact if (column := fact_of(name)) else known.get(folded(name)) for name in names]
+        named = [fact for name, fact in zip(names, facts, strict=True) if fact or name in header]
+        if len(named) < max(_LEAST_NAMED, len(names) // 2 + 1) or not any(fact in TITLES for fact in named):
+            return False
+        self._header, self._columns, self._above, self._captions = None, {}, None, 0
+        return self._is_header(cells)
+
     @property
     def _guesses(self) -> bool:
         return self._options.columns is None or GUESS in self._options.columns
@@ -250,13 +274,6 @@ class Table(MappedTable):
             return False
         asked = self._options.columns or ""
         return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
-
-    def _with_unit(self, place: int, cell: str) -> str:
-        """Return a cell; a number without a unit gets the unit of time in the name of its column."""
-        column = fact_of((self._header or [])[place])
-        if column is None or not column.unit or not re.fullmatch(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*", cell):
-            return cell
-        return f"{cell.strip()} {column.unit}"
 
     def _add_minutes(self, stated: dict[str, Fact]) -> None:
         """Join the bare numbers of a column of hours and a column of minutes: 1 and 30 are an hour and a half."""
@@ -289,17 +306,16 @@ class Table(MappedTable):
             self._first.append(SampleRow(number, [_cut(cell) for cell in shown]))
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
+        if self._is_header_again(cells):
+            repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
+            return refused(number, repeated, " ".join(_names(cells)), is_entry=False)
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
-        if list(map(folded, _names(cells))) == list(map(folded, self._header)):
-            repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
-            return refused(number, repeated, " ".join(_names(cells)), is_entry=False)
         stated: dict[str, Fact] = {}
         for fact, numbers in self._columns.items():
-            found = [
-                text for n in numbers if n < len(cells) and (text := self._with_unit(n, unguarded(cells[n]))).strip()
-            ]
+            given = ((self._header[n], unguarded(cells[n])) for n in numbers if n < len(cells))
+            found = [with_unit(name, cell) for name, cell in given if cell.strip()]
             if found:
                 stated[fact] = found if fact in MANY else found[0]
         self._add_minutes(stated)

@@ -7,6 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.recommender.api.context import context_of
+from services.recommender.path_summary import rounded_share
 from services.recommender.store.plans import OfficerSummary
 from services.recommender.store.supervision import Visible
 from shared.auth import check_agency
@@ -37,6 +38,7 @@ class ListOfficerPaths(Struct, frozen=True, forbid_unknown_fields=True):
 class OfficerPath(Struct, frozen=True):
     """An officer with figures of the path: shares of the requirement held `before` and `after` it, and its hours.
 
+    The shares are in hundredths: 1 stands for the whole requirement alone, and 0 for nothing of it alone.
     `shared_until`: until when the officer shares the path; null if it is not shared.
     """
 
@@ -129,7 +131,7 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
 
 def _row(one: OfficerSummary, shared_until: datetime | None) -> OfficerPath:
     path = one.summary
-    before, after = round(path.before, 2), round(path.after, 2)
+    before, after = rounded_share(path.before), rounded_share(path.after)
     return OfficerPath(
         one.officer, path.job_group, path.status, one.planned_at, before, after, path.hours, shared_until
     )
