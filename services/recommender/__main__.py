@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import ROUTES
-from services.recommender.api.context import CONTEXT, AppContext
+from services.recommender.api.context import CONTEXT, RouteContext
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
 from services.recommender.feedback_handler import FeedbackHandler
@@ -120,7 +120,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("replanning", replanner.run),
         ],
     )
-    app[CONTEXT] = AppContext(
+    app[CONTEXT] = RouteContext(
         settings,
         store,
         catalog,

@@ -31,7 +31,7 @@ class KeptPath(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class AppContext:
+class RouteContext:
     """The objects that the routes use.
 
     `viewers`: the keys of viewers, by which officers share their paths. `rules_changed`: is called once a tenant's
@@ -49,10 +49,10 @@ class AppContext:
     rendered: dict[tuple[str, tuple[Language, ...]], KeptPath] = field(default_factory=dict)
 
 
-CONTEXT: web.AppKey[AppContext] = web.AppKey("context", AppContext)
+CONTEXT: web.AppKey[RouteContext] = web.AppKey("context", RouteContext)
 
 
-def context_of(request: web.Request) -> AppContext:
+def context_of(request: web.Request) -> RouteContext:
     """Return the objects that the routes use."""
     return request.app[CONTEXT]
 
