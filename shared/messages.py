@@ -301,16 +301,10 @@ def why_not_messages(answer: WhyNot) -> Iterator[Message]:
     if answer.cause == "does_not_fit":
         yield _does_not_fit(answer.hours, at_most=answer.at_most)
     elif answer.cause in ("lower_value", "worse_overall"):
-        yield Message(
-            answer.cause,
-            {
-                "step": answer.step or 0,
-                "score": (answer.score or 0.0) / MICRO,
-                "taken": (answer.taken_score or 0.0) / MICRO,
-                "hours": answer.hours or 0.0,
-                "at_most": answer.at_most,
-            },
-        )
+        values: dict[str, Value] = {"step": answer.step or 0, "hours": answer.hours or 0.0, "at_most": answer.at_most}
+        if answer.cause == "lower_value":
+            values["little"] = not answer.taken_score  # no course was chosen there, or neither is worth anything
+        yield Message(answer.cause, values)
     elif answer.cause != "unsure":
         yield Message(answer.cause)
     if answer.confidence is not None:

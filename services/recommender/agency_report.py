@@ -19,7 +19,7 @@ from services.recommender.disclosure import (
     rounded_down,
 )
 from services.recommender.inputs import MICRO
-from services.recommender.path_summary import PathSummary
+from services.recommender.path_summary import PathSummary, rounded_share
 from shared.domain import Framework, LocalizedText
 from shared.paths import CourseCard
 
@@ -204,8 +204,19 @@ def _past(one: PublishedFigures) -> PastFigures:
 def _means_of(groups: Sequence[PublishedGroup | Figures]) -> tuple[float, float, float]:
     """Return means over several groups: shares before and after, and missing weighted levels, per officer."""
     number = sum(one.officers for one in groups)
-    before, after = (round(sum(getattr(one, name) for one in groups) / number, 2) for name in ("before", "after"))
-    return before, after, round(sum(one.gap for one in groups) / number / MICRO, 1)
+    before, after = (rounded_share(sum(getattr(one, name) for one in groups) / number) for name in ("before", "after"))
+    return before, after, _tenths(sum(one.gap for one in groups) / number / MICRO)
+
+
+def _tenths(missing: float) -> float:
+    """Return a mean of missing levels in tenths; 0 stands for nothing missing alone."""
+    return max(round(missing, 1), 0.1) if missing > 0 else 0.0
+
+
+def _level(level: float, required: float) -> float:
+    """Return a mean level in tenths; it stays below the mean requirement if the exact one does."""
+    written, limit = round(level, 1), round(required, 1)
+    return round(limit - 0.1, 1) if level < required and written >= limit else written
 
 
 def _skills(cohorts: Sequence[Cohort], framework: Framework, smallest: int) -> list[SkillGaps]:
@@ -230,7 +241,8 @@ def _means(cohorts: Sequence[Cohort], framework: Framework) -> list[tuple[GroupS
         figures = [cohort.figures for cohort in cohorts if skill.id in cohort.figures.skills]
         if figures:
             number, sums = sum(one.officers for one in figures), [one.skills[skill.id] for one in figures]
-            levels = (round(sum(getattr(one, name) for one in sums) / number, 1) for name in _LEVELS)
+            level, required, gap, after = (sum(getattr(one, name) for one in sums) / number for name in _LEVELS)
+            levels = (_level(level, required), round(required, 1), _tenths(gap), _tenths(after))
             found.append((GroupSkill(skill.id, skill.title, number, *levels), sums))
     return sorted(found, key=lambda pair: (-pair[0].gap * pair[0].officers, pair[0].skill))
 

@@ -43,6 +43,11 @@ class PathSummary(Struct, frozen=True, omit_defaults=True):
     short_hours: float | None = None
 
 
+def rounded_share(share: float) -> float:
+    """Return a share of 0 to 1 in hundredths: 1 stands for a whole share alone, and 0 for none alone."""
+    return share if share in (0, 1) else min(max(round(share, 2), 0.01), 0.99)
+
+
 def path_summary(path: LearningPath) -> PathSummary:
     """Return the figures of a path that an agency's report sums."""
     causes = {row.skill: row.cause for row in path.open if row.cause != "too_small"}

@@ -16,6 +16,14 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 
+# How many pixels are left of the widest number of a list of courses, which no element holds.
+ROOM_FOR_NUMBERS = """() => {
+  const list = document.querySelector('.history ol:not(.plain)');
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = getComputedStyle(list.firstElementChild).font;
+  return list.firstElementChild.getBoundingClientRect().left - pen.measureText('100. ').width;
+}"""
+
 
 @pytest.mark.parametrize("width", [390, 1280])
 async def test_the_history_shows_courses_levels_and_paths(platform: Platform, browser: Browser, width: int) -> None:
@@ -51,6 +59,7 @@ async def test_the_history_shows_courses_levels_and_paths(platform: Platform, br
         )  # the skill and two assessments
         await reader.reads('section[aria-labelledby="past-levels-title"] li >> nth=0', "จาก")
         await page.click('[data-keep^="past-"] summary >> nth=0')
+        assert await page.evaluate(ROOM_FOR_NUMBERS) > 0
         assert await reader.violations() == []
         assert await reader.overflow() == 0
 

@@ -188,7 +188,7 @@ async def test_a_session_that_ends_loses_nothing_that_was_typed(
         await page.context.clear_cookies()  # as after the last second of a session
         await page.click("[data-keep=what-if-send]")
         await reader.shows("signIn")
-        for words in ("การเข้าใช้งานหมดเวลาแล้ว", "Your visit has timed out"):
+        for words in ("การเข้าใช้งานสิ้นสุดแล้ว", "Your visit has ended"):
             await reader.reads("#key-wrong", words)
             await expect(page.locator("#what-if-total")).to_be_hidden()
             await expect(page.locator("#sign-out")).to_have_count(0)

@@ -24,7 +24,7 @@ from services.recommender.disclosure import (
     token_of,
 )
 from services.recommender.inputs import MICRO
-from services.recommender.path_summary import PathSummary, SkillOutcome
+from services.recommender.path_summary import PathSummary, SkillOutcome, rounded_share
 from shared.domain import Framework, JobGroup
 from shared.paths import CourseCard
 from tests.support.builders import FRAMEWORK, framework, text
@@ -91,6 +91,19 @@ def test_the_report_computes_sums_means_and_sizes_of_gaps() -> None:
     assert (course.course.id, course.officers) == ("read", 10)
     [group] = found.groups
     assert (group.officers, group.before, group.gap, group.as_of) == (10, 0.5, 1, DAY)
+
+
+def test_nobody_is_counted_as_complete_who_is_not() -> None:
+    behind = officer("service", row("reading", 2.99, reached=2.99, cause="no_course"), before=0.996, after=0.999, gap=9)
+    nothing = officer("service", row("reading", 3), before=1.0, after=1.0, gap=0)
+    [group] = report([behind] * 9 + [nothing]).groups
+    assert (group.before, group.after, group.gap) == (0.99, 0.99, 0.1)
+    [reading] = group.skills
+    assert (reading.level, reading.required, reading.gap, reading.after) == (2.9, 3, 0.1, 0.1)
+    [whole] = report([nothing] * 10).groups
+    assert (whole.before, whole.after, whole.gap) == (1, 1, 0)
+    assert [(one.level, one.gap, one.after) for one in whole.skills] == [(3, 0, 0)]
+    assert [rounded_share(share) for share in (0, 0.001, 0.004, 0.126, 0.996, 1)] == [0, 0.01, 0.01, 0.13, 0.99, 1]
 
 
 def test_counts_of_some_officers_are_rounded_down() -> None:

@@ -59,7 +59,10 @@ def test_every_course_outside_the_path_has_a_reason(name: str, cause: str) -> No
     if cause == "lower_value":
         assert (found.step, found.gain, found.hours, found.score) == (1, 2_000_000, 8, 250_000)
         assert found.taken_score == path.steps[0].score
-        assert "a score of 0.25" in why_not_sentences(found).en
+        assert "takes 8 hours with its prerequisites and is worth no more per hour" in why_not_sentences(found).en
+        alone = why_not_sentences(replace(found, taken_score=0.0))
+        assert "adds very little for them" in alone.en
+        assert "ช่วยได้น้อยมาก" in alone.th
     if cause == "does_not_fit":
         assert found.hours == 18
 

@@ -225,7 +225,8 @@ def test_only_an_assessment_lowers_a_level() -> None:
     [confirm] = [row for row in after.assess_first if row.kind == "confirm"]
     assert confirm.skill == "a"
     assert sentences(after, confirm).en == (
-        "Assess “About a” to confirm: level 2 is counted from completed courses; the previous assessment found 0 ± 0.3."
+        "Assess “About a” to confirm: level 2 is counted from completed courses; "
+        "the previous assessment found 0, give or take 0.3."
     )
     assert sentences(after, confirm).th.startswith("ควรประเมิน “เรื่อง a” เพื่อยืนยัน ระดับ 2 นับจากหลักสูตรที่เรียนจบ")
     again = one.is_assessed(a=1.0)

@@ -1,5 +1,7 @@
 """Frameworks as matrices of requirements: each fault is reported with its row, its field and why."""
 
+import io
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -194,3 +196,23 @@ def test_long_titles_are_cut_and_kept_whole_in_the_description() -> None:
 def test_faults_past_the_limit_are_counted() -> None:
     reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(FAULTS_LIMIT + 5)))
     assert (len(reading.faults), reading.further_faults, reading.framework) == (FAULTS_LIMIT, 5, None)
+
+
+def archive_of(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+def test_an_archive_in_an_archive_is_refused_by_its_name_and_what_a_mac_adds_is_left_out() -> None:
+    matrix = b"job_group,skill,level\nA,S,1\n"
+    mac = {"m.csv": matrix, "__MACOSX/._m.csv": b"\x00\x05\x16\x07", "__MACOSX/._old.zip": b"\x00\x05\x16\x07"}
+    reading = read("csv", [Source("m.zip", archive_of(mac))], NAMED)
+    assert reading.framework
+    assert [skill.title.en for skill in reading.framework.skills] == ["S"]
+    for beside in ({}, {"m.csv": matrix}):
+        outer = archive_of({**beside, "tables/inner.ZIP": archive_of({"m.csv": matrix})})
+        with pytest.raises(InvalidInput, match=r"holds another one, 'tables/inner\.ZIP': unpack the outer one"):
+            read("csv", [Source("m.zip", outer)], NAMED)

@@ -306,13 +306,71 @@ def test_many_types_in_angle_brackets_are_read_in_linear_time() -> None:
         ("3 hours", "5", 3),
         ("9 weeks", "", 36),
         ("6 weeks, 3 hours per week", "5", 18),
+        ("4 weeks", "05:30", 22),
     ],
 )
 def test_an_effort_beside_a_length_is_a_pace(length: str, effort: str, hours: float) -> None:
     """As Open edX states them: the effort is that of a week."""
     [course] = courses("csv", f'title,Effort,Length\nA,{effort},"{length}"\n')
     assert course.hours == hours
-    assert [one.hours for one in courses("csv", "title,Effort\nA,5 hours\n")] == [5]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonld"])
+@pytest.mark.parametrize(
+    ("name", "words", "pace"),
+    [
+        ("effort", "3-5 hours per week", "3-5 hours per week"),
+        ("effort", "3-5", "3-5 hours per week"),
+        ("effort", "5 hours", "5 hours per week"),
+        ("Effort", "05:30", "5.5 hours per week"),
+        ("effort", "3 ชั่วโมงต่อสัปดาห์", "3 ชั่วโมงต่อสัปดาห์"),
+        ("hours per week", "3", "3 hours per week"),
+        ("workload", "4-6 hours/week", "4-6 hours/week"),
+        ("duration", "2 hours a day", "2 hours a day"),
+    ],
+)
+def test_a_pace_without_a_length_is_no_total(form: Format, name: str, words: str, pace: str) -> None:
+    body = json.dumps([{"title": "A", name: words}]) if form == "jsonld" else f"title,{name}\nA,{words}\n"
+    _, [row] = read(form, body.encode())
+    assert row.content
+    assert (row.content.hours, "hours" in row.content.assumed) == (10, True)
+    assert row.content.stated["duration"] == pace
+    assert [one.detail for one in row.warnings if one.field == "hours"] == [
+        f"{pace!r} is a pace, and no length of the course is stated",
+        "not stated; 10 are assumed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "hours"),
+    [("effort", "6 weeks, 3 hours per week", 18), ("effort", "2 weeks", 8), ("workload", "10 hours", 10)],
+)
+def test_a_column_of_an_effort_or_a_workload_may_state_the_whole_time(name: str, words: str, hours: float) -> None:
+    assert [one.hours for one in courses("csv", f'title,{name}\nA,"{words}"\n')] == [hours]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonld"])
+@pytest.mark.parametrize(
+    ("facts", "hours"),
+    [
+        ({"estimated_content_length": "90"}, 1.5),
+        ({"estimatedContentLength": "90"}, 1.5),
+        ({"content_info_short": "12.5 hours"}, 12.5),
+        ({"content_info": "12.5 total hours", "estimated_content_length": "740"}, 740 / 60),
+        ({"content_info": "45 total mins"}, 0.75),
+        ({"duration_minutes": "90"}, 1.5),
+        ({"durationInSeconds": "5400"}, 1.5),
+        ({"Duration (hours)": "2"}, 2),
+    ],
+)
+def test_a_bare_number_has_the_unit_that_the_name_of_its_field_states(
+    form: Format, facts: dict[str, str], hours: float
+) -> None:
+    body = json.dumps([{"title": "A", **{name: float(v) if v.isdigit() else v for name, v in facts.items()}}])
+    if form == "csv":
+        body = f"title,{','.join(facts)}\nA,{','.join(facts.values())}\n"
+    [course] = courses(form, body)
+    assert (round(course.hours, 3), "hours" in course.assumed) == (round(hours, 3), False)
 
 
 @pytest.mark.parametrize("zero", ["0", "0.0", "๐"])

@@ -258,11 +258,12 @@ def test_the_answer_of_a_platform_is_read_by_the_names_of_its_fields(form: Any, 
     _, [row] = read("jsonld", json.dumps(form).encode(), size=size)
     assert row.content
     assert row.content.id.startswith("course-v1-uni-demox-2027-")
+    assert "'5.5 hours per week' is a pace, and no length of the course is stated" in [w.detail for w in row.warnings]
     found = msgspec.to_builtins(row.content)
     assert {name: found[name] for name in ("title", "provider", "hours", "description", "starts", "ends")} == {
         "title": {"en": "Demonstration"},
         "provider": {"en": "Uni"},
-        "hours": 5.5,
+        "hours": 10.0,
         "description": {"en": "What it shows"},
         "starts": "2027-02-05",
         "ends": "2027-08-01",

@@ -13,7 +13,7 @@ NAMES: dict[str, str] = {
     "provider_th": "provider th,institution th",
     "provider_en": "provider en,institution en",
     "hours": "hours,hour,learning hours,estimated learning hours,total hours,ชั่วโมง,จำนวนชั่วโมง,ชั่วโมงเรียน,จำนวนชั่วโมงเรียนรู้,จำนวนชั่วโมงเรียน,จำนวนชั่วโมงอบรม,ชั่วโมงอบรม,ชั่วโมงการเรียนรู้,contact hours,จำนวนชั่วโมงรวม,ชั่วโมงรวม",
-    "duration": "duration,time required,length,estimated time,workload,effort,ระยะเวลา,ระยะเวลาเรียน,เวลาเรียน,content length,estimated content length,video length,runtime,time to complete,course duration,course length,ระยะเวลาอบรม,ระยะเวลาการอบรม,ระยะเวลาฝึกอบรม,estimated learning time,learning time,total length,total duration,effort hours,ระยะเวลาที่ใช้เรียน",
+    "duration": "duration,time required,length,estimated time,workload,effort,ระยะเวลา,ระยะเวลาเรียน,เวลาเรียน,content length,estimated content length,video length,runtime,time to complete,course duration,course length,ระยะเวลาอบรม,ระยะเวลาการอบรม,ระยะเวลาฝึกอบรม,estimated learning time,learning time,total length,total duration,effort hours,ระยะเวลาที่ใช้เรียน,content info,content info short",
     "languages": "language,languages,languages available,available languages,course language,in language,lang,ภาษา,ภาษาที่ใช้,primary language,locale,content language,audio language,dc language,dc language iso,ภาษาที่สอน,ภาษาที่ใช้สอน",
     "level": "level,difficulty,course level,educational level,course difficulty,difficulty level,ระดับ,ระดับความยาก,level type,skill level,ระดับหลักสูตร,ระดับเนื้อหา",
     "tags": "tags,tag,skills,skill,course skills,associatedskills,associated skills,skills covered,skills learned,keywords,keyword,topics,topic,subject,subjects,category,categories,sub category,subcategory,teaches,ทักษะ,หมวดหมู่,หมวด,คำสำคัญ,กลุ่มวิชา,domain,domains,sub domain,subdomain,primary subject,primary category,primary skills,secondary skills,dc subject,หมวดหมู่หลักสูตร,ประเภทหลักสูตร,กลุ่มหลักสูตร,ทักษะที่ได้รับ,ทักษะดิจิทัล,skills gained,skill names,skills you will gain,what skills you will gain,category path,category name,กลุ่มทักษะ,หมวดวิชา",
@@ -35,7 +35,7 @@ NAMES: dict[str, str] = {
 }
 
 LESS_SURE = (
-    "headline", "about this course", "about the course", "contact hours", "learning time", "deep link", "dates",
+    "content info", "content info short", "headline", "about this course", "about the course", "contact hours", "learning time", "deep link", "dates",
     "ชื่อโครงการ", "ชื่อโครงการฝึกอบรม", "ชื่อโครงการอบรม", "โครงการฝึกอบรม", "สาระสำคัญ", "ผู้พัฒนาหลักสูตร", "หน่วยงานผู้พัฒนา",
     "สถาบันผู้พัฒนา", "วันที่อบรม", "วันอบรม", "วันที่จัดอบรม", "ช่วงเวลาอบรม",
 )  # fmt: skip

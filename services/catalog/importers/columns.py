@@ -3,6 +3,7 @@
 fact_of("ชื่อหลักสูตร / Course name")     Column("title")
 fact_of("ระยะเวลา (นาที)")               Column("duration", "นาที"): a bare number in it counts minutes
 fact_of("Remarks")                       None
+with_unit("ระยะเวลา (นาที)", "90")        "90 นาที"
 """
 
 import re
@@ -26,6 +27,10 @@ _WITH_UNIT = re.compile(
 _THAI_AMOUNT = re.compile(
     rf"(?:จำนวน|ระยะเวลา|เวลา)\s*[(\[]?\s*{_UNIT}\s*[)\]]?(?:\s*(?:ที่)?(?:อบรม|เรียน|เรียนรู้|ฝึกอบรม|การอบรม|การเรียนรู้))?"
 )
+_UNITS_OF_PLATFORMS = {"estimated content length": "minutes"}
+"""{name of a field whose unit only the documentation of its platform states: the unit}; this one is Udemy's."""
+
+_NUMBER = re.compile(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*")
 _OF_A_COURSE = re.compile(
     r"(?:course|lo|training|learning|content|item|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
 )
@@ -54,11 +59,10 @@ class Column(NamedTuple):
 @lru_cache(maxsize=4096)
 def fact_of(name: str) -> Column | None:
     """Return what a column with this name usually holds; None if the name is unknown."""
-    if fact := _known(name):
-        return Column(fact, partly=folded(name) in _LESS_SURE)
-    words = _WORD_IN_CAMEL_CASE.sub(" ", name)
-    if fact := _known(words):
-        return Column(fact)
+    for words in (name, _WORD_IN_CAMEL_CASE.sub(" ", name)):
+        if fact := _known(words):
+            key = folded(words.replace("_", " "))
+            return Column(fact, _UNITS_OF_PLATFORMS.get(key, ""), partly=key in _LESS_SURE)
     plain = folded(words)
     if (found := _OF_A_COURSE.fullmatch(plain)) and (fact := _known(found["name"])):
         return Column(fact, partly=True)
@@ -78,6 +82,14 @@ def fact_of(name: str) -> Column | None:
     if len(parts) < 2 or len(facts) != 1 or (is_time and not same) or not _known(parts[0]):  # noqa: PLR2004 - a name and another one
         return None
     return Column(facts.pop(), partly=not same)
+
+
+def with_unit(name: str, text: str) -> str:
+    """Return the text of a column; a number without a unit gets the unit of time in the name of the column."""
+    column = fact_of(name)
+    if column is None or not column.unit or not _NUMBER.fullmatch(text):
+        return text
+    return f"{text.strip()} {column.unit}"
 
 
 def _is_counted(name: str, unit: str) -> bool:

@@ -74,6 +74,7 @@ _LEAST_MINUTES = 15
 _UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
 _FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
 _CLOCK = re.compile(r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d)(?:\.\d{1,2})?)?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
+_IN_TOTAL = re.compile(r"(?<=\d) total (?=hours?|mins?|minutes?)")
 _AND_A_HALF = re.compile(r"(\d+)\s*(hours?|hrs?|ชั่วโมง|ชม\.?|days?|วัน|weeks?|สัปดาห์)\s*(?:and\s+a\s+half|ครึ่ง)")
 _EACH = re.compile(
     rf"(?:(?P<period>วัน|สัปดาห์|อาทิตย์|เดือน)\s*|ๆ\s*)ละ\s*(?:ประมาณ\s*)?"
@@ -109,6 +110,12 @@ def duration_of(text: str) -> Duration | None:
     return _duration(text) if len(text) <= LONGEST_WORDS else None
 
 
+def is_pace(text: str) -> bool:
+    """Return whether a text states a time for each day, week or month, and not for how long: `3-5 hours per week`."""
+    read = duration_of(f"1 week, {text}") if duration_of(text) is None else None
+    return read is not None and not read.assumed and not read.unread
+
+
 def doubtful_hours(number: str) -> bool:
     """Return whether a number of hours may mean hours and minutes, as in `1.30`; `1.25`, `1.50` and `1.75` do not."""
     return bool(_CLOCK_LIKE.fullmatch(number.translate(THAI_DIGITS)))
@@ -128,6 +135,7 @@ def _duration(text: str) -> Duration | None:
     if re.fullmatch(NUMBER, text):
         read = _bounded(as_number(text), assumed=True)
         return read and read._replace(doubtful=text if doubtful_hours(text) else None)
+    text = _IN_TOTAL.sub(" ", text)
     text = _UNIT_A_PERIOD.sub(r"\1 per \2", text)
     text = THAI_NUMBER.sub(lambda found: f" {thai_digits(found[0])} ", text)
     for _ in range(2):  # the second of "one to two hours" comes first

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from services.catalog.importers.durations import doubtful_hours, duration_of
+from services.catalog.importers.durations import UNITS_OF_PERIODS, doubtful_hours, duration_of, is_pace
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
     HIDDEN,
@@ -59,6 +59,7 @@ _BARE = re.compile(r"[\d๐-๙.,\s]+(?:(?:[-–—]|ถึง|to)[\d๐-๙.,\s
 """A number or a range without a unit."""
 
 _BETWEEN = re.compile(r"^[\d๐-๙.,]+\s*(?:[-–—]|ถึง|to)\s*[\d๐-๙.,]+$")
+_PERIOD = re.compile(rf"(?<![a-z])(?:{UNITS_OF_PERIODS})(?![a-z])")
 _LANGUAGES_JOINED = re.compile(r"(?:[/&+]|และ(?:ภาษา)?|\sand\s)(?![^()]*\))")
 """What is between the languages of one cell, except inside brackets: `Chinese (Simplified/Traditional)` is one."""
 
@@ -232,19 +233,34 @@ class _Draft:
         if unit and re.fullmatch(r"[\d๐-๙.,\s]+", words):
             return f"{words} {unit}"
         weeks = self._text("weeks") or words
-        if number_of(self._text("hours") or "0") != 0 or not weeks or number_of(weeks) == 0:
+        if number_of(self._text("hours") or "0") != 0:
             return words
+        if not weeks or number_of(weeks) == 0:
+            return self._pace_alone() or words
         if words and not ((read := duration_of(words)) and read.assumed and not _BARE.fullmatch(words)):
             return words
         if _BARE.fullmatch(weeks):
             weeks = f"{weeks} weeks"
-        pace = (self._text("weekly_hours"), self._text("weekly_hours_most"))
-        each = "-".join(dict.fromkeys(filter(None, pace)))
-        for rate in (each, f"{each} per week", f"{each} hours per week"):
+        for rate in self._paces():
             stated = f"{weeks}, {rate}"
-            if each and (read := duration_of(stated)) and not read.assumed and not read.unread:
+            if (read := duration_of(stated)) and not read.assumed and not read.unread:
                 return stated
         return weeks
+
+    def _paces(self) -> list[str]:
+        """Return what the time of each week may mean, the words of the file first; empty if the file states none."""
+        pace = (self._text("weekly_hours"), self._text("weekly_hours_most"))
+        each = "-".join(dict.fromkeys(filter(None, pace)))
+        if ":" in each and (clock := duration_of(each)):
+            each = f"{clock.hours:g} hours"
+        return [each, f"{each} per week", f"{each} hours per week"] if each and number_of(each) != 0 else []
+
+    def _pace_alone(self) -> str:
+        """Return the time of each week, if nothing states for how many weeks; it may state that itself."""
+        paces = self._paces()
+        if paces and _PERIOD.search(folded(paces[0])) and duration_of(paces[0]):
+            return paces[0]
+        return next(filter(is_pace, paces), paces[0] if paces and not duration_of(paces[0]) else "")
 
     def _hours(self) -> None:
         words = self._stated_duration()
@@ -262,10 +278,7 @@ class _Draft:
         if read is None and words:
             read = duration_of(words)
         if read is None:
-            if hours_text or words:
-                self._warn("hours", f"no duration is read from {(words or hours_text)[:100]!r}")
-            self._given["hours"] = ASSUMED_HOURS
-            self._warn("hours", f"not stated; {ASSUMED_HOURS:g} are assumed")
+            self._assume_hours(words or hours_text)
         else:
             self._given["hours"] = read.hours
             if read.assumed:
@@ -279,6 +292,14 @@ class _Draft:
                 self._warn("hours", f"{read.hours:g} are taken for {(hours_text or words)[:100]!r}, without {left!r}")
         if read is None or read.assumed:
             self._assumed.append("hours")
+
+    def _assume_hours(self, words: str) -> None:
+        if is_pace(words):
+            self._warn("hours", f"{words[:100]!r} is a pace, and no length of the course is stated")
+        elif words:
+            self._warn("hours", f"no duration is read from {words[:100]!r}")
+        self._given["hours"] = ASSUMED_HOURS
+        self._warn("hours", f"not stated; {ASSUMED_HOURS:g} are assumed")
 
     def _doubt(self, number: str, hours: float, words: str) -> None:
         minutes = re.sub(r"[.,]", ":", number)

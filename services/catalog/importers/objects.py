@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from services.catalog.importers.columns import with_unit
 from services.catalog.importers.facts import MANY, Fact
 from services.catalog.importers.tables import guessed
 
@@ -48,7 +49,7 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
     node = _flat(node)
     names = list(node)
     for fact, places in guessed(names).items():
-        for value in (node[names[place]] for place in places):
+        for name, value in ((names[place], node[names[place]]) for place in places):
             if fact in _OWN:
                 if _is_own(fact, value):
                     stated[fact] = msgspec.json.encode(value).decode()
@@ -60,10 +61,10 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
                     stated[fact] = [*stated.get(fact, []), *texts]
             elif fact == "rating" and isinstance(value, dict):
                 stated |= {"rating": _text(value.get("mean")), "rating_count": _text(value.get("count"))}
-            elif isinstance(value, dict) and any(isinstance(value.get(name), str) for name in _LANGUAGES):
-                stated |= {f"{fact}_{name}": value[name] for name in _LANGUAGES if isinstance(value.get(name), str)}
+            elif isinstance(value, dict) and any(isinstance(value.get(code), str) for code in _LANGUAGES):
+                stated |= {f"{fact}_{code}": value[code] for code in _LANGUAGES if isinstance(value.get(code), str)}
             elif text := _text(value):
-                stated[fact] = text
+                stated[fact] = with_unit(name, text)
     if isinstance(done := node.get("completions"), dict):
         stated |= {name: _text(done.get(name)) for name in ("started", "completed")}
     return stated

@@ -9,8 +9,9 @@ and the error holds a guess, which `map=guess` accepts.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from services.catalog.importers.columns import Column, fact_of
+from services.catalog.importers.columns import Column, fact_of, with_unit
 from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
@@ -28,6 +29,9 @@ _CAPTIONS = 10
 _LEAST_NAMED = 2
 """A second row belongs to the header if it names at least this many columns."""
 
+_LONGEST_NAME = 100
+"""A row below the header with a longer cell does not name columns again."""
+
 _NAMES = 2000
 """The facts of columns are guessed for this many columns, the first ones."""
 
@@ -36,6 +40,7 @@ _SAMPLE_ROWS, _SAMPLE_COLUMNS = 5, 100
 _PACES = ("effort", "workload")
 """Names of columns that hold the hours per week if another column holds how long a course lasts."""
 
+_NO_LINKS: Mapping[int, str] = MappingProxyType({})
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
@@ -79,10 +84,14 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
 def _of_several_durations(
     found: dict[str, list[int]], columns: Sequence[tuple[int, Column]], header: Sequence[str]
 ) -> None:
-    """Find the columns that state one duration together: a length and a pace, or hours and minutes."""
+    """Find the columns that state one duration together: a length and a pace, or hours and minutes.
+
+    An effort is a pace also without a length, as in Open edX; a workload alone may be the time of the whole course.
+    """
     paces = [number for number, _ in columns if folded(header[number]) in _PACES]
     lengths = [number for number, _ in columns if number not in paces]
-    if paces and "weekly_hours" not in found and (lengths or "weeks" in found):
+    is_pace = lengths or "weeks" in found or any(folded(header[number]) == "effort" for number in paces)
+    if paces and "weekly_hours" not in found and is_pace:
         found["weekly_hours"] = paces[:1]
         found.pop("duration")
         found |= {"duration": lengths[:1]} if lengths else {}
@@ -133,10 +142,10 @@ def _cut(cell: str) -> str:
 
 
 def _names(cells: Sequence[str]) -> list[str]:
-    named = [" ".join(cell.split()) for cell in cells]
-    while named and not named[-1]:
-        named.pop()
-    return named
+    width = len(cells)
+    while width and not cells[width - 1].strip():
+        width -= 1
+    return [" ".join(cell.split()) for cell in cells[:width]]
 
 
 def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
@@ -231,15 +240,16 @@ class Table(MappedTable):
         Most of its cells are names of columns, of this header or usual ones, and one of them is that of a title. Raises
         InvalidInput, which names `map`, if the columns of the rows below are not known.
         """
-        names, header = [name for name in _names(cells) if name], self._header or []
-        if [*map(folded, _names(cells))] == [*map(folded, header)]:
+        names, header = _names(cells), self._header or []
+        if len(names) == len(header) and [*map(folded, names)] == [*map(folded, header)]:
             return True
-        if not self._options.header:
+        names = [name for name in names if name]
+        if not self._options.header or len(names) < _LEAST_NAMED or max(map(len, names)) > _LONGEST_NAME:
             return False
         known = {folded(name): fact for fact, columns in self.mapping.items() for name in columns}
         facts = [column.fact if (column := fact_of(name)) else known.get(folded(name)) for name in names]
         named = [fact for name, fact in zip(names, facts, strict=True) if fact or name in header]
-        if len(named) < max(_LEAST_NAMED, len(names) // 2 + 1) or not any(fact in TITLES for fact in named):
+        if len(named) * 2 <= len(names) or len(named) < _LEAST_NAMED or not any(fact in TITLES for fact in named):
             return False
         self._header, self._columns, self._above, self._captions = None, {}, None, 0
         return self._is_header(cells)
@@ -271,13 +281,6 @@ class Table(MappedTable):
         asked = self._options.columns or ""
         return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
 
-    def _with_unit(self, place: int, cell: str) -> str:
-        """Return a cell; a number without a unit gets the unit of time in the name of its column."""
-        column = fact_of((self._header or [])[place])
-        if column is None or not column.unit or not re.fullmatch(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*", cell):
-            return cell
-        return f"{cell.strip()} {column.unit}"
-
     def _add_minutes(self, stated: dict[str, Fact]) -> None:
         """Join the bare numbers of a column of hours and a column of minutes: 1 and 30 are an hour and a half."""
         hours, minutes = (str(stated.get(name, "")).strip() for name in ("hours", "duration"))
@@ -288,6 +291,25 @@ class Table(MappedTable):
         if column and column.unit and int(found[1]) < 60:  # noqa: PLR2004 - 60 or more minutes are the whole duration
             stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
 
+    def _stated(self, cells: Sequence[str], links: Mapping[int, str]) -> dict[str, Fact]:
+        """Return the facts that the cells of a row state."""
+        header = self._header or []
+        stated: dict[str, Fact] = {}
+        for fact, numbers in self._columns.items():
+            given = ((header[n], unguarded(cells[n])) for n in numbers if n < len(cells))
+            found = [with_unit(name, cell) for name, cell in given if cell.strip()]
+            if found:
+                stated[fact] = found if fact in MANY else found[0]
+        if links and "://" not in stated.get("url", ""):
+            places = (n for fact in ("url", *TITLES) for n in self._columns.get(fact, ()))
+            if link := next((links[n] for n in places if n in links), ""):
+                stated["url"] = link
+        self._add_minutes(stated)
+        if self._columns.get("title") == self._columns.get("description") is not None:
+            whole = str(stated.get("title", ""))
+            stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
+        return stated
+
     def asks_for(self, cells: Sequence[str]) -> bool:
         """Return whether a row holds all names of columns that `map` contains; False without `map`."""
         if self._options.columns in (None, GUESS):
@@ -295,10 +317,12 @@ class Table(MappedTable):
         wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map", FACTS) if fact != GUESS}
         return wanted <= {folded(" ".join(cell.split())) for cell in cells}
 
-    def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
+    def row(self, number: int, cells: Sequence[str], links: Mapping[int, str] = _NO_LINKS) -> Row[Course] | None:
         """Return the course of a row, None for an empty row and the header; a faulty row is returned as rejected.
 
-        `number`: the number of the row in the file. Raises InvalidInput, which names `map`, if the header is not known.
+        `number`: the number of the row in the file. `links`: {number of a cell, from 0: the address that it links to};
+        the address of the course is that of its cell for the address, or else of its title. Raises InvalidInput, which
+        names `map`, if the header is not known.
         """
         if not any(cell.strip() for cell in cells):
             return None
@@ -315,17 +339,7 @@ class Table(MappedTable):
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
-        stated: dict[str, Fact] = {}
-        for fact, numbers in self._columns.items():
-            found = [
-                text for n in numbers if n < len(cells) and (text := self._with_unit(n, unguarded(cells[n]))).strip()
-            ]
-            if found:
-                stated[fact] = found if fact in MANY else found[0]
-        self._add_minutes(stated)
-        if self._columns.get("title") == self._columns.get("description") is not None:
-            whole = str(stated.get("title", ""))
-            stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
+        stated = self._stated(cells, links)
         if row := totals_row(number, stated, cells):
             return row
         row = course_row(number, stated, self._options.defaults)

@@ -8,7 +8,8 @@ import { asApiError } from './errors';
 import { type Key, language, otherLanguage, setLanguage, t } from './i18n';
 import icon from './icon.svg';
 import { isOwnMachine } from './key_link';
-import { attempt, connection, enter, focusOn, lapsed, makeWay, notFetched, openid, recover, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
+import { announceSession, attempt, connection, enter, focusOn, lapsed, makeWay, notFetched, openid, recover, session, sharing, show, shown, signInComplaint, signOut, start, title as pageTitle } from './shell';
+import { placedTop } from './place';
 import { AfterPaint, Button, EntryForm, Message } from './ui';
 import type { ShareLink } from './share_link';
 import { type Load, sharedPage, VIEWS } from './views';
@@ -31,6 +32,7 @@ async function enterKey(key: string): Promise<void> {
   }
   try {
     enter(await signIn(key));
+    announceSession();
   } catch (thrown) {
     const { status } = asApiError(thrown);
     complain(status === 0 ? 'unreachable' : status >= 500 ? 'busy' : status === 429 ? 'problems.429' : 'keyRefused');
@@ -192,13 +194,16 @@ function Masthead(): JSX.Element {
   useEffect(() => {
     failed.value = undefined;
   }, [isSignedIn, failed]);
+  const changing = useSignal(false);
   const change = async () => {
+    changing.value = true;
     if (failed.value === 'language') failed.value = undefined;
     try {
       await setLanguage(otherLanguage());
     } catch {
       failed.value = 'language';
     }
+    changing.value = false;
   };
   const go = async (everywhere = false) => {
     leaving.value = true;
@@ -217,9 +222,9 @@ function Masthead(): JSX.Element {
           </span>
         </p>
         <div class="tools">
-          <button type="button" id="language" lang={otherLanguage()} onClick={change}>
+          <Button name="language" id="language" lang={otherLanguage()} busy={changing.value} onClick={change}>
             {NAMES[otherLanguage()]}
-          </button>
+          </Button>
           {isSignedIn && (
             <Button name="sign-out" id="sign-out" busy={leaving.value} onClick={() => go()}>
               {t('signOut')}
@@ -254,15 +259,17 @@ function ConnectionLine(): JSX.Element {
   );
 }
 
-/** Moves the focus to the sign-in when it takes the place of a page, and back to where it was when the page returns. */
+/** Moves the focus to the sign-in when it takes the place of a page, and the reader back to where they were when the page returns. */
 function useReturnedFocus(isOver: boolean): void {
-  const held = useRef<Element | null>(null);
+  const held = useRef<{ focused: Element | null; top: number } | null>(null);
   useLayoutEffect(() => {
     if (isOver) {
-      held.current = document.activeElement;
+      held.current = { focused: document.activeElement, top: placedTop() };
       focusOn('main');
     } else if (held.current) {
-      if (held.current instanceof HTMLElement && held.current.isConnected) held.current.focus();
+      const { focused, top } = held.current;
+      if (focused instanceof HTMLElement && focused.isConnected) focused.focus({ preventScroll: true });
+      window.scrollTo(0, top);
       held.current = null;
     }
   }, [isOver]);

@@ -14,7 +14,7 @@ function lastRole(): string | null {
 /** Have the officers' page fetched together with the first file, unless somebody of another role was signed in last. */
 function fetchOfficersPage(): void {
   const files = document.querySelector<HTMLScriptElement>('script[data-files]')?.dataset.files ?? '';
-  for (const href of files.split(' ')) {
+  for (const href of files.split(' ').filter(Boolean)) {
     const link = document.createElement('link');
     link.rel = 'modulepreload';
     link.crossOrigin = '';

@@ -9,6 +9,7 @@ import { App, enterByLink } from './app';
 import { prepareFormats } from './formats';
 import { fetchWords, restoreLanguage } from './i18n';
 import { takeKey } from './key_link';
+import { keepPlace } from './place';
 import { checkSession, open, sharing } from './shell';
 import { shareLinkOf } from './share_link';
 import { drawForPaper, printing } from './ui';
@@ -27,6 +28,7 @@ const anotherTask = (): Promise<unknown> =>
 const host = document.getElementById('page');
 if (host) {
   const key = takeKey();
+  keepPlace();
   const begin = async (): Promise<void> => {
     await anotherTask();
     // The session is fetched while words and the page are fetched and the head is drawn.

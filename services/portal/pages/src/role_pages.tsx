@@ -2,9 +2,9 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Key } from './i18n';
-import { focusOn, notFetched, show, title } from './shell';
+import { notFetched, show, title, useTop } from './shell';
 import { PageNav } from './page_nav';
 import { Message } from './ui';
 import type { Load } from './views';
@@ -28,15 +28,13 @@ interface RolePagesProps {
 
 export function RolePages({ label, pages, open }: RolePagesProps): JSX.Element {
   const fetched = useSignal<{ name: string; Page: ComponentType } | undefined>(undefined);
-  const before = useRef(open);
   const page = pages.find(({ name }) => name === open);
   const { load, title: called } = page ?? {};
+  useTop(open);
   useEffect(() => {
     if (!load) return undefined;
     title.value = called ?? 'title';
     if (open !== 'officers') show('page'); // that one sets its own screen
-    if (before.current !== open) focusOn('main');
-    before.current = open;
     let over = false;
     load().then(
       (found) => {

@@ -1,9 +1,11 @@
 /** Who is signed in and which screen is shown: what every page of the portal shares. */
 
 import { batch, signal } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { ApiError, onSignedOut, readStart, type Session, signOut as forgetKey } from './api';
 import type { Key } from './i18n';
 import type { Connection } from './live';
+import { forgetPlace, isReturning } from './place';
 import { type ShareLink, shareLinkOf } from './share_link';
 
 export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | 'erased' | 'failed' | 'path' | 'page';
@@ -57,7 +59,11 @@ const isErased = (): boolean => session.value?.role === 'officer' && shown.value
 
 /** Ask for the sign-in again, in place of the page that is open; `why` says what happened. */
 export function lapse(why: Key = 'sessionOver'): void {
-  if (!session.value || lapsed.value || (isErased() && why === 'sessionOver')) return;
+  if (!session.value || (isErased() && why === 'sessionOver')) return;
+  if (lapsed.value) {
+    if (why === 'sessionOther') signInComplaint.value = why; // somebody has signed in since
+    return;
+  }
   batch(() => {
     lapsed.value = true;
     signInComplaint.value = why;
@@ -87,6 +93,7 @@ export function erased(): void {
 
 /** Show the sign-in, and forget the page that was open. */
 function leave(complaint?: Key): void {
+  forgetPlace();
   batch(() => {
     become(undefined, complaint);
     show('signIn');
@@ -115,9 +122,18 @@ export function enter(found: Session): void {
   const kept = lapsed.value && session.value && isSame(session.value, found) ? session.value : undefined;
   batch(() => {
     become(kept ?? found);
-    if (!kept) show('loading');
+    if (kept) return;
+    forgetPlace();
+    show('loading');
   });
 }
+
+/** Other tabs hear at once that somebody has signed in or out here. */
+const tabs = new BroadcastChannel('session');
+tabs.addEventListener('message', () => void checkSession());
+
+/** Have other tabs find out who is signed in. */
+export const announceSession = (): void => tabs.postMessage(null);
 
 /** Find out whether the page's person is still signed in: in another tab somebody may have signed in or out. */
 export async function checkSession(): Promise<void> {
@@ -161,8 +177,10 @@ export async function start(): Promise<void> {
       return;
     }
     openid.value = found.openid;
-    if (found.session) become(found.session);
-    else leave();
+    if (found.session) {
+      become(found.session);
+      announceSession(); // it may have begun with the account of an organisation
+    } else leave();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     refused(error);
@@ -193,6 +211,7 @@ export async function signOut(everywhere = false): Promise<boolean> {
     if (!(error instanceof ApiError)) throw error;
     return false;
   }
+  announceSession();
   leave();
   focusOn('main');
   return true;
@@ -201,8 +220,19 @@ export async function signOut(everywhere = false): Promise<boolean> {
 /** Move the focus to an element without scrolling. */
 export const focusOn = (id: string): void => document.getElementById(id)?.focus({ preventScroll: true });
 
-/** Focus an element and scroll to it. The address stays, because it may name the officer. */
+/** Focus an element and scroll to it, unless the page is being brought back to where the reader was. The address stays, because it may name the officer. */
 export function goTo(id: string): void {
   focusOn(id);
-  document.getElementById(id)?.scrollIntoView();
+  if (!isReturning()) document.getElementById(id)?.scrollIntoView();
+}
+
+/** Begin another page at its top and with the focus there, unless the reader comes back to it. `which` names what is shown. */
+export function useTop(which: string): void {
+  const before = useRef(which);
+  useLayoutEffect(() => {
+    if (before.current === which) return;
+    before.current = which;
+    focusOn('main');
+    if (!isReturning()) window.scrollTo(0, 0);
+  }, [which]);
 }

@@ -6,6 +6,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ButtonHTMLAttributes, ComponentChildren, InputHTMLAttributes, JSX } from 'preact';
 import { day, isoDay } from './formats';
 import { type Key, Localized, t, type Text } from './i18n';
+import { keepPlaced, placed } from './place';
 
 type ButtonProps = Omit<ButtonHTMLAttributes, 'onClick' | 'name'> & {
   /** Names the button among its kind, for tests: it stays the same when the page's words change. */
@@ -83,15 +84,17 @@ interface DisclosureProps {
   children: () => ComponentChildren;
 }
 
-/** A part that opens. What is in it is drawn once it is opened, because a page has many such parts. */
+/** A part that opens, and is open again when the page is loaded again. What is in it is drawn once it is opened, because a page has many such parts. */
 export function Disclosure({ name, summary, open = false, printed = false, onOpen, children }: DisclosureProps): JSX.Element {
-  const [opened, setOpened] = useState(open);
+  const [first] = useState(() => (placed(name) as boolean | undefined) ?? open);
+  const [opened, setOpened] = useState(first);
   return (
     <details
       data-keep={name}
-      open={open}
-      onToggle={(event) => {
-        if (!event.currentTarget.open) return;
+      open={first}
+      onToggle={({ currentTarget: { open: isOpen } }) => {
+        keepPlaced(name, isOpen === open ? undefined : isOpen);
+        if (!isOpen) return;
         setOpened(true);
         onOpen?.();
       }}

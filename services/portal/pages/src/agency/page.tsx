@@ -11,7 +11,7 @@ import { Trouble } from '../errors';
 import { saveFile } from '../files';
 import { type Key, rich, t } from '../i18n';
 import { isId } from '../ids';
-import { focusOn, session, show, title } from '../shell';
+import { focusOn, session, show, title, useTop } from '../shell';
 import { AfterPaint, Button, EntryForm, Message } from '../ui';
 import { csvOf } from './report';
 import { type AgencyView, type AskGaps, listAgencies, readGaps } from './requests';
@@ -171,5 +171,6 @@ export default function AgencyPage(): JSX.Element {
   }, []);
   const agency = params.value.get('agency') ?? session.value?.agency ?? null;
   const framework = params.value.get('framework');
+  useTop(agency ?? '');
   return isId(agency) ? <Report key={`${agency} ${framework}`} agency={agency} framework={framework} /> : <Choose />;
 }

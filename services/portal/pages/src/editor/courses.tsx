@@ -7,6 +7,7 @@ import type { ApiError } from '../api';
 import { Trouble, asApiError } from '../errors';
 import { decimal, languageName, tenths } from '../formats';
 import { language, localize, Localized, t, type Text } from '../i18n';
+import { useTop } from '../shell';
 import { Button, field } from '../ui';
 import { address, goToView, link } from './address';
 import { Course } from './course';
@@ -213,5 +214,6 @@ function Search(): JSX.Element {
 
 export default function Courses(): JSX.Element {
   const course = address.value.params.get('course');
+  useTop(course ?? '');
   return course ? <Course key={course} id={course} /> : <Search />;
 }

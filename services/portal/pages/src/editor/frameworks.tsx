@@ -9,6 +9,7 @@ import { Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
 import { Kept } from '../kept';
+import { useTop } from '../shell';
 import { Button, field, Wrong } from '../ui';
 import { address, link } from './address';
 import { DraftForm } from './draft_form';
@@ -198,5 +199,6 @@ function OneFramework({ id }: { id: string }): JSX.Element {
 
 export default function Frameworks(): JSX.Element {
   const id = address.value.params.get('framework');
+  useTop(id ?? '');
   return id ? <OneFramework key={id} id={id} /> : <FrameworkList />;
 }

@@ -2,10 +2,11 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useLayoutEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect } from 'preact/hooks';
 import * as api from '../api';
 import { asApiError, Refusal } from '../errors';
 import { Localized, t } from '../i18n';
+import { keepPlaced, placed } from '../place';
 import { goTo } from '../shell';
 import { Button, Section, Wrong } from '../ui';
 import type { Visit } from './visit';
@@ -75,6 +76,9 @@ const Result = ({ result }: { result: api.SessionResult }): JSX.Element => (
   </div>
 );
 
+/** The name under which the session is kept whose question is open. */
+const OPEN = 'assessment';
+
 /** The section of the assessment: a button to begin or go on, then question after question, then the result. */
 export function Assessment({ visit }: { visit: Visit }): JSX.Element {
   const step = useSignal<api.SessionStep | undefined>(undefined);
@@ -102,12 +106,20 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
           return api.readSession(officer, before.session);
         },
       );
+      keepPlaced(OPEN, step.value.item ? step.value.session : undefined);
     } catch (thrown) {
       error.value = asApiError(thrown);
     } finally {
       busy.value = false;
     }
   };
+  useEffect(() => {
+    const session = placed(OPEN);
+    if (typeof session !== 'string') return;
+    api.readSession(officer, session).then((found) => {
+      if (found.item && !step.peek()) step.value = found; // the page was loaded again meanwhile
+    }, asApiError);
+  }, [officer, step]);
   const { value: now } = step;
   const item = now?.item;
   const begin = () => ask(() => api.startSession(officer));
@@ -133,6 +145,7 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
               name="assess-later"
               onClick={() => {
                 step.value = undefined;
+                keepPlaced(OPEN, undefined);
                 error.value = undefined;
                 moved.value = false;
                 goTo('assessment-title');

@@ -114,7 +114,14 @@ export function CoursePicker(props: CoursePickerProps): JSX.Element {
         </select>
       </div>
       <p class="quiet" id={id('status')} role="status">
-        {value?.error && <Refusal error={value.error} />}
+        {value?.error && (
+          <>
+            <Refusal error={value.error} />{' '}
+            <Button name={id('again')} class="small" onClick={() => choose(value.skill)}>
+              {t('again')}
+            </Button>
+          </>
+        )}
         {!value?.error && value?.skill && !offered && t('pickLoading')}
         {offered?.length === 0 && t('pickNone')}
       </p>

@@ -2,7 +2,9 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
+import { useEffect } from 'preact/hooks';
 import { type Key, t, withWords } from '../i18n';
+import { keepPlaced, placed } from '../place';
 import { goTo } from '../shell';
 import { Button, Section, Wrong } from '../ui';
 import type { Visit } from './visit';
@@ -31,14 +33,23 @@ interface LaterProps {
 
 function Later({ name, title, why, button, load, visit }: LaterProps): JSX.Element {
   const view = useSignal<{ part?: Part; busy?: boolean; failed?: boolean }>({});
+  const show = `${name}-show`;
   const open = async () => {
     view.value = { busy: true };
     try {
       view.value = { part: (await load()).default };
-      goTo(`${name}-title`); // the button is gone
+      keepPlaced(show, true);
     } catch {
       view.value = { failed: true };
     }
+  };
+  useEffect(() => {
+    if (placed(show)) void open(); // it was open when the page was loaded again
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- asked once
+  }, []);
+  const press = async () => {
+    await open();
+    if (view.value.part) goTo(`${name}-title`); // the button is gone
   };
   const { part: Opened, busy, failed } = view.value;
   return (
@@ -46,7 +57,7 @@ function Later({ name, title, why, button, load, visit }: LaterProps): JSX.Eleme
       {Opened ? (
         <Opened visit={visit} />
       ) : (
-        <Button name={`${name}-show`} busy={busy} onClick={open}>
+        <Button name={show} busy={busy} onClick={press}>
           {t(button)}
         </Button>
       )}

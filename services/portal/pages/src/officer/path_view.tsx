@@ -59,6 +59,7 @@ export function PathView({ visit, recommended }: { visit: Visit; recommended: Re
         whose={<Whose />}
         next={<NextStep path={path} visit={visit} />}
         own={visit.role === 'officer' ? visit : undefined}
+        namesFailed={framework === undefined && visit.frameworkFailed.value}
       >
         <Contents asking={framework !== undefined} measured={path.gaps.length > 0} own={visit.role === 'officer'} />
         {visit.role === 'officer' && <Assessment visit={visit} />}

@@ -2,13 +2,14 @@
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChild, ComponentChildren, JSX } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
 import type { CourseCard, Framework, LearningPath, Prerequisite, Similar, Step } from '../api';
 import * as api from '../api';
 import { asApiError, Refusal } from '../errors';
 import { apart, decimal, percent, tenths } from '../formats';
 import { type Key, Localized, rich, t, type Text } from '../i18n';
-import { goTo } from '../shell';
-import { About, Button, Disclosure } from '../ui';
+import { focusOn, goTo } from '../shell';
+import { About, Button, Disclosure, Wrong } from '../ui';
 import type { Visit } from './visit';
 
 /** Names of courses and skills where they are known, ids where they are not. */
@@ -112,30 +113,32 @@ function SimilarTo({ step, path, visit }: { step: Step; path: LearningPath; visi
     }
   };
   const { value } = found;
-  if (value === undefined) {
+  const id = `similar-${step.course.id}`;
+  const isFound = Array.isArray(value);
+  useLayoutEffect(() => {
+    if (isFound) focusOn(id); // the button is gone
+  }, [isFound, id]);
+  if (!isFound) {
     return (
-      <Button name={`similar-${step.course.id}`} class="small" onClick={ask}>
-        {t('askSimilar')}
-        <About title={step.course.title} />
-      </Button>
-    );
-  }
-  if (value === 'asking') return <p class="quiet">{t('findingSimilar')}</p>;
-  if (value instanceof api.ApiError) {
-    return (
-      <p class="wrong">
-        <Refusal error={value} special={{ 404: 'courseGone' }} />
-      </p>
+      <>
+        <Button name={id} class="small" busy={value === 'asking'} onClick={ask}>
+          {t(value === 'asking' ? 'findingSimilar' : 'askSimilar')}
+          <About title={step.course.title} />
+        </Button>
+        <Wrong id={`${id}-wrong`}>{value instanceof api.ApiError && <Refusal error={value} special={{ 404: 'courseGone' }} />}</Wrong>
+      </>
     );
   }
   return (
-    <Part title="similar">
-      {value.length === 0 ? (
-        <p class="quiet">{t('noneSimilar')}</p>
-      ) : (
-        <List items={value.map((one) => <Alternative key={one.course.id} course={one.course} step={step} path={path} visit={visit} />)} />
-      )}
-    </Part>
+    <div id={id} tabIndex={-1}>
+      <Part title="similar">
+        {value.length === 0 ? (
+          <p class="quiet">{t('noneSimilar')}</p>
+        ) : (
+          <List items={value.map((one) => <Alternative key={one.course.id} course={one.course} step={step} path={path} visit={visit} />)} />
+        )}
+      </Part>
+    </div>
   );
 }
 

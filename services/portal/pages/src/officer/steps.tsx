@@ -1,13 +1,14 @@
 /** The path as an ordered list, by week where the officer's hours are known. */
 
-import { useComputed, useSignal } from '@preact/signals';
+import { useComputed } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useLayoutEffect } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { webAddress } from '../address';
 import type { CourseCard, Framework, LearningPath, Recommended, Step } from '../api';
 import { saveFile } from '../files';
 import { decimal, languageName, percent, shortDay, tenths } from '../formats';
 import { Localized, localize, rich, t } from '../i18n';
+import { usePlaced } from '../place';
 import { focusOn } from '../shell';
 import { About, AfterPaint, Button, printing } from '../ui';
 import { calendarOf } from './calendar';
@@ -155,13 +156,16 @@ interface StepsProps {
 /** The section of the path; what the last change brought or moved is marked. */
 export function Steps({ recommended, framework, weekly, visit }: StepsProps): JSX.Element {
   const { path } = recommended;
-  const requested = useSignal(AT_FIRST);
+  const requested = usePlaced('steps', AT_FIRST);
+  const before = useRef(requested.value);
   const next = useComputed(() => startedFirst(path, visit)); // the head of the page leads to it
   const count = printing.value ? path.steps.length : Math.max(requested.value, next.value + 1);
   const rest = path.steps.length - count;
   useLayoutEffect(() => {
     const first = path.steps[requested.value - AT_A_TIME];
-    if (first) focusOn(`step-${first.course.id}`); // the button that asked for it stands further down now
+    const isSame = before.current === requested.value;
+    before.current = requested.value;
+    if (first && !isSame) focusOn(`step-${first.course.id}`); // the button that asked for it stands further down now
     // eslint-disable-next-line react-hooks/exhaustive-deps -- where more were requested only
   }, [requested.value]);
   const shares = sharesAfter(path);

@@ -133,6 +133,8 @@ interface SummaryProps {
   whose: JSX.Element | null;
   /** What to do next: it stands above all else. */
   next: JSX.Element;
+  /** Whether the framework could not be fetched, so that ids stand for names. */
+  namesFailed?: boolean;
   /** The visit of its officer, undefined where somebody else reads it. */
   own?: Visit | undefined;
   children?: ComponentChildren;
@@ -158,7 +160,7 @@ function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
 }
 
 /** The head of the page; children stand before its facts, whose names come with the framework and move nothing then. */
-export function Summary({ recommended, framework, title, whose, next, own, children }: SummaryProps): JSX.Element {
+export function Summary({ recommended, framework, namesFailed = false, title, whose, next, own, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (
     <section class="summary" aria-labelledby="page-title">
@@ -173,6 +175,11 @@ export function Summary({ recommended, framework, title, whose, next, own, child
           <>
             {children}
             <Facts recommended={recommended} framework={framework} />
+            {namesFailed && (
+              <p class="quiet" id="names-failed" role="status">
+                {t('namesFailed')}
+              </p>
+            )}
           </>
         )}
       </AfterPaint>

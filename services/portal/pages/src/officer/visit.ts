@@ -31,6 +31,10 @@ const isRefusal = ({ status }: api.ApiError): boolean => status >= 400 && status
 /** The visit whose page is shown; a late answer to an earlier one changes nothing that is shown. */
 export const current = signal<Visit | undefined>(undefined);
 
+/** How long to wait before the framework is fetched again, doubled each time. */
+const AGAIN_MS = 2000;
+const LONGEST_WAIT_MS = 60_000;
+
 const maybe = <T>(): Signal<T | undefined> => signal<T | undefined>(undefined);
 
 export class Visit {
@@ -39,7 +43,7 @@ export class Visit {
   readonly waiting = maybe<api.Recommended>();
   readonly change = maybe<Change>();
   readonly framework = maybe<api.Framework>();
-  /** Whether the framework could not be fetched; the page shows ids for names then. */
+  /** Whether the framework could not be fetched; the page shows ids for names then, and says so. */
   readonly frameworkFailed = signal(false);
   readonly profile = maybe<api.Profile>();
   readonly profileFailed = maybe<api.ApiError>();
@@ -54,6 +58,8 @@ export class Visit {
   private readonly keys = new Map<string, string>();
   private readonly awaited = new Set<api.Recommended['cause']>();
   private frameworkKnown = '';
+  private frameworkTimer: number | undefined;
+  private frameworkTries = 0;
   private alternativesOf: number | undefined;
   private again = false;
   private firstReading = Promise.resolve();
@@ -101,6 +107,7 @@ export class Visit {
       refused: () => this.mayReconnect(),
       connection: (state) => {
         connection.value = state;
+        if (state === 'open' && this.frameworkFailed.peek()) this.readFrameworkAgain();
       },
     });
   }
@@ -118,6 +125,7 @@ export class Visit {
   /** Close the stream. */
   close(): void {
     this.stop?.();
+    window.clearTimeout(this.frameworkTimer);
     connection.value = undefined;
   }
 
@@ -176,17 +184,30 @@ export class Visit {
     if (value) batch(() => this.present(value));
   }
 
-  /** Fetch the framework of a path; without it the page shows ids for names. */
+  /** Fetch the framework of a path; after a failure again and again, unless it is refused. Without it the page shows ids for names. */
   private async readFramework({ path }: api.Recommended): Promise<void> {
     if (this.frameworkKnown === path.versions.framework) return;
+    window.clearTimeout(this.frameworkTimer);
     try {
       const found = await api.readFramework(path.framework);
       this.framework.value = found;
       this.frameworkKnown = path.versions.framework;
+      this.frameworkFailed.value = false;
+      this.frameworkTries = 0;
     } catch (thrown) {
       const error = asApiError(thrown);
-      if (error.status !== 401) this.frameworkFailed.value = true;
+      if (error.status === 401) return; // it is read again after signing in
+      this.frameworkFailed.value = true;
+      if (isRefusal(error) && error.status !== 429) return;
+      window.clearTimeout(this.frameworkTimer);
+      this.frameworkTimer = window.setTimeout(() => this.readFrameworkAgain(), Math.min(LONGEST_WAIT_MS, AGAIN_MS * 2 ** this.frameworkTries));
+      this.frameworkTries += 1;
     }
+  }
+
+  private readFrameworkAgain(): void {
+    const { value } = this.recommended;
+    if (value && this.isShown) void this.readFramework(value);
   }
 
   /** Show that there is no path yet, that the officer is unknown, or that the service is away. */

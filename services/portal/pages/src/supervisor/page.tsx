@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { goToAddress, linkTo, params } from '../address';
 import { type ApiError, type Framework, type Profile, readFramework, readOfficer, readPath, type StoredPath } from '../api';
 import { useQuery } from '../query';
@@ -12,7 +12,7 @@ import { type Key, Localized, t } from '../i18n';
 import { isId } from '../ids';
 import { Plan } from '../officer/plan';
 import { titleOf } from '../officer/summary';
-import { focusOn, session, show, title } from '../shell';
+import { focusOn, session, show, title, useTop } from '../shell';
 import { Button, EntryForm, Message } from '../ui';
 import { Rating } from './rating';
 import { listOfficerPaths, type OfficerPath, type OfficerPaths } from './requests';
@@ -192,7 +192,7 @@ function OfficerPlan({ officer }: { officer: string }): JSX.Element {
 /** The page that the address asks for. */
 export default function SupervisorPage(): JSX.Element {
   const { view, officer } = addressOf(params.value);
-  const opened = useRef(false);
+  useTop(`${view} ${officer}`);
   useEffect(() => {
     show('page');
     title.value = 'supervisor.title';
@@ -200,13 +200,6 @@ export default function SupervisorPage(): JSX.Element {
       title.value = 'title';
     };
   }, []);
-  useEffect(() => {
-    if (opened.current) {
-      focusOn('main');
-      window.scrollTo(0, 0);
-    }
-    opened.current = true;
-  }, [view, officer]);
   if (view === 'plan') return <OfficerPlan key={officer} officer={officer} />;
   if (view === 'rate') return <Rating key={officer} officer={officer} back={<Back />} />;
   return <List agency={session.value?.agency ?? ''} />;

@@ -1,0 +1,89 @@
+/**
+ * Where a reader is on a page: how far down, and what is open. It is kept in the entry of the browser's history, so that
+ * loading the page again, or coming back to it, leads there. Nothing of it is sent.
+ */
+
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
+
+interface Place {
+  /** Pixels from the top. */
+  top?: number;
+  /** What is not as it is at first, by its name. */
+  kept?: Record<string, unknown>;
+}
+
+const QUIET_MS = 1500; // a page that has not grown for so long is drawn
+const INPUTS = ['wheel', 'touchstart', 'pointerdown', 'keydown'];
+
+const place = (): Place => (window.history.state ?? {}) as Place;
+
+function keep(more: Place): void {
+  try {
+    window.history.replaceState({ ...place(), ...more }, '');
+  } catch {
+    // browsers refuse too many changes in a short time; the page works without them
+  }
+}
+
+/** Forget where the reader was, because somebody else reads from here on. */
+export function forgetPlace(): void {
+  returning = undefined;
+  window.history.replaceState(null, '');
+}
+
+/** The place that the page is being brought back to, while it is being drawn. */
+let returning: number | undefined;
+let drawn: number | undefined;
+
+/** Whether the page is being brought back to where the reader was: nothing else is to move it then. */
+export const isReturning = (): boolean => returning !== undefined;
+
+function arrive(): void {
+  returning = undefined;
+}
+
+function approach(): void {
+  if (returning === undefined) return;
+  window.scrollTo({ top: returning, behavior: 'instant' });
+  window.clearTimeout(drawn);
+  if (Math.abs(window.scrollY - returning) < 1) drawn = window.setTimeout(arrive, QUIET_MS);
+}
+
+function comeBack(): void {
+  window.clearTimeout(drawn);
+  returning = place().top;
+  approach();
+}
+
+/** Keep the reader's place from now on, and go to the one that is kept. */
+export function keepPlace(): void {
+  window.history.scrollRestoration = 'manual';
+  const note = () => {
+    if (returning === undefined) keep({ top: window.scrollY });
+  };
+  window.addEventListener('scrollend', note);
+  window.addEventListener('pagehide', note);
+  window.addEventListener('popstate', comeBack);
+  for (const input of INPUTS) window.addEventListener(input, arrive, { capture: true, passive: true });
+  new ResizeObserver(approach).observe(document.body);
+  comeBack();
+}
+
+/** Return how far down the reader was when the page last stood still. */
+export const placedTop = (): number => place().top ?? 0;
+
+/** Return what was kept under a name, undefined for nothing. */
+export const placed = (name: string): unknown => place().kept?.[name];
+
+/** Keep something under a name; undefined forgets it. */
+export function keepPlaced(name: string, value: unknown): void {
+  if (placed(name) === value) return;
+  keep({ kept: { ...place().kept, [name]: value } });
+}
+
+/** A signal that is as it was left when the page is loaded again. `T`: what JSON holds. */
+export function usePlaced<T>(name: string, initial: T): Signal<T> {
+  const value = useSignal<T>((placed(name) as T | undefined) ?? initial);
+  useSignalEffect(() => keepPlaced(name, value.value === initial ? undefined : value.value));
+  return value;
+}
