@@ -8,7 +8,7 @@ their headings in English and Thai, and the report names them; `Options.columns`
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
@@ -182,12 +182,13 @@ class _Matrix:
                 self._builder.fault("names no skill", row=row.number, field="skill", verdict="untrue")
         elif words:
             stage, weight, descriptor = names["stage"], self._words(row, "weight"), self._words(row, "descriptor")
-            cell = _Cell(row.number, job_group or "", skill or "", stage, words, weight, descriptor)
+            above = {name: column.above or "" for name, column in self._merged.items()}
+            whole = (job_group or above["job_group"], skill or above["skill"])
+            cell = _Cell(row.number, *whole, stage, words, weight, descriptor)
             if job_group and skill:
                 self._cells.append(cell)
             else:
-                missing = "skill" if job_group else "job_group"
-                self._below.append((missing, replace(cell, **{missing: self._merged[missing].above or ""})))
+                self._below.append(("skill" if job_group else "job_group", cell))
         elif job_group and skill:
             self._without(row.number, "level", f"{job_group} / {skill}")
 
