@@ -321,3 +321,16 @@ def test_cells_that_are_merged_over_rows_and_columns_hold_for_each_row() -> None
     file = io.BytesIO()
     book.save(file)
     assert [one.tags for one in courses("xlsx", file.getvalue())] == [["Data"], ["Data"]]
+
+
+def test_a_header_of_two_rows_may_end_in_merged_cells() -> None:
+    book = openpyxl.Workbook()
+    for row in (["รหัส", "หลักสูตร", "ระยะเวลา"], [None, None, "วัน", "ชั่วโมง"], ["A", "สถิติ", 2, 12]):
+        book.active.append(row)
+    for cells in ("A1:A2", "B1:B2", "C1:D1"):
+        book.active.merge_cells(cells)
+    file = io.BytesIO()
+    book.save(file)
+    _, [row] = read("xlsx", file.getvalue())
+    assert row.content
+    assert (row.content.title.th, row.content.hours) == ("สถิติ", 12)

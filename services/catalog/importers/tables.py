@@ -182,6 +182,8 @@ class Table(MappedTable):
         """The first row that names no column of titles, with the problem; the header may follow."""
         self._grouped = False
         """Whether the header leaves columns without a name, which the next row may name."""
+        self._begun = False
+        """Whether a row below the header was read."""
         self._first: list[SampleRow] = []
 
     @property
@@ -328,17 +330,20 @@ class Table(MappedTable):
             return None
         if self._is_header(cells) or self._header is None:
             return None
-        if self._options.sample and len(self._first) < _SAMPLE_ROWS:
-            shown = [*cells, *[""] * len(self._header)][: min(len(self._header), _SAMPLE_COLUMNS)]
-            self._first.append(SampleRow(number, [_cut(cell) for cell in shown]))
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
         if self._is_header_again(cells):
+            if not self._begun:  # the second row of a header of which only the last name is that of a group
+                return None
             repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
             return refused(number, repeated, " ".join(_names(cells)), is_entry=False)
+        if self._options.sample and len(self._first) < _SAMPLE_ROWS:
+            shown = [*cells, *[""] * len(self._header)][: min(len(self._header), _SAMPLE_COLUMNS)]
+            self._first.append(SampleRow(number, [_cut(cell) for cell in shown]))
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
+        self._begun = True
         stated = self._stated(cells, links)
         if row := totals_row(number, stated, cells):
             return row
