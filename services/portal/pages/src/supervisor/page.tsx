@@ -131,7 +131,7 @@ function List({ agency }: { agency: string }): JSX.Element {
       {value && <p class="quiet lead">{t(value.paths === 'all' ? 'supervisor.whyAll' : 'supervisor.whyShared', { agency })}</p>}
       {trouble.value && <Trouble error={trouble.value} again={() => load()} />}
       {none.value && <p class="notice">{t(none.value, { agency })}</p>}
-      {(value?.next || pages.value > 1) && <ById view="plan" />}
+      {value && (value.next !== null || pages.value > 1) && <ById view="plan" />}
       {!value && !none.value && !trouble.value && <p class="quiet">{t('loading')}</p>}
       {value && value.officers.length > 0 && (
         <ul class="statements plain" aria-labelledby="page-title">
