@@ -19,20 +19,7 @@ from prometheus_client import CollectorRegistry
 from services.recommender import __doc__ as card
 from services.recommender import recompute
 from services.recommender.api import ROUTES
-from services.recommender.api.context import (
-    CATALOG,
-    FEEDBACK_HANDLER,
-    FIRST_GROUPS,
-    MIN_GROUP,
-    PLAN_POOL,
-    RENDERED,
-    RULES_CHANGED,
-    STORE,
-    TODAY,
-    TOKEN_KEY,
-    VIEWERS,
-    WORK_QUEUE,
-)
+from services.recommender.api.context import CONTEXT, RouteContext
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.consumer import CatalogConsumer, ProfileConsumer
 from services.recommender.feedback_handler import FeedbackHandler
@@ -133,18 +120,16 @@ async def build(settings: RecommenderSettings) -> web.Application:
             background("replanning", replanner.run),
         ],
     )
-    app[STORE] = store
-    app[CATALOG] = catalog
-    app[TODAY] = planner.today
-    app[RENDERED] = {}
-    app[FEEDBACK_HANDLER] = feedback_handler
-    app[WORK_QUEUE] = work_queue
-    app[PLAN_POOL] = planner.pool
-    app[RULES_CHANGED] = replanner.check_now
-    app[MIN_GROUP] = settings.min_group_size
-    app[FIRST_GROUPS] = settings.first_job_groups
-    app[VIEWERS] = KeyStore(client, settings)
-    app[TOKEN_KEY] = settings.api_key_pepper
+    app[CONTEXT] = RouteContext(
+        settings,
+        store,
+        catalog,
+        planner,
+        work_queue,
+        feedback_handler,
+        viewers=KeyStore(client, settings),
+        rules_changed=replanner.check_now,
+    )
     registry = app[REGISTRY]
     _measure(registry, planner, feedback_handler, work_queue, followed)
     metrics.watch_relay(registry, relay)

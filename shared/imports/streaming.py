@@ -32,8 +32,11 @@ F = TypeVar("F", bound=str)
 REPORTS: web.AppKey[ReportStore[Any]] = web.AppKey("reports", ReportStore)
 REPORT_PLACE = Header("Location", "Where the report can be read later; without it after a `dry_run`.")
 
-_ROWS_AT_ONCE = 1000
-_BATCHES_AHEAD = 16
+_READ_AT_ONCE = 16 * 1024
+"""Bytes of the body that are read in one turn of the event loop, some ten milliseconds, so that others are answered."""
+
+_ROWS_AT_ONCE = 100
+_BATCHES_AHEAD = 128
 _SLICE = 64 * 1024
 _PACKED_FROM = 1024 * 1024
 
@@ -185,19 +188,25 @@ async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, A
 
 
 async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") -> AsyncIterator[list[Row[T]]]:
-    """Yield the rows of the body in batches, as it arrives. Raises Problem if it cannot be read further."""
+    """Yield the rows of the body in batches, as it arrives, and an empty batch when all that has arrived is read.
+
+    Raises Problem if the body cannot be read further.
+    """
     async for chunk in pieces(request):
-        for batch in _batches(counted.rows(reader.feed(chunk))):
-            yield batch
-        if counted.over:
-            return
+        for at in range(0, len(chunk), _READ_AT_ONCE):
+            for batch in _batches(counted.rows(reader.feed(chunk[at : at + _READ_AT_ONCE]))):
+                yield batch
+            if counted.over:
+                return
+            await asyncio.sleep(0)
+        yield []
     batches = _batches(counted.rows(reader.end()))
     while batch := await asyncio.to_thread(_next, batches):
         yield batch
 
 
 async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> AsyncIterator[list[Row[T]]]:
-    """Yield rows in batches; all that are read while earlier ones are stored are one batch, of about `at_once` at most.
+    """Yield rows in batches of about `at_once`, and of fewer once an empty batch says that no more have arrived.
 
     An error of reading is raised after the rows before it.
     """
@@ -207,7 +216,6 @@ async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> Async
         try:
             async for batch in batches:
                 await ahead.put(batch)
-                await asyncio.sleep(0)  # a queue with room does not let other requests run
         except Exception:
             await ahead.put(None)
             raise
@@ -218,7 +226,7 @@ async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> Async
         rows: list[Row[T]] = []
         while (batch := await ahead.get()) is not None:
             rows += batch
-            if len(rows) >= at_once or ahead.empty():
+            if len(rows) >= at_once or (rows and not batch and ahead.empty()):
                 yield rows
                 rows = []
         if rows:

@@ -5,14 +5,16 @@ import io
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from shared.errors import TooSlow
-from shared.imports.rows import ROW_LIMIT
+from shared.imports.ndjson import NdjsonReader
+from shared.imports.rows import ROW_LIMIT, Row
 from shared.imports.streaming import Answers
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
@@ -114,6 +116,34 @@ async def test_each_row_is_stored_and_answered_before_the_next_one_arrives(servi
     for _ in names:
         await answered.put(json.loads(await got.content.readline()))
     assert json.loads(await got.content.read())["created"] == len(names)
+
+
+async def test_other_requests_take_their_turns_while_a_large_body_is_read(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, read = 0, list[tuple[int, int]]()
+    feed = NdjsonReader.feed
+
+    def noted(self: NdjsonReader[Any], piece: bytes) -> Iterator[Row[Any] | None]:
+        read.append((turn, len(piece)))
+        return feed(self, piece)
+
+    async def other() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(NdjsonReader, "feed", noted)
+    task = asyncio.create_task(other())
+    try:
+        results = await imported(service, [b'{"id": "%d"}' % n + b" " * 1000 for n in range(1000)])
+    finally:
+        task.cancel()
+    assert len(results) == 1000
+    assert sum(size for _, size in read) == sum(len(b'{"id": "%d"}' % n) + 1001 for n in range(1000)) - 1
+    assert max(size for _, size in read) <= 16 * 1024
+    assert all(earlier < later for (earlier, _), (later, _) in pairwise(read))
 
 
 async def test_a_client_that_sends_all_before_it_reads_gets_every_answer(service: Started) -> None:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from openapi_spec_validator import validate
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.recommender.api.context import STORE
+from services.recommender.api.context import CONTEXT
 from services.recommender.store.documents import FoundPath
 from shared.cloudevents import to_kafka
 from shared.domain import Profile
@@ -362,7 +362,7 @@ async def test_the_tag_of_a_path_is_that_of_the_revision_in_the_answer(
     officer = somebody(levels={"reading": 1})
     await service.publish(PROFILES_TOPIC, assessed(officer))
     await path_of(service, officer)
-    store, plans = service.client.app[STORE], service.database("recommender")["plans"]
+    store, plans = service.client.app[CONTEXT].store, service.database("recommender")["plans"]
     find_path = store.find_path
 
     async def replaced() -> bool:

@@ -9,7 +9,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from services.recommender.__main__ import unpublish
-from services.recommender.api.context import FEEDBACK_HANDLER
+from services.recommender.api.context import CONTEXT
 from services.recommender.store.plans import COLLECTION
 from shared.auth import Role
 from shared.domain import Course, Framework, JobGroup, Requirement
@@ -115,7 +115,7 @@ async def test_nothing_is_published_of_a_small_agency(service: Started) -> None:
 
 
 async def test_a_deadline_reports_unclosable_gaps_and_stores_nothing(service: Started) -> None:
-    planner = service.client.app[FEEDBACK_HANDLER].planner
+    planner = service.client.app[CONTEXT].feedback_handler.planner
     before = planner.planned
     _, found = await gaps(service, deadline="2027-11-20", weekly_hours="0.1")
     assert found["in_time"]["sampled"] == 10

@@ -6,7 +6,7 @@ from threading import Event as Flag
 import msgspec
 import pytest
 
-from services.recommender.api.context import CATALOG
+from services.recommender.api.context import CONTEXT
 from services.recommender.planner.index.catalog import Snapshot
 from shared.domain import key_of
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathAnnounced
@@ -176,7 +176,7 @@ async def test_a_recommender_is_ready_once_all_of_the_catalog_of_its_start_is_in
     entries = (SHOWN, READ, WRITE, course("last", ("writing", 0, 4)))
     try:
         async with recommender(mongodb_uri, kafka_bootstrap, entries, ready=False) as service:
-            catalog = service.client.app[CATALOG]
+            catalog = service.client.app[CONTEXT].catalog
             await until(reached.is_set)
 
             async def checks() -> dict[str, str]:

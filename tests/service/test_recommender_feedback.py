@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.recommender.api.context import FEEDBACK_HANDLER
+from services.recommender.api.context import CONTEXT
 from services.recommender.plan_pool import PlanPool
 from services.recommender.store.documents import FEWEST_KEYS, MOST_KEYS
 from shared.domain import Profile
@@ -168,7 +168,7 @@ async def test_feedback_and_assessments_at_the_same_time_are_both_kept(service: 
 async def test_if_the_validator_rejects_the_path_feedback_is_stored_and_the_path_is_stale(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)
-    feedback_handler = service.client.app[FEEDBACK_HANDLER]
+    feedback_handler = service.client.app[CONTEXT].feedback_handler
     planner = feedback_handler.planner
     sound, before = planner.pool, feedback_handler.stored_stale
     planner.pool = PlanPool(1, check=lambda *_: ["unsound"])

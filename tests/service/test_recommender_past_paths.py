@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.recommender.api.context import STORE
+from services.recommender.api.context import CONTEXT
 from services.recommender.store.history import RETAINED_REVISIONS
 from shared.domain import Profile
 from shared.events import PROFILES_TOPIC, OfficerErased
@@ -89,7 +89,7 @@ async def test_paging_lists_every_stored_revision_once(service: Started) -> None
 async def test_a_current_path_that_is_already_archived_is_listed_once(service: Started) -> None:
     one = somebody()
     await planned(service, one)
-    store = service.client.app[STORE]
+    store = service.client.app[CONTEXT].store
     await store.history.archive([one.key])  # as by a writer that lost a race
     assert len((await paths(service, one))[1]["paths"]) == 1
     page = await store.history.page(one.key, None, RETAINED_REVISIONS)

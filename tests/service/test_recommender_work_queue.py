@@ -8,7 +8,7 @@ from threading import Event as Flag
 import pytest
 from aiohttp import ClientResponse
 
-from services.recommender.api.context import WORK_QUEUE
+from services.recommender.api.context import CONTEXT
 from shared.events import PROFILES_TOPIC
 from shared.work_queue import (
     MAX_TASKS,
@@ -44,7 +44,7 @@ async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Start
 
 
 def work_queue_of(service: Started) -> WorkQueue:
-    return service.client.app[WORK_QUEUE]  # type: ignore[no-any-return]
+    return service.client.app[CONTEXT].work_queue  # type: ignore[no-any-return]
 
 
 @asynccontextmanager

@@ -1,5 +1,7 @@
 """Frameworks as matrices of requirements: each fault is reported with its row, its field and why."""
 
+import io
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -194,3 +196,59 @@ def test_long_titles_are_cut_and_kept_whole_in_the_description() -> None:
 def test_faults_past_the_limit_are_counted() -> None:
     reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(FAULTS_LIMIT + 5)))
     assert (len(reading.faults), reading.further_faults, reading.framework) == (FAULTS_LIMIT, 5, None)
+
+
+def archive_of(files: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+def test_an_archive_in_an_archive_is_refused_by_its_name_and_what_a_mac_adds_is_left_out() -> None:
+    matrix = b"job_group,skill,level\nA,S,1\n"
+    mac = {"m.csv": matrix, "__MACOSX/._m.csv": b"\x00\x05\x16\x07", "__MACOSX/._old.zip": b"\x00\x05\x16\x07"}
+    reading = read("csv", [Source("m.zip", archive_of(mac))], NAMED)
+    assert reading.framework
+    assert [skill.title.en for skill in reading.framework.skills] == ["S"]
+    for beside in ({}, {"m.csv": matrix}):
+        outer = archive_of({**beside, "tables/inner.ZIP": archive_of({"m.csv": matrix})})
+        with pytest.raises(InvalidInput, match=r"holds another one, 'tables/inner\.ZIP': unpack the outer one"):
+            read("csv", [Source("m.zip", outer)], NAMED)
+
+
+def requirements_of(reading: Reading) -> list[tuple[str, str, float]]:
+    assert reading.framework, reading.faults
+    return [(one.job_group, one.skill, one.level) for one in reading.framework.requirements]
+
+
+def test_the_cells_below_a_merged_role_or_skill_have_its_value() -> None:
+    """As a spreadsheet saves merged cells: only the first one has the value."""
+    whole = table("role,skill,level", "a,s,1", "a,t,2", "a,u,1", "b,s,2", "b,t,1", "b,u,2")
+    by_role = table("role,skill,level", "a,s,1", ",t,2", ",u,1", "b,s,2", ",t,1", ",u,2")
+    by_skill = table("skill,role,level", "s,a,1", ",b,2", "t,a,2", ",b,1", "u,a,1", ",b,2")
+    assert requirements_of(by_role) == requirements_of(whole)
+    assert sorted(requirements_of(by_skill)) == sorted(requirements_of(whole))
+    assert not by_role.faults
+    assert "an empty cell of the job group has the value above it, as merged cells" in by_role.assumed
+
+
+@pytest.mark.parametrize("heading", ["area,skill,a,b", "area,skill,role,level"])
+def test_the_skills_below_a_merged_area_are_in_it(heading: str) -> None:
+    cells = ("1,2",) * 5 if heading.endswith("a,b") else ("a,1",) * 5
+    names = ("X,s", ",t", ",u", "Y,v", ",w")
+    reading = table(heading, *(f"{name},{cell}" for name, cell in zip(names, cells, strict=True)))
+    assert reading.framework
+    assert [(one.id, one.area) for one in reading.framework.skills] == [
+        *(("s", "x"), ("t", "x"), ("u", "x"), ("v", "y"), ("w", "y"))
+    ]
+
+
+def test_a_single_row_without_a_role_is_reported_and_a_row_above_every_role_too() -> None:
+    repeated = table("role,skill,level", "a,s,1", "a,t,1", ",u,1", ",v,1", ",w,1")
+    few = table("role,skill,level", "a,s,1", "b,t,1", "c,s,1", ",t,1")
+    first = table("role,skill,level", ",s,1", "a,t,1", ",u,1")
+    assert [fault[1:] for fault in faults_of(repeated)] == [(4, "job_group"), (5, "job_group"), (6, "job_group")]
+    assert [fault[1:] for fault in faults_of(few)] == [(5, "job_group")]
+    assert [fault[1:] for fault in faults_of(first)] == [(2, "job_group")]

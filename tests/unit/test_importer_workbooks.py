@@ -240,3 +240,84 @@ def _replaced(book: bytes, name: str, content: bytes) -> bytes:
         for one in old.namelist():
             new.writestr(one, content if one == name else old.read(one))
     return file.getvalue()
+
+
+def shown_in(*cells: tuple[object, str | None, str | None], names: tuple[str, ...]) -> bytes:
+    """Return a workbook with one row of cells: value, number format and address that the cell links to."""
+    book = openpyxl.Workbook()
+    book.active.append(names)
+    for number, (value, number_format, link) in enumerate(cells, 1):
+        cell = book.active.cell(2, number, value)
+        cell.number_format = number_format or "General"
+        cell.hyperlink = link
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "code"),
+    [
+        (123, "00000", "00123"),
+        (123.0, "00000", "00123"),
+        (101, '"CS"000', "CS101"),
+        (7, r'"IT"\-000', "IT-007"),
+        (123456, "0", "123456"),
+        (12, "0.00", "12"),
+        (12, "#,##0", "12"),
+        ("007", "@", "007"),
+    ],
+)
+def test_a_code_is_read_as_the_workbook_shows_it(value: object, number_format: str, code: str) -> None:
+    body = shown_in((value, number_format, None), ("Statistics", None, None), names=("code", "title"))
+    assert [one.code for one in courses("xlsx", body)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("value", "number_format", "hours"),
+    [
+        (90, '0" นาที"', 1.5),
+        (2, r'0\ "h"', 2),
+        (2, '"ประมาณ "0', 2),
+        (3, "00", 3),
+        (1.5, "0.0", 1.5),
+        (1.5, "00", 1.5),
+        (6, '0" บาท"', 6),
+    ],
+)
+def test_a_unit_of_time_in_a_number_format_counts(value: float, number_format: str, hours: float) -> None:
+    body = shown_in(("A", None, None), (value, number_format, None), names=("title", "hours"))
+    assert [(one.hours, "hours" in one.assumed) for one in courses("xlsx", body)] == [(hours, False)]
+
+
+@pytest.mark.parametrize(
+    ("names", "links", "url"),
+    [
+        (("title", "hours"), ("https://x.org/a?b=1&c=2", None), "https://x.org/a?b=1&c=2"),
+        (("ชื่อหลักสูตร", "ลิงก์"), (None, "https://x.org/a"), "https://x.org/a"),
+        (("title", "url"), ("https://x.org/title", "https://x.org/a"), "https://x.org/a"),
+        (("title", "hours"), (None, "https://x.org/a"), None),
+        (("title", "hours"), ("mailto:a@x.org", None), None),
+    ],
+)
+def test_a_link_of_a_title_or_of_an_address_is_the_address_of_the_course(
+    names: tuple[str, ...], links: tuple[str | None, ...], url: str | None
+) -> None:
+    cells = [(text, None, link) for text, link in zip(("Statistics", "3"), links, strict=True)]
+    [course] = courses("xlsx", shown_in(*cells, names=names))
+    assert (course.url, course.title.en) == (url, "Statistics")
+
+
+def test_an_address_in_a_cell_counts_before_its_link() -> None:
+    body = shown_in(("A", None, None), ("https://x.org/a", None, "https://x.org/b"), names=("title", "url"))
+    assert [one.url for one in courses("xlsx", body)] == ["https://x.org/a"]
+
+
+def test_cells_that_are_merged_over_rows_and_columns_hold_for_each_row() -> None:
+    book = openpyxl.Workbook()
+    for row in (["หมวดหมู่", "กลุ่ม", "title"], ["Data", None, "A"], [None, None, "B"]):
+        book.active.append(row)
+    book.active.merge_cells("A2:B3")
+    file = io.BytesIO()
+    book.save(file)
+    assert [one.tags for one in courses("xlsx", file.getvalue())] == [["Data"], ["Data"]]

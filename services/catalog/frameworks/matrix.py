@@ -85,6 +85,33 @@ class _Cell:
     descriptor: str = ""
 
 
+@dataclass
+class _Column:
+    """What the rows so far write in a column. `above`: the last value; `empty`: rows without one below a value."""
+
+    above: str | None = None
+    written: int = 0
+    empty: int = 0
+    repeats: bool = False
+
+    def see(self, value: str | None) -> None:
+        """Count the value of the next row, None if it has none."""
+        if value is None:
+            self.empty += self.above is not None
+            return
+        self.repeats = self.repeats or value == self.above
+        self.written += 1
+        self.above = value
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether each value stands once above the rows that it holds for, as when a sheet with merged cells is saved.
+
+        No two successive rows repeat a value, and half of the rows or more have none.
+        """
+        return not self.repeats and self.empty >= self.written > 0
+
+
 def read(sources: list[Source], options: Options) -> Reading:
     """Return the framework of a table, the only file, with a report.
 
@@ -110,6 +137,11 @@ class _Matrix:
         self._parts: dict[str, dict[str, _Seen]] = {name: {} for name in ("job_group", "stage", "area", "skill")}
         self._scale: dict[float, Given] = {}
         self._cells: list[_Cell] = []
+        self._merged = {name: _Column() for name in ("job_group", "area", "skill")}
+        self._below: list[tuple[str, _Cell]] = []
+        """(the column without a value, the cell with the value above it, empty if there is none)."""
+        self._areas_above: dict[str, str] = {}
+        """{skill whose row names no area: the area above it}."""
         self._reported: set[tuple[str, str | None]] = set()
 
     def _has(self, name: str) -> bool:
@@ -142,17 +174,27 @@ class _Matrix:
                 self._builder.fault("a named level needs a number", row=row.number, field="level", verdict="untrue")
                 return
             self._scale.setdefault(level[0], titles)
+        if words and not titles:
+            self._merged["job_group"].see(job_group)
+            self._merged["skill"].see(skill)
         if not job_group and not skill:
             if words and not titles:
                 self._builder.fault("names no skill", row=row.number, field="skill", verdict="untrue")
-        elif words and job_group and skill:
+        elif words:
             stage, weight, descriptor = names["stage"], self._words(row, "weight"), self._words(row, "descriptor")
-            self._cells.append(_Cell(row.number, job_group, skill, stage, words, weight, descriptor))
-        elif words or (job_group and skill):
-            missing = "level" if not words else "job_group" if not job_group else "skill"
-            name = " / ".join(one for one in (job_group, skill) if one)
-            reason = f"has no {missing.replace('_', ' ')}"
-            self._builder.fault(reason, row=row.number, id=name, field=missing, verdict="untrue")
+            above = {name: column.above or "" for name, column in self._merged.items()}
+            whole = (job_group or above["job_group"], skill or above["skill"])
+            cell = _Cell(row.number, *whole, stage, words, weight, descriptor)
+            if job_group and skill:
+                self._cells.append(cell)
+            else:
+                self._below.append(("skill" if job_group else "job_group", cell))
+        elif job_group and skill:
+            self._without(row.number, "level", f"{job_group} / {skill}")
+
+    def _without(self, row: int, name: str, identifier: str) -> None:
+        reason = f"has no {name.replace('_', ' ')}"
+        self._builder.fault(reason, row=row, id=identifier, field=name, verdict="untrue")
 
     def _take_wide(self, row: Row, job_group: str | None, skill: str | None) -> None:
         if not (job_group or skill):
@@ -186,7 +228,11 @@ class _Matrix:
             more["description"] = Given(description)
         if name == "skill":
             more |= {"code": self._words(row, "skill_code") or None, "area": self._part(row, "area")}
-        return self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
+            self._merged["area"].see(more["area"])
+        key = self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
+        if name == "skill" and not more["area"] and (above := self._merged["area"].above):
+            self._areas_above.setdefault(key, above)
+        return key
 
     def _note(self, name: str, raw: str, titles: Given, row: int, more: Mapping[str, Any] | None = None) -> str:
         """Note an area, skill, job group or stage, and return its id.
@@ -215,6 +261,7 @@ class _Matrix:
     def finish(self) -> None:
         """Pass all parts to the builder, and the requirements on the scale found from the levels."""
         builder = self._builder
+        self._fill_merged()
         descriptors = self._take_level_columns()
         levels = self._levels()
         for name, add in (("area", builder.area), ("stage", builder.stage), ("job_group", builder.job_group)):
@@ -239,6 +286,23 @@ class _Matrix:
         for key, seen in self._parts["skill"].items():
             steps = sorted(descriptors.get(key, []), key=lambda one: one.level)
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
+
+    def _fill_merged(self) -> None:
+        """Take the cells below a merged one for its value, if the column is merged; otherwise report them."""
+        for name, cell in self._below:
+            if self._merged[name].is_merged and cell.job_group and cell.skill:
+                self._cells.append(cell)
+            else:
+                self._without(cell.row, name, cell.skill if name == "job_group" else cell.job_group)
+        self._cells.sort(key=lambda cell: cell.row)
+        if self._merged["area"].is_merged:
+            for skill, area in self._areas_above.items():
+                self._parts["skill"][skill].more.setdefault("area", area)
+        for name, column in self._merged.items():
+            if column.is_merged and (name == "area" or any(name == one for one, _ in self._below)):
+                self._builder.assume(
+                    f"an empty cell of the {name.replace('_', ' ')} has the value above it, as merged cells"
+                )
 
     def _take_level_columns(self) -> dict[str, list[ScaleLevel]]:
         """Return {skill: descriptors} and remove the cells if columns named by levels hold mostly texts; else {}."""

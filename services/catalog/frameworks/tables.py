@@ -101,10 +101,14 @@ def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Sou
 
 
 def _tables_in(files: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    members = [one for one in files if not one.is_dir()]
+    members = [one for one in files if not one.is_dir() and "__MACOSX/" not in one.filename]
     if any(one.filename == "[Content_Types].xml" for one in members):
         raise Unsupported("an Excel workbook: save its sheet as CSV")
-    tables = [one for one in members if one.filename.lower().endswith(_TEXTS) and "__MACOSX/" not in one.filename]
+    tables = [one for one in members if one.filename.lower().endswith(_TEXTS)]
+    if inner := next((one.filename for one in members if one.filename.lower().endswith(".zip")), None):
+        raise InvalidInput(
+            f"the archive holds another one, {inner[:100]!r}: unpack the outer one, and send the files in it"
+        )
     if len(tables) > FILES_LIMIT:
         raise TooLarge(f"an archive may hold {FILES_LIMIT} tables; this one has {len(tables)}")
     if not tables:

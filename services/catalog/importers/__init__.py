@@ -6,7 +6,7 @@
     reader.close()
 
 tables      rows of cells: finds which column holds what, by its name (columns, column_names), and rows of totals (totals)
-workbook    Excel · jsonld: schema.org · objects: plain JSON. NDJSON and CSV are in `shared/imports`
+workbook    Excel, with cells · jsonld: schema.org · objects: plain JSON. NDJSON and CSV are in `shared/imports`
 facts       converts named values to a course; words, durations and prerequisites read the text of single cells, with
             `shared/imports/numerals` and `dates`
 """

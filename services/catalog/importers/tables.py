@@ -9,6 +9,7 @@ and the error holds a guess, which `map=guess` accepts.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from services.catalog.importers.columns import Column, fact_of, with_unit
 from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES
@@ -28,6 +29,9 @@ _CAPTIONS = 10
 _LEAST_NAMED = 2
 """A second row belongs to the header if it names at least this many columns."""
 
+_LONGEST_NAME = 100
+"""A row below the header with a longer cell does not name columns again."""
+
 _NAMES = 2000
 """The facts of columns are guessed for this many columns, the first ones."""
 
@@ -36,6 +40,7 @@ _SAMPLE_ROWS, _SAMPLE_COLUMNS = 5, 100
 _PACES = ("effort", "workload")
 """Names of columns that hold the hours per week if another column holds how long a course lasts."""
 
+_NO_LINKS: Mapping[int, str] = MappingProxyType({})
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
 
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
@@ -137,10 +142,10 @@ def _cut(cell: str) -> str:
 
 
 def _names(cells: Sequence[str]) -> list[str]:
-    named = [" ".join(cell.split()) for cell in cells]
-    while named and not named[-1]:
-        named.pop()
-    return named
+    width = len(cells)
+    while width and not cells[width - 1].strip():
+        width -= 1
+    return [" ".join(cell.split()) for cell in cells[:width]]
 
 
 def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
@@ -235,15 +240,16 @@ class Table(MappedTable):
         Most of its cells are names of columns, of this header or usual ones, and one of them is that of a title. Raises
         InvalidInput, which names `map`, if the columns of the rows below are not known.
         """
-        names, header = [name for name in _names(cells) if name], self._header or []
-        if [*map(folded, _names(cells))] == [*map(folded, header)]:
+        names, header = _names(cells), self._header or []
+        if len(names) == len(header) and [*map(folded, names)] == [*map(folded, header)]:
             return True
-        if not self._options.header:
+        names = [name for name in names if name]
+        if not self._options.header or len(names) < _LEAST_NAMED or max(map(len, names)) > _LONGEST_NAME:
             return False
         known = {folded(name): fact for fact, columns in self.mapping.items() for name in columns}
         facts = [column.fact if (column := fact_of(name)) else known.get(folded(name)) for name in names]
         named = [fact for name, fact in zip(names, facts, strict=True) if fact or name in header]
-        if len(named) < max(_LEAST_NAMED, len(names) // 2 + 1) or not any(fact in TITLES for fact in named):
+        if len(named) * 2 <= len(names) or len(named) < _LEAST_NAMED or not any(fact in TITLES for fact in named):
             return False
         self._header, self._columns, self._above, self._captions = None, {}, None, 0
         return self._is_header(cells)
@@ -285,6 +291,25 @@ class Table(MappedTable):
         if column and column.unit and int(found[1]) < 60:  # noqa: PLR2004 - 60 or more minutes are the whole duration
             stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
 
+    def _stated(self, cells: Sequence[str], links: Mapping[int, str]) -> dict[str, Fact]:
+        """Return the facts that the cells of a row state."""
+        header = self._header or []
+        stated: dict[str, Fact] = {}
+        for fact, numbers in self._columns.items():
+            given = ((header[n], unguarded(cells[n])) for n in numbers if n < len(cells))
+            found = [with_unit(name, cell) for name, cell in given if cell.strip()]
+            if found:
+                stated[fact] = found if fact in MANY else found[0]
+        if links and "://" not in stated.get("url", ""):
+            places = (n for fact in ("url", *TITLES) for n in self._columns.get(fact, ()))
+            if link := next((links[n] for n in places if n in links), ""):
+                stated["url"] = link
+        self._add_minutes(stated)
+        if self._columns.get("title") == self._columns.get("description") is not None:
+            whole = str(stated.get("title", ""))
+            stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
+        return stated
+
     def asks_for(self, cells: Sequence[str]) -> bool:
         """Return whether a row holds all names of columns that `map` contains; False without `map`."""
         if self._options.columns in (None, GUESS):
@@ -292,10 +317,12 @@ class Table(MappedTable):
         wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map", FACTS) if fact != GUESS}
         return wanted <= {folded(" ".join(cell.split())) for cell in cells}
 
-    def row(self, number: int, cells: Sequence[str]) -> Row[Course] | None:
+    def row(self, number: int, cells: Sequence[str], links: Mapping[int, str] = _NO_LINKS) -> Row[Course] | None:
         """Return the course of a row, None for an empty row and the header; a faulty row is returned as rejected.
 
-        `number`: the number of the row in the file. Raises InvalidInput, which names `map`, if the header is not known.
+        `number`: the number of the row in the file. `links`: {number of a cell, from 0: the address that it links to};
+        the address of the course is that of its cell for the address, or else of its title. Raises InvalidInput, which
+        names `map`, if the header is not known.
         """
         if not any(cell.strip() for cell in cells):
             return None
@@ -312,16 +339,7 @@ class Table(MappedTable):
         if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
-        stated: dict[str, Fact] = {}
-        for fact, numbers in self._columns.items():
-            given = ((self._header[n], unguarded(cells[n])) for n in numbers if n < len(cells))
-            found = [with_unit(name, cell) for name, cell in given if cell.strip()]
-            if found:
-                stated[fact] = found if fact in MANY else found[0]
-        self._add_minutes(stated)
-        if self._columns.get("title") == self._columns.get("description") is not None:
-            whole = str(stated.get("title", ""))
-            stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
+        stated = self._stated(cells, links)
         if row := totals_row(number, stated, cells):
             return row
         row = course_row(number, stated, self._options.defaults)

@@ -8,14 +8,16 @@ so it is first stored in a temporary file. The size of its contents is checked b
 import html
 import re
 import tempfile
+import zipfile
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any
 
 from openpyxl import load_workbook
+from openpyxl.packaging.relationship import get_dependents, get_rels_path
 from openpyxl.utils import column_index_from_string
 
+from services.catalog.importers.cells import shown, text_of
 from services.catalog.importers.tables import Options, Table, guessed
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
@@ -42,15 +44,22 @@ _PIECE = 1024 * 1024
 _MERGED = 10_000
 """The most rows in which merged cells may begin, or formulas have no result; further such cells are read as empty."""
 
-_MERGE = re.compile(rb'<(?:\w{1,10}:)?mergeCell\s+ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+_MERGE = re.compile(rb'<(?:\w{1,10}:)?mergeCell\s+ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
 _FORMULA = re.compile(
     rb'<(?:\w{1,10}:)?c\s[^<>]{0,100}?\br="([A-Z]{1,3})(\d{1,7})"[^<>]{0,100}>\s*<(?:\w{1,10}:)?f>([^<]{1,8192})</(?:\w{1,10}:)?f>'
     rb"\s*(?:<(?:\w{1,10}:)?v\s*/>|<(?:\w{1,10}:)?v></(?:\w{1,10}:)?v>)?\s*</(?:\w{1,10}:)?c>"
 )
 """A cell with a formula and without its result, as programs write it that do not calculate."""
 
+_LINKS = 70_000
+"""The most rows whose cells link to an address; Excel stores 65,530 links of a sheet."""
+
+_LINK = re.compile(rb"<(?:\w{1,10}:)?hyperlink\s([^<>]{1,8192})>")
+_PLACE = re.compile(rb'(?<!\S)ref="([A-Z]{1,3})(\d{1,7})[":]')
+_KEY = re.compile(rb'(?<!\S)\w{1,10}:id="([^"]{1,100})"')
+
 _LONGEST_MARK = 10_000
-"""The most bytes of a match of either pattern."""
+"""The most bytes of a match of any of these patterns."""
 
 
 class WorkbookReader:
@@ -92,14 +101,14 @@ class WorkbookReader:
             last: Row[Course] | None = None
             while True:
                 try:
-                    number, cells = next(rows)
+                    number, cells, links = next(rows)
                 except StopIteration:
                     break
                 except InvalidInput:
                     raise
                 except Exception as error:
                     raise _not_read(error) from error
-                if row := self.table.row(number, cells):
+                if row := self.table.row(number, cells, links):
                     yield last
                     last = row
             if last and self._unread:
@@ -114,7 +123,8 @@ class WorkbookReader:
         """Delete the temporary file."""
         self._file.close()
 
-    def _rows(self, book: Any) -> Iterator[tuple[int, list[str]]]:
+    def _rows(self, book: Any) -> Iterator[tuple[int, list[str], dict[int, str]]]:
+        """Yield the number of each row, its cells, and {number of a cell, from 0: the address that it links to}."""
         sheets = sorted(book.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
         for sheet in sheets:
             sheet.reset_dimensions()
@@ -128,12 +138,12 @@ class WorkbookReader:
             chosen = next((sheet for sheet in sheets if self._names_courses(sheet)), None) if len(sheets) > 1 else None
         for sheet in [chosen] if chosen else sheets:
             begun = False
-            filled = _Filled(book, sheet)
-            for number, values in enumerate(sheet.iter_rows(values_only=True, max_col=_COLUMNS), 1):
-                cells = [_text(value) for value in values]
-                filled.fill(number, cells)
+            left_out = _LeftOut(book, sheet)
+            for number, row in enumerate(sheet.iter_rows(max_col=_COLUMNS), 1):
+                cells = [_text(cell) for cell in row]
+                left_out.fill(number, cells)
                 begun = begun or any(cells)
-                yield number, cells
+                yield number, cells, left_out.links(number)
             if begun:
                 self._unread = [one.title for one in sheets if one is not sheet and any(map(any, _first_rows(one)))]
                 return
@@ -151,14 +161,23 @@ class WorkbookReader:
 
 def _first_rows(sheet: Any) -> list[list[str]]:
     rows = sheet.iter_rows(values_only=True, max_row=_LOOKED_AT, max_col=_COLUMNS)
-    return [[_text(value) for value in values] for values in rows]
+    return [[text_of(value) for value in values] for values in rows]
 
 
-class _Filled:
+def _text(cell: Any) -> str:
+    if (value := cell.value) is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool) and cell.has_style:
+        return shown(value, cell.number_format)
+    return text_of(value)
+
+
+class _LeftOut:
     """What openpyxl leaves out of the cells of a sheet when it reads row by row.
 
     The value of cells that are merged downwards is that of the first one. A formula without a result stands for its
-    cell. The sheet lists its merged cells after its rows, so it is searched before the rows are read.
+    cell. A cell may link to an address. The sheet lists its merged cells and its links after its rows, so it is
+    searched before the rows are read.
     """
 
     def __init__(self, book: Any, sheet: Any) -> None:
@@ -168,20 +187,23 @@ class _Filled:
         """{column: (last row, value)} of the cells that are merged at the present row."""
         self._formulas: dict[int, list[tuple[int, str]]] = {}
         """{row: [(column, formula)]} of cells without a result."""
+        self._links: dict[int, dict[int, str]] = {}
+        """{row: {number of the cell, from 0: key of the address}}."""
         rest = b""
         with book._archive.open(sheet._worksheet_path) as opened:  # noqa: SLF001 - openpyxl reads no merged cells row by row
             while len(self._starts) < _MERGED and (piece := opened.read(_PIECE)):
                 text = rest + piece
-                found = max(self._find_merged(text), self._find_formulas(text))
+                found = max(self._find_merged(text), self._find_formulas(text), self._find_links(text))
                 rest = text[max(found, len(text) - _LONGEST_MARK) :]
+        self._addresses = _addresses(book._archive, sheet._worksheet_path) if self._links else {}  # noqa: SLF001 - as above
 
     def _find_merged(self, text: bytes) -> int:
         end = 0
         for one in _MERGE.finditer(text):
             end = one.end()
-            if one[1] == one[3]:
+            if one[2] != one[3]:
                 column = column_index_from_string(one[1].decode())
-                self._starts.setdefault(int(one[2]), []).append((column, int(one[4])))
+                self._starts.setdefault(int(one[2]), []).append((column, int(one[3])))
         return end
 
     def _find_formulas(self, text: bytes) -> int:
@@ -191,6 +213,21 @@ class _Filled:
             formula = "=" + html.unescape(one[3].decode(errors="replace"))
             self._formulas.setdefault(int(one[2]), []).append((column_index_from_string(one[1].decode()), formula))
         return end
+
+    def _find_links(self, text: bytes) -> int:
+        end = 0
+        for one in _LINK.finditer(text) if b"hyperlink" in text else ():
+            end = one.end()
+            place, key = _PLACE.search(one[1]), _KEY.search(one[1])
+            if place and key and len(self._links) < _LINKS:
+                column = column_index_from_string(place[1].decode()) - 1
+                self._links.setdefault(int(place[2]), {})[column] = key[1].decode(errors="replace")
+        return end
+
+    def links(self, number: int) -> dict[int, str]:
+        """Return {number of a cell of a row, from 0: the address on the web that it links to}."""
+        keys = self._links.pop(number, {})
+        return {column: self._addresses[key] for column, key in keys.items() if key in self._addresses}
 
     def fill(self, number: int, cells: list[str]) -> None:
         """Write the values of merged cells, and formulas, into a row; rows come in order, from 1."""
@@ -205,6 +242,15 @@ class _Filled:
         for column, last in self._starts.pop(number, ()):
             if column <= len(cells):
                 self._held[column] = last, cells[column - 1]
+
+
+def _addresses(archive: zipfile.ZipFile, sheet: str) -> dict[str, str]:
+    """Return {key: address on the web} for the links of a sheet; empty if their list is missing or too large."""
+    name = get_rels_path(sheet)
+    if name not in archive.namelist() or archive.getinfo(name).file_size > _SETTINGS_LIMIT:
+        return {}
+    found = get_dependents(archive, name)
+    return {one.id: one.target for one in found if one.id and one.target.lower().startswith(("http://", "https://"))}
 
 
 def _bound(file: IO[bytes]) -> None:
@@ -228,20 +274,3 @@ def _bound(file: IO[bytes]) -> None:
 
 def _not_read(error: Exception) -> Malformed:
     return Malformed(f"the workbook cannot be read ({type(error).__name__}); save it again, or as CSV")
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        minutes = round(value.total_seconds() / 60)
-        return f"{minutes // 60}:{minutes % 60:02}"
-    return str(value)

@@ -9,18 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
 from services.recommender.agency_report import AgencyGaps, DeadlineReport, agency_report, first_groups, unclosable_gaps
-from services.recommender.api.context import (
-    FIRST_GROUPS,
-    MIN_GROUP,
-    PLAN_POOL,
-    STORE,
-    TODAY,
-    TOKEN_KEY,
-    WORK_QUEUE,
-    caller_of,
-    framework_of,
-    view_of,
-)
+from services.recommender.api.context import caller_of, context_of, framework_of, view_of
 from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
 from services.recommender.inputs import PlanRequest, hours_until
 from services.recommender.path_summary import path_summary
@@ -79,7 +68,7 @@ async def list_agencies(request: web.Request) -> web.StreamResponse:
     For admins, platforms and analysts. The key of an analyst of one agency gets that agency alone.
     """
     query, caller = read_query(request, ListAgencies), principal(request)
-    known = await request.app[STORE].agencies(caller.tenant)
+    known = await context_of(request).store.agencies(caller.tenant)
     found = [one for one in known if one > (query.after or "") and caller.sees_agency(one)]
     return json_response(Agencies(*paged(found, query.limit, str)))
 
@@ -98,7 +87,8 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     if (query.deadline is None) != (query.weekly_hours is None):
         raise InvalidInput("needs `deadline` and `weekly_hours`", "weekly_hours" if query.deadline else "deadline")
     caller, agency = principal(request), request.match_info["agency_id"]
-    tenant, view, store = caller.tenant, view_of(request), request.app[STORE]
+    tenant, view, context = caller.tenant, view_of(request), context_of(request)
+    settings, store = context.settings, context.store
     frameworks = await store.frameworks_of(tenant, agency) if caller.sees_agency(agency) else {}
     if not frameworks:
         raise NotFound("no officers of such an agency")
@@ -110,10 +100,10 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
         agency=agency,
         framework=framework,
         frameworks=await store.releases.officers(tenant, agency, list(frameworks)),
-        min_group=request.app[MIN_GROUP],
+        min_group=settings.min_group_size,
         history=release.history,
         cards={name: card_of(course) for name in courses if (course := view.course(name))},
-        first=first_groups(framework, (query.first or request.app[FIRST_GROUPS]).split(",")),
+        first=first_groups(framework, (query.first or settings.first_job_groups).split(",")),
     )
     in_time = None
     if query.deadline and query.weekly_hours and report.officers is not None:
@@ -128,14 +118,15 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
 
 async def _release(request: web.Request, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
     """Return the current release, after updating it if permitted. Raises Unavailable."""
-    store, smallest, key = request.app[STORE], request.app[MIN_GROUP], request.app[TOKEN_KEY]
+    context = context_of(request)
+    store, smallest, key = context.store, context.settings.min_group_size, context.settings.api_key_pepper
     while True:
         version, before = await store.releases.find(tenant, agency, framework)
         officers = [
             Officer(token_of(key, f"{tenant}/{officer}"), revision, summary)
             async for officer, revision, summary in store.summaries(tenant, agency, framework)
         ]
-        present = cohorts_of(officers, smallest, request.app[TODAY]())
+        present = cohorts_of(officers, smallest, context.planner.today())
         after = released(before, present, smallest, token_of(key, ""))
         if after is before:
             return version, before
@@ -154,7 +145,8 @@ def _most(view: View, frameworks: Mapping[str, int]) -> str:
 async def _in_time(
     request: web.Request, agency: str, framework: Framework, deadline: date, weekly_hours: float
 ) -> DeadlineReport | None:
-    store, today, tenant = request.app[STORE], request.app[TODAY](), principal(request).tenant
+    context, tenant, view = context_of(request), principal(request).tenant, view_of(request)
+    store, today, smallest = context.store, context.planner.today(), context.settings.min_group_size
     if deadline < today:
         raise InvalidInput("is in the past", "deadline")
     plans = await store.sample(tenant, agency, framework.id, SAMPLE)
@@ -169,16 +161,17 @@ async def _in_time(
         )
         for plan in plans
     ]
-    view, work_queue, pool = view_of(request), request.app[WORK_QUEUE], request.app[PLAN_POOL]
-    planned = [await work_queue.run(caller_of(request), pool.one, one, view) for one in requests]
+    planned = [
+        await context.work_queue.run(caller_of(request), context.planner.pool.one, one, view) for one in requests
+    ]
     figures = [path_summary(one.path) for one in planned if not one.violations and one.path.status in PLANNED]
-    if len(figures) < request.app[MIN_GROUP]:
+    if len(figures) < smallest:
         return None
     return DeadlineReport(
         deadline=deadline,
         weekly_hours=weekly_hours,
         budget_hours=hours_until(deadline, weekly_hours, today) or 0.0,
-        sampled=rounded_down(len(figures), request.app[MIN_GROUP]) or 0,
-        skills=unclosable_gaps(figures, framework, request.app[MIN_GROUP]),
+        sampled=rounded_down(len(figures), smallest) or 0,
+        skills=unclosable_gaps(figures, framework, smallest),
         as_of=today,
     )

@@ -1,15 +1,15 @@
-"""The shared objects of the application, and functions that several routes use on a request."""
+"""The objects that the routes share, and functions that several routes use on a request."""
 
 from collections.abc import Callable
-from datetime import date
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aiohttp import web
 
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.feedback_handler import FeedbackHandler
-from services.recommender.plan_pool import PlanPool
 from services.recommender.planner.index.catalog import View
+from services.recommender.planning import Planner
 from services.recommender.store.documents import PathVersion, StoredPlan
 from services.recommender.store.plans import PlanStore
 from shared.auth import authorize
@@ -17,22 +17,9 @@ from shared.domain import Framework
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.mongo import KeyStore
 from shared.routes import ROUTE, principal
+from shared.settings import RecommenderSettings
 from shared.templates import Language
 from shared.work_queue import Caller, WorkQueue
-
-STORE: web.AppKey[PlanStore] = web.AppKey("store", PlanStore)
-CATALOG: web.AppKey[CatalogReplica] = web.AppKey("catalog", CatalogReplica)
-FEEDBACK_HANDLER: web.AppKey[FeedbackHandler] = web.AppKey("feedback_handler", FeedbackHandler)
-PLAN_POOL: web.AppKey[PlanPool] = web.AppKey("plan_pool", PlanPool)
-WORK_QUEUE: web.AppKey[WorkQueue] = web.AppKey("work_queue", WorkQueue)
-TODAY: web.AppKey[Callable[[], date]] = web.AppKey("today")
-RULES_CHANGED: web.AppKey[Callable[[], None]] = web.AppKey("rules_changed")
-MIN_GROUP: web.AppKey[int] = web.AppKey("min_group", int)
-TOKEN_KEY: web.AppKey[bytes] = web.AppKey("token_key", bytes)
-"""The key of the hashes that replace officers' ids in the published figures of agencies."""
-VIEWERS: web.AppKey[KeyStore] = web.AppKey("viewers", KeyStore)
-"""The keys of viewers, by which officers share their paths."""
-FIRST_GROUPS: web.AppKey[str] = web.AppKey("first_groups", str)
 
 
 class KeptPath(NamedTuple):
@@ -43,8 +30,31 @@ class KeptPath(NamedTuple):
     body: bytes
 
 
-RENDERED: web.AppKey[dict[tuple[str, tuple[Language, ...]], KeptPath]] = web.AppKey("rendered", dict)
-"""A cache of rendered paths, by the officer's key and the languages."""
+@dataclass(frozen=True, slots=True)
+class RouteContext:
+    """The objects that the routes use.
+
+    `viewers`: the keys of viewers, by which officers share their paths. `rules_changed`: is called once a tenant's
+    rules have changed. `rendered`: a cache of rendered paths, by the officer's key and the languages.
+    """
+
+    settings: RecommenderSettings
+    store: PlanStore
+    catalog: CatalogReplica
+    planner: Planner
+    work_queue: WorkQueue
+    feedback_handler: FeedbackHandler
+    viewers: KeyStore
+    rules_changed: Callable[[], None]
+    rendered: dict[tuple[str, tuple[Language, ...]], KeptPath] = field(default_factory=dict)
+
+
+CONTEXT: web.AppKey[RouteContext] = web.AppKey("context", RouteContext)
+
+
+def context_of(request: web.Request) -> RouteContext:
+    """Return the objects that the routes use."""
+    return request.app[CONTEXT]
 
 
 def caller_of(request: web.Request) -> Caller:
@@ -55,9 +65,10 @@ def caller_of(request: web.Request) -> Caller:
 
 def view_of(request: web.Request) -> View:
     """Return the catalog as the caller's tenant sees it. Raises Unavailable until it is loaded."""
-    if not request.app[CATALOG].has_framework:
+    catalog = context_of(request).catalog
+    if not catalog.has_framework:
         raise Unavailable("the catalog is not here yet; try again soon")
-    return request.app[CATALOG].snapshot.view(principal(request).tenant)
+    return catalog.snapshot.view(principal(request).tenant)
 
 
 def framework_of(view: View, framework_id: str) -> Framework:
@@ -76,7 +87,7 @@ async def stored_plan(request: web.Request, officer: str) -> StoredPlan:
     policy = request[ROUTE].policy
     if policy is not None:
         authorize(caller, policy, officer)
-    found = await request.app[STORE].find(caller.tenant, officer)
+    found = await context_of(request).store.find(caller.tenant, officer)
     if found is None:
         raise NotFound("there is no path for this officer yet")
     return found

@@ -6,7 +6,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from services.recommender.api.context import STORE, WORK_QUEUE, caller_of, stored_plan, view_of
+from services.recommender.api.context import caller_of, context_of, stored_plan, view_of
 from services.recommender.inputs import inputs_for
 from services.recommender.planner import pipeline
 from services.recommender.provenance import request_of
@@ -49,7 +49,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     languages_of(request)
     plan = await stored_plan(request, request.match_info["officer_id"])
     course = request.match_info["course_id"]
-    store, view = request.app[STORE], view_of(request)
+    store, view = context_of(request).store, view_of(request)
     if view.course(course) is None:
         raise NotFound("no such course")
     past = await store.history.find(plan.profile.key, plan.head.revision)
@@ -62,7 +62,7 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     if rules is None:
         raise Unavailable("the rules of this path are not here; try again soon")
     inputs = inputs_for(request_of(past.record, rules), framework)
-    found = await request.app[WORK_QUEUE].run(
+    found = await context_of(request).work_queue.run(
         caller_of(request), pipeline.why_not, inputs, view, past.event.path, course
     )
     return _answered(request, found, plan.head.revision)
@@ -87,7 +87,7 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
         raise NotFound("no such course")
     path = (await stored_plan(request, query.officer)).path if query.officer else None
     taken = {step.course.id for step in path.steps} if path else set[str]()
-    found = await request.app[WORK_QUEUE].run(
+    found = await context_of(request).work_queue.run(
         caller_of(request), pipeline.similar_courses, course, view, query.limit, taken
     )
     return json_response(SimilarCourses(course, found, request[REQUEST_ID]))

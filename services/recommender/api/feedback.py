@@ -7,7 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from services.recommender.api.context import CATALOG, FEEDBACK_HANDLER, stored_plan
+from services.recommender.api.context import context_of, stored_plan
 from services.recommender.feedback import Action, Statement
 from services.recommender.feedback_handler import FeedbackCommand
 from services.recommender.provenance import hash_of
@@ -73,7 +73,7 @@ async def give_feedback(request: web.Request) -> web.StreamResponse:
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     key, digest = idempotency_key(request), hash_of(body)
     command = FeedbackCommand(tenant, officer, body.course, body.action, body.at, key, digest, trace_of(request))
-    taken = await request.app[FEEDBACK_HANDLER].take(command)
+    taken = await context_of(request).feedback_handler.take(command)
     return json_response(FeedbackTaken(officer, taken.feedback_sequence, taken.revision, taken.stale))
 
 
@@ -85,7 +85,7 @@ async def get_feedback(request: web.Request) -> web.StreamResponse:
     wanted = read_query(request, ListFeedback)
     officer = request.match_info["officer_id"]
     feedback = (await stored_plan(request, officer)).feedback
-    view = request.app[CATALOG].snapshot.view(principal(request).tenant)
+    view = context_of(request).catalog.snapshot.view(principal(request).tenant)
     rest = [statement for statement in feedback.statements if statement.sequence > wanted.after]
     page, following = paged(rest, wanted.limit, lambda statement: statement.sequence)
     courses = {statement.course: view.course(statement.course) for statement in page}

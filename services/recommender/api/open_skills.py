@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 from msgspec import Struct
 
-from services.recommender.api.context import MIN_GROUP, STORE, view_of
+from services.recommender.api.context import context_of, view_of
 from services.recommender.disclosure import rounded_down
 from services.recommender.planner.index.catalog import View
 from shared.routes import json_response, principal
@@ -38,7 +38,8 @@ async def list_open_skills(request: web.Request) -> web.StreamResponse:
     For admins and editors. These paths are planned again once a course that teaches the skill is published or changed.
     At most 1,000 required skills are counted.
     """
-    tenant, smallest, store = principal(request).tenant, request.app[MIN_GROUP], request.app[STORE]
+    tenant, context = principal(request).tenant, context_of(request)
+    store, smallest = context.store, context.settings.min_group_size
     names = required_skills(view_of(request))[:_SKILLS]
     counts = await asyncio.gather(*(store.count_open(tenant, *name) for name in names))
     skills = [

@@ -8,7 +8,7 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import replace
 
-from services.recommender.api.context import CATALOG, RENDERED, STORE, KeptPath
+from services.recommender.api.context import KeptPath, context_of
 from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
@@ -133,7 +133,7 @@ async def list_paths(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ListPaths)
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
-    found = await request.app[STORE].history.page(key_of(tenant, officer), wanted.after, wanted.limit + 1)
+    found = await context_of(request).store.history.page(key_of(tenant, officer), wanted.after, wanted.limit + 1)
     if found is None:
         raise NotFound("there is no path for this officer yet")
     page, following = paged(found, wanted.limit, lambda event: event.revision)
@@ -156,12 +156,12 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     """
     given = request.query.get("context")  # most requests have no query, and converting one takes time
     requested = AskPath() if given is None else convert({"context": given}, AskPath, strict=False)
-    app, languages = request.app, languages_of(request)
-    store, catalog = app[STORE], app[CATALOG]
+    app, languages = context_of(request), languages_of(request)
+    store, catalog = app.store, app.catalog
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)
     key = key_of(tenant, officer)
-    rendered, name = app[RENDERED], (key, languages)
+    rendered, name = app.rendered, (key, languages)
     kept, revision = rendered.get(name), catalog.revision
     if requested.context or (kept and kept.catalog_revision != revision):
         kept = None

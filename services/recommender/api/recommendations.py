@@ -7,16 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.context import (
-    PLAN_POOL,
-    STORE,
-    TODAY,
-    WORK_QUEUE,
-    caller_of,
-    framework_of,
-    stored_plan,
-    view_of,
-)
+from services.recommender.api.context import caller_of, context_of, framework_of, stored_plan, view_of
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import (
     Estimate,
@@ -105,9 +96,9 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     if name is None:
         raise InvalidInput("needs a framework, or an officer to compare with", "framework")
     framework = framework_of(view, name)
-    caller, work_queue = caller_of(request), request.app[WORK_QUEUE]
-    rules = await request.app[STORE].rules.recent(principal(request).tenant)
-    as_of = body.as_of or request.app[TODAY]()
+    caller, work_queue = caller_of(request), context_of(request).work_queue
+    rules = await context_of(request).store.rules.recent(principal(request).tenant)
+    as_of = body.as_of or context_of(request).planner.today()
     warnings = await work_queue.run(caller, unmatched, body.rules, [], view) if body.rules else []
     wanted = [one for one in (body.job_group, body.target) if one is not None]
     if len(wanted) > 1 or (present is None and not wanted):
@@ -125,7 +116,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
         )
     else:
         inputs = _officer_inputs(body, present, framework, rules, as_of)
-    inputs = replace(_requested(inputs, body, present), smallest_gap=request.app[PLAN_POOL].smallest_gap)
+    inputs = replace(_requested(inputs, body, present), smallest_gap=context_of(request).planner.pool.smallest_gap)
     path = await work_queue.run(caller, plan_stateless, inputs, view)
     found = Recommendation(
         with_sentences(path, languages),

@@ -7,7 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from services.recommender.api.context import CATALOG, RULES_CHANGED, STORE, WORK_QUEUE, caller_of
+from services.recommender.api.context import caller_of, context_of
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Rule, TenantRules, check_tenant_rules
 from shared.domain import Identifier
@@ -81,8 +81,8 @@ async def _store(
     request: web.Request, conditions: Preconditions, change: Callable[[TenantRules], PutRules]
 ) -> web.StreamResponse:
     """Store the rules that `change` returns for the current ones; after a write conflict, read and decide again."""
-    caller, store = principal(request), request.app[STORE].rules
-    view = request.app[CATALOG].snapshot.view(caller.tenant)
+    caller, context = principal(request), context_of(request)
+    store, view = context.store.rules, context.catalog.snapshot.view(caller.tenant)
 
     async def decide() -> web.StreamResponse | None:
         present = await store.of(caller.tenant)
@@ -90,13 +90,13 @@ async def _store(
         body = change(present)
         wanted = TenantRules(0, body.rules, body.mandatory, body.least_confidence)
         check_tenant_rules(wanted)
-        warnings = await request.app[WORK_QUEUE].run(caller_of(request), unmatched, body.rules, body.mandatory, view)
+        warnings = await context.work_queue.run(caller_of(request), unmatched, body.rules, body.mandatory, view)
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)
             return json_response(put, tag=Tag(str(present.version)))
         after = replace(wanted, version=present.version + 1)
         if await store.put(caller.tenant, after, caller.key_id):
-            request.app[RULES_CHANGED]()
+            context.rules_changed()
             return json_response(RulesPut(after.version, changed=True, warnings=warnings), tag=Tag(str(after.version)))
         return None
 
@@ -108,7 +108,7 @@ async def get_rules(request: web.Request) -> web.StreamResponse:
 
     For admins and platforms. Version 0 without rules if none were ever set.
     """
-    found = await request.app[STORE].rules.of(principal(request).tenant)
+    found = await context_of(request).store.rules.of(principal(request).tenant)
     tag = Tag(str(found.version))
     return not_modified(request, tag) or json_response(
         Rules(found.version, found.rules, found.mandatory, found.least_confidence), tag=tag

@@ -6,7 +6,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.recommender.api.context import STORE, VIEWERS
+from services.recommender.api.context import context_of
 from services.recommender.path_summary import rounded_share
 from services.recommender.store.plans import OfficerSummary
 from services.recommender.store.supervision import Visible
@@ -70,7 +70,7 @@ async def get_supervision(request: web.Request) -> web.StreamResponse:
 
     For admins, platforms, supervisors and officers.
     """
-    return json_response(SupervisionPolicy(await request.app[STORE].supervision.of(principal(request).tenant)))
+    return json_response(SupervisionPolicy(await context_of(request).store.supervision.of(principal(request).tenant)))
 
 
 async def put_supervision(request: web.Request) -> web.StreamResponse:
@@ -79,7 +79,7 @@ async def put_supervision(request: web.Request) -> web.StreamResponse:
     For admins.
     """
     body, caller = await read_body(request, SupervisionPolicy), principal(request)
-    await request.app[STORE].supervision.put(caller.tenant, body.paths, caller.key_id)
+    await context_of(request).store.supervision.put(caller.tenant, body.paths, caller.key_id)
     return json_response(body)
 
 
@@ -89,13 +89,14 @@ async def check_readable(request: web.Request, officer: str) -> None:
     A supervisor may read the path of an officer of the own agency if the officer shares it or the tenant's policy is
     `all`. Otherwise raises NotFound. Raises Unavailable.
     """
-    caller, store = principal(request), request.app[STORE]
+    caller, context = principal(request), context_of(request)
+    store = context.store
     if caller.role != "supervisor":
         return
     agency = await store.agency_of(caller.tenant, officer)
     check_agency(caller, agency or "")
     by_policy = await store.supervision.of(caller.tenant) == "all"
-    if not by_policy and not await request.app[VIEWERS].viewers_of(caller.tenant, officer):
+    if not by_policy and not await context.viewers.viewers_of(caller.tenant, officer):
         raise NotFound("no such officer")
 
 
@@ -107,7 +108,7 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
     no officer of the agency has a path.
     """
     query, caller, agency = read_query(request, ListOfficerPaths), principal(request), request.match_info["agency_id"]
-    store = request.app[STORE]
+    store, viewers = context_of(request).store, context_of(request).viewers
     if not (caller.sees_agency(agency) and await store.frameworks_of(caller.tenant, agency)):
         raise NotFound("no officers of such an agency")
     policy = await store.supervision.of(caller.tenant)
@@ -118,7 +119,7 @@ async def list_officer_paths(request: web.Request) -> web.StreamResponse:
         found, following = await store.officers(
             caller.tenant, agency, following or "", query.limit if everybody else _BATCH
         )
-        shared = await request.app[VIEWERS].viewed_until(caller.tenant, [one.officer for one in found])
+        shared = await viewers.viewed_until(caller.tenant, [one.officer for one in found])
         rows += [_row(one, shared.get(one.officer)) for one in found if everybody or one.officer in shared]
         if following is None or len(rows) >= query.limit:
             break

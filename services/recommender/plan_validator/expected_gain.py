@@ -6,7 +6,7 @@ it depends on.
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from math import prod
 
@@ -18,19 +18,21 @@ Key = tuple[str, str]
 """A skill as (framework, id), or a course as ("", id)."""
 
 
-def expected_gain(courses: Sequence[Course], depends_on: Sequence[set[int]], parts: Sequence[Sequence[float]]) -> float:
+def expected_gain(
+    courses: Sequence[Course], depends_on: Sequence[set[int]], parts: Iterable[Mapping[int, float]]
+) -> float:
     """Return the micro-levels that a path is expected to gain.
 
     `depends_on`: per course, the positions of the courses it depends on. `parts`: per band of confidence of a skill,
-    the micro-levels that each course adds to it.
+    position of a course -> micro-levels that it adds to the band, if any.
     """
     rates = [_rate(course) for course in courses]
     chances = [rates[place] * prod(rates[other] for other in depends_on[place]) for place in range(len(courses))]
     gain = 0.0
     for added in parts:
         higher = 0.0
-        for value in sorted({*added} - {0.0}, reverse=True):
-            chosen = {place for place, own in enumerate(added) if own >= value}
+        for value in sorted({*added.values()}, reverse=True):
+            chosen = {place for place, own in added.items() if own >= value}
             least = 1 - prod(1 - chances[place] for place in chosen if depends_on[place].isdisjoint(chosen))
             gain += value * (least - higher)  # the chance that nothing adds more
             higher = least

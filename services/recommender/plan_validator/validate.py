@@ -6,6 +6,7 @@ nothing over the budget except started and mandatory courses; started courses fi
 that does not follow from the inputs.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
@@ -214,7 +215,7 @@ def _dependencies(path: LearningPath, start: OfficerState, find: Find) -> Iterat
         if not taken.isdisjoint(other.course.id for other in step.alternatives):
             yield f"step {step.position} ({step.course.id}): an alternative is in the path"
     matches = [start.matches(course) for course in courses]
-    gain = expected_gain(courses, depends_on, list(_parts(courses, matches, path.framework, start)))
+    gain = expected_gain(courses, depends_on, _parts(courses, matches, path.framework, start))
     held = [{**start.held[skill], **_unconfirmed_percents(matches, skill)} for skill in start.targets]
     stated, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
     if stated is None or stated > path.coverage.gained or abs(stated - gain) > slack:
@@ -223,24 +224,26 @@ def _dependencies(path: LearningPath, start: OfficerState, find: Find) -> Iterat
 
 def _parts(
     courses: Sequence[Course], matches: Sequence[Mapping[str, MatchedRow]], framework: str, start: OfficerState
-) -> Iterator[list[float]]:
-    """Yield, for each band of confidence of each required skill, the micro-levels that each course adds to it.
+) -> Iterator[dict[int, float]]:
+    """Yield, for each band of confidence of each required skill: position of a course -> micro-levels it adds to it.
 
     `matches`: the unconfirmed rows of each course, by skill.
     """
-    offered = [_offered(course, matched, framework, start) for course, matched in zip(courses, matches, strict=True)]
-    for skill in start.targets:
-        if not any(skill in rows for rows in offered):
-            continue
-        offers = [
-            max([(percent, start.value(skill, level)) for percent, level in rows.get(skill, ())], default=(0, 0.0))
-            for rows in offered
-        ]
+    offers = defaultdict[str, dict[int, tuple[int, float]]](dict)
+    for place, (course, matched) in enumerate(zip(courses, matches, strict=True)):
+        for skill, rows in _offered(course, matched, framework, start).items():
+            if skill in start.targets:
+                offers[skill][place] = max((percent, start.value(skill, level)) for percent, level in rows)
+    for skill, offered in offers.items():
         held, below = start.held[skill], 0
-        for edge in sorted({CONFIRMED, *held, *(percent for percent, _ in offers)} - {0}):
+        for edge in sorted({CONFIRMED, *held, *(percent for percent, _ in offered.values())}):
             before = max((value for percent, value in held.items() if percent >= edge), default=0.0)
             width = (edge - below) / 100
-            yield [width * max(value - before, 0.0) if percent >= edge else 0.0 for percent, value in offers]
+            yield {
+                place: width * (value - before)
+                for place, (percent, value) in offered.items()
+                if percent >= edge and value > before
+            }
             below = edge
 
 

@@ -115,4 +115,5 @@ def signatures() -> dict[str, int]:
 
 def as_array(values: Any, dtype: DTypeLike) -> Any:
     """Return values as a writable array of a type, in row-major order, as compiled code expects it."""
-    return np.require(values, dtype, ["C", "A", "W"])
+    array = np.ascontiguousarray(values, dtype)
+    return array if array.flags.behaved else array.copy()

@@ -53,10 +53,12 @@ def dependencies(options: Sequence[CourseOption], start: PathState, begun: Colle
 
     for option in options:
         conditions = () if option.id in begun else option.conditions
-        places = frozenset[int]().union(*(lacks(condition) or () for condition in conditions))
-        because: dict[int, LevelCondition | CourseCondition | None] = dict.fromkeys(sorted(places))
-        for condition in _outside_branches(conditions):
-            for place in lacks(condition) or ():
+        needed = {condition: places for condition in conditions if (places := lacks(condition))}
+        because: dict[int, LevelCondition | CourseCondition | None] = dict.fromkeys(
+            sorted(frozenset[int]().union(*needed.values()))
+        )
+        for condition in _outside_branches(needed):
+            for place in needed.get(condition) or lacks(condition) or ():
                 if because[place] is None and options[place].achieves(condition):
                     because[place] = condition
         earlier.add(option)

@@ -223,12 +223,15 @@ class Selection(NamedTuple):
 class Subgraph(NamedTuple):
     """A part of a graph, with numbers of its own.
 
-    `courses`, `skills`: for each number in the part, the number of the course or skill in the whole graph.
+    `courses`, `skills`: for each number in the part, the number of the course or skill in the whole graph. `rows`: all
+    rows of its courses as in the whole graph, and `owner`: for each row the number of its course in the part.
     """
 
     arrays: PrerequisiteGraph
     courses: Longs
     skills: Ints
+    rows: Records
+    owner: Longs
 
 
 def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.bool_]) -> Subgraph:
@@ -255,21 +258,22 @@ def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.boo
     table["first_branch"], table["last_branch"] = (
         np.searchsorted(branch_condition, numbers, side) for side in ("left", "right")
     )
-    owner, rows = owner[skill_at[rows["skill"]] >= 0], rows[skill_at[rows["skill"]] >= 0]
-    rows["skill"], rows["entry"] = skill_at[rows["skill"]], -1
-    teachers = np.empty(len(rows), TEACHER_DTYPE)
-    teachers["course"], teachers["level"] = owner, rows["high"]
-    part = np.append(graph.courses[courses], graph.courses[-1:])
-    part["row"], part["condition"] = _starts(owner, len(courses)), _starts(requiring, len(courses))
+    needed = skill_at[rows["skill"]] >= 0
+    teaching, kept = owner[needed], rows[needed]
+    kept["skill"], kept["entry"] = skill_at[kept["skill"]], -1
+    teachers = np.empty(len(kept), TEACHER_DTYPE)
+    teachers["course"], teachers["level"] = teaching, kept["high"]
+    part = graph.courses[np.append(courses, graph.sizes[0])]
+    part["row"], part["condition"] = _starts(teaching, len(courses)), _starts(requiring, len(courses))
     part["own_condition"] = -1
     only = np.flatnonzero(table["course"] >= 0)
     part["own_condition"][table["course"][only]] = only
     consumers = _lists(np.append(required, held), np.append(requiring, holder + BRANCH), len(conditions))
     arrays = _laid_out(
-        part, rows, required, _Conditions(table, _Lists(_starts(holder, len(branches)), held), branch_condition),
-        _lists(rows["skill"], teachers, len(skills)), _level_index(table, len(skills)), consumers,
+        part, kept, required, _Conditions(table, _Lists(_starts(holder, len(branches)), held), branch_condition),
+        _lists(kept["skill"], teachers, len(skills)), _level_index(table, len(skills)), consumers,
     )  # fmt: skip
-    return Subgraph(arrays, courses, skills)
+    return Subgraph(arrays, courses, skills, rows, owner)
 
 
 def _numbers(chosen: Any, count: int) -> Ints:

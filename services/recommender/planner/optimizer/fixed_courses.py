@@ -70,8 +70,10 @@ def rows_of(space: SearchSpace, problem: ProblemData, course_ids: Sequence[str])
     """Return for each of these course ids its row in the instance, or -1."""
     if not course_ids:
         return []
-    rows = {number: row for row, number in enumerate(problem.courses["number"][:-1].tolist())}
-    return [rows.get(number, -1) for number in space.numbered(course_ids)]
+    numbers, wanted = problem.courses["number"][:-1], np.array(space.numbered(course_ids))
+    rows = np.searchsorted(numbers, wanted)  # the courses of an instance are in the order of their numbers
+    found: list[int] = np.where(np.append(numbers, -2)[rows] == wanted, rows, -1).tolist()
+    return found
 
 
 @dataclass(slots=True)

@@ -80,9 +80,7 @@ def build_instance(graph: PrerequisiteGraph, query: Query, costs: Costs, selecte
     weighed["number"], weighed["cost"] = part.courses, costs.cost[part.courses]
     for name in ("hours", "rank"):
         weighed[name] = graph.courses[name][part.courses]
-    begins = graph.courses["row"]
-    owner = np.repeat(np.arange(count), begins[part.courses + 1] - begins[part.courses])
-    rows = graph.rows[ranges(begins[part.courses], begins[part.courses + 1] - begins[part.courses])]
+    rows, owner = part.rows, part.owner
     # Unconfirmed rows of these courses, each with the place of its course.
     places = np.minimum(np.searchsorted(part.courses, query.unconfirmed["course"]), max(count - 1, 0))
     of_these = part.courses[places] == query.unconfirmed["course"] if count else np.zeros(len(places), np.bool_)
