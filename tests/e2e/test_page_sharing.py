@@ -1,7 +1,7 @@
 """Showing a plan by a link, and what supervisors read and state; in a real Chromium over the whole system."""
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
@@ -188,3 +188,40 @@ async def test_missing_permissions_have_a_plain_message(
         await reader.page.press("#officer", "Enter")
         await reader.page.wait_for_selector(".rating fieldset")
         await expect(reader.page.locator(".rating fieldset")).to_have_count(len(required(1)))
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+async def test_a_supervisor_of_many_finds_an_officer_and_comes_back_to_the_list(
+    platform: Platform, browser: Browser, width: int, height: int
+) -> None:
+    agency = unique("agency")
+    sharing = [await planned(platform, agency) for _ in range(3)]
+    for one in sharing:
+        path = f"/v1/officers/{one.name}/shares"
+        await platform.insist("assessment", "POST", path, key=await one.api_key(), json={"days": 7})
+    officers = sorted(one.name for one in sharing)
+    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as head:
+        page = head.page
+
+        async def with_short_pages(route: Route) -> None:
+            await route.continue_(url=route.request.url.replace("limit=200", "limit=1"))
+
+        await page.route("**/paths?*", with_short_pages)
+        await head.sign_in(await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
+        rows = page.locator("[data-officer]")
+        await expect(rows).to_have_count(1)
+        await in_both_languages(head, "#find-title", "ค้นหาด้วยรหัสเจ้าหน้าที่", "Find an officer by the code")
+        await page.click("[data-keep=more-officers]")
+        await expect(rows).to_have_count(2)
+        await page.click(f'[data-keep="plan-{officers[1]}"]')
+        await page.wait_for_selector(".step")
+        await page.go_back()
+        await expect(rows).to_have_count(2)  # as many as were asked for
+        await page.fill("#find", "no such code")
+        await page.press("#find", "Enter")
+        await head.has_focus("find")
+        await page.fill("#find", officers[2])
+        await page.press("#find", "Enter")
+        await page.wait_for_selector(f'h1:has-text("{officers[2]}")')
+        await page.reload()
+        await page.wait_for_selector(f'h1:has-text("{officers[2]}")')

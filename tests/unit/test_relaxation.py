@@ -83,7 +83,7 @@ def test_no_path_closes_more_than_the_bound_of_the_search(number: int) -> None:
     one = found.search
     bound: Callable[..., int] = vars(value_bound)["py_func"]
     most = bound(one.problem, one.start_state, one.workspace, one.targets) - int(one.start_state.held.sum())
-    assert found.final_state.held.sum() - one.start_state.held.sum() <= most
+    assert found.path.totals["value"][0] - one.start_state.held.sum() <= most
     weighed = {found.context.space.course_id(number) for number in one.problem.courses["number"][:-1].tolist()}
     best = optimum(Problem(plan, [course for course in world.courses if course.id in weighed]))
     assert best.gained <= most

@@ -163,7 +163,9 @@ class _Draft:
     def _text(self, name: str) -> str:
         """Return a fact as one text, empty if the file does not state it."""
         for source in (self._stated, self._defaults):
-            fact = source.get(name, "")
+            fact = source.get(name)
+            if not fact:
+                continue
             text = plain("; ".join(fact) if isinstance(fact, list) else fact)
             if text and (name.startswith("title") or not is_placeholder(text)):
                 return text

@@ -1,6 +1,6 @@
 """Makes a learning path from inputs and a view of the catalog, and answers questions about a path."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -66,23 +66,32 @@ def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:
         else:
             picks, needs = without_idle(start, whole)
     end = start.after(pick.option for pick in picks)
-    return new_draft(found, picks, needs, ResidualProblem(inputs, end, found.available, found.kept, found.finishing))
+    residual = ResidualProblem(inputs, end, found.available, found.kept, found.finishing)
+    return new_draft(found, _scored(found, whole, picks), needs, residual)
 
 
 def _picks(found: PlanSolution, known: Mapping[str, CourseOption] = MappingProxyType({})) -> list[Pick]:
-    """Return the picks of a plan: the fixed courses, then those of its trace.
+    """Return the picks of a plan without scores: the fixed courses, then those of its path.
 
     `known`: course id -> option, of another plan of the same officer.
     """
-    context, problem, trace = found.context, found.search.problem, found.trace
-    size = int(trace.size[0])
-    options = options_of(context, problem, trace.courses[:size], known)
-    runners, scores = trace.runners[:size], trace.runner_score[:size]
-    others = iter(courses_of(context, problem, runners[runners >= 0]))
-    picks = [*found.fixed_courses.picks]
-    for option, score, rivals, points in zip(
-        options, trace.score[:size].tolist(), runners.tolist(), scores.tolist(), strict=True
+    rows = found.path.courses[: int(found.path.totals["size"][0])]
+    options = options_of(found.context, found.search.problem, rows, known)
+    return [*found.fixed_courses.picks, *map(Pick, options)]
+
+
+def _scored(found: PlanSolution, whole: Sequence[Pick], picks: Collection[Pick]) -> list[Pick]:
+    """Return `picks`, which are some of the picks `whole` of a plan, with the scores and runners-up of its trace."""
+    trace, wanted = found.trace(), {pick.option.id for pick in picks}
+    others = iter(courses_of(found.context, found.search.problem, trace.runners[trace.runners >= 0]))
+    traced = []
+    for pick, score, rivals, points in zip(
+        whole[len(found.fixed_courses.picks) :],
+        trace.score.tolist(),
+        trace.runners.tolist(),
+        trace.runner_score.tolist(),
+        strict=True,
     ):
         runners_up = [RunnerUp(next(others), point) for rival, point in zip(rivals, points, strict=True) if rival >= 0]
-        picks.append(Pick(option, score, runners_up))
-    return picks
+        traced.append(Pick(pick.option, score, runners_up))
+    return [pick for pick in [*found.fixed_courses.picks, *traced] if pick.option.id in wanted]

@@ -13,7 +13,13 @@ const answer = (input: Request | string): Promise<Response> => {
 vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
 const reload = vi.fn();
 const location = { origin: 'http://127.0.0.1', hostname: '127.0.0.1', hash: '', reload };
-vi.stubGlobal('window', { location, setTimeout, clearTimeout, addEventListener: () => undefined });
+const history = {
+  state: null as unknown,
+  replaceState: (state: unknown) => {
+    history.state = state;
+  },
+};
+vi.stubGlobal('window', { location, history, setTimeout, clearTimeout, addEventListener: () => undefined });
 vi.stubGlobal('fetch', answer);
 vi.stubGlobal('document', { getElementById: () => null });
 
@@ -49,6 +55,23 @@ describe('a session that ends', () => {
     expect(state()).toEqual(['o-1', true, 'path', 'sessionOver']);
     shell.enter({ ...officer });
     expect(state()).toEqual(['o-1', false, 'path', undefined]);
+  });
+
+  it('keeps the place on the page for its person alone', () => {
+    history.state = { top: 900 };
+    shell.lapse();
+    shell.enter({ ...officer });
+    expect(history.state).toEqual({ top: 900 });
+    shell.lapse();
+    shell.enter(other);
+    expect(history.state).toBeNull();
+  });
+
+  it('says of who has signed in since that it is somebody else', async () => {
+    shell.lapse();
+    signedIn(other);
+    await shell.checkSession();
+    expect(state()).toEqual(['o-1', true, 'path', 'sessionOther']);
   });
 
   it('does not hide that the officer was erased, whichever of the two is known first', async () => {

@@ -5,7 +5,7 @@
     search      greedy and local search: closes most of the weighted gap in the hours that are left (`search`)
     stability   the previous path stays unless the new one is notably better; a path that an officer is studying stays
                 as far as it can still be studied
-    trace       order, value per hour, runners-up (`trace`); texts follow elsewhere (`explain`)
+    trace       order; value per hour and runners-up of the final path (`trace`); texts follow elsewhere (`explain`)
 
 Integers throughout (micro-levels, micro-hours), no clock, no randomness: the same inputs and view give the same bytes.
 """
@@ -26,7 +26,7 @@ from services.recommender.planner.index.graph import Selection
 from services.recommender.planner.optimizer.available_courses import CourseIndex
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import Costs
-from services.recommender.planner.optimizer.course_path import Search, prune, replay
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, prune, replay
 from services.recommender.planner.optimizer.fixed_courses import FixedCourses, fix_courses, rows_of
 from services.recommender.planner.optimizer.instance import Instance, ProblemData, build_instance
 from services.recommender.planner.optimizer.query import (
@@ -39,7 +39,7 @@ from services.recommender.planner.optimizer.query import (
 )
 from services.recommender.planner.optimizer.search import EXPONENTS, search
 from services.recommender.planner.optimizer.state import PlanState, empty_workspace, initial_state
-from services.recommender.planner.optimizer.trace import PlanTrace, trace_path
+from services.recommender.planner.optimizer.trace import PlanTrace, ordered, trace_path
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.value import ValueFunction
 
@@ -58,23 +58,29 @@ class PreparedInstance(NamedTuple):
 
 
 class PlanSolution(NamedTuple):
-    """A plan as numbers. `search`: its `best` is the path after the fixed courses.
+    """A plan as numbers. `path`: the courses after the fixed ones, in order.
 
-    `final_state`: at the end of the path. `available`: courses that the officer may use and can reach. `kept`: the
-    previous path stayed because no other was notably better. `finishing`: the previous path stayed because it is being
-    studied. `limited`: the search or the trace reached its limit of visits.
+    `available`: courses that the officer may use and can reach. `kept`: the previous path stayed because no other was
+    notably better. `finishing`: the previous path stayed because it is being studied.
     """
 
     context: PlanContext
     search: Search
     fixed_courses: FixedCourses
-    final_state: PlanState
-    trace: PlanTrace
+    path: CoursePath
     kept: bool
     available: AvailableCourses
     prepared: PreparedInstance
     finishing: bool = False
-    limited: bool = False
+
+    @property
+    def limited(self) -> bool:
+        """Whether the search, or the trace if there is one, has reached its limit of visits."""
+        return bool(self.search.workspace.counters[0]["limited"])
+
+    def trace(self) -> PlanTrace:
+        """Return the trace of the path."""
+        return trace_path(self.search, self.path)
 
 
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
@@ -109,7 +115,7 @@ def solve_as_kept(found: PlanSolution, names: Sequence[str]) -> PlanSolution:
 
 
 def _gained(found: PlanSolution) -> int:
-    return int(found.final_state.held.sum())
+    return int(found.path.totals["value"][0])
 
 
 def _searched(
@@ -145,19 +151,11 @@ def _searched(
         kept = bool(found.best.totals["value"][0] * 100 < found.trial.totals["value"][0] * CHANGE_THRESHOLD)
     stays = finishing or kept
     workspace.counters[0]["visits_left"] = TRACE_VISITS
-    trace, final_state = trace_path(found, found.trial if stays else found.best, stays)
+    path = found.trial if stays else ordered(found, found.best)
     return PlanSolution(
-        context,
-        found,
-        fixed_courses,
-        final_state,
-        trace,
-        kept,
-        available,
-        PreparedInstance(query, costs, selected, instance),
-        finishing=finishing,
-        limited=bool(workspace.counters[0]["limited"]),
-    )
+        context, found, fixed_courses, path, kept, available, PreparedInstance(query, costs, selected, instance),
+        finishing,
+    )  # fmt: skip
 
 
 def _left(inputs: Inputs, space: SearchSpace, problem: ProblemData, start_state: PlanState) -> list[int]:

@@ -61,33 +61,36 @@ def empty_trace(steps: int) -> PlanTrace:
     return PlanTrace(rows[0], rows[1], runners, np.zeros_like(runners), np.zeros(1, np.int64))
 
 
-def trace_path(search: Search, path: CoursePath, kept: bool) -> tuple[PlanTrace, PlanState]:
-    """Return the trace of a path and the state at its end. `kept`: the path is in order already.
+def ordered(search: Search, path: CoursePath) -> CoursePath:
+    """Return a path of the search with the best closure first, so that the same courses have the same order.
 
-    A path from the search is ordered first and then traced like a kept one, so that the same path has the same trace.
     If the ordered path has less value, the order of the search stays: this can happen where a cheapest achiever is not
     in the path because it was redundant.
     """
-    problem, targets = search.problem, search.targets
-    own_targets = targets[_chosen(problem, path)[targets["course"]]]
-    own_targets["initial_closure_cost"] = -1  # costs among the chosen courses alone differ from those at the start
-    if not kept:
-        trace, full_state = _ordered(search, path, targets[:0], own_targets, fixed=False)
-        if full_state.held.sum() == path.totals["value"][0]:
-            path, size = empty_path(problem), trace.size[0]
-            path.courses[:size], path.totals["size"] = trace.courses[:size], size
-            prune(search, full_state, path)
-    others = targets[~_chosen(problem, path)[targets["course"]]]
-    return _ordered(search, path, others, own_targets, fixed=True)
+    trace, end = _recorded(search, path, search.targets[:0], fixed=False)
+    if end.held.sum() != path.totals["value"][0]:
+        return path
+    path, size = empty_path(search.problem), trace.size[0]
+    path.courses[:size], path.totals["size"] = trace.courses[:size], size
+    prune(search, end, path)
+    return path
 
 
-def _ordered(
-    search: Search, path: CoursePath, targets: Records, own_targets: Records, *, fixed: bool
-) -> tuple[PlanTrace, PlanState]:
+def trace_path(search: Search, path: CoursePath) -> PlanTrace:
+    """Return the trace of a path in its order."""
+    others = search.targets[~_chosen(search.problem, path)[search.targets["course"]]]
+    trace, _ = _recorded(search, path, others, fixed=True)
+    return trace
+
+
+def _recorded(search: Search, path: CoursePath, targets: Records, *, fixed: bool) -> tuple[PlanTrace, PlanState]:
     """Return the trace that `order_path` fills in, and the state at the end of the path."""
-    problem, start_state = search.problem, search.start_state
-    chosen = _chosen(problem, path) & ~start_state.done
-    inside = recosted(problem, start_state, search.workspace, np.where(chosen, start_state.costs.cost, 0))
+    problem, start_state, chosen = search.problem, search.start_state, _chosen(search.problem, path)
+    own_targets = search.targets[chosen[search.targets["course"]]]
+    own_targets["initial_closure_cost"] = -1  # costs among the chosen courses alone differ from those at the start
+    inside = recosted(
+        problem, start_state, search.workspace, np.where(chosen & ~start_state.done, start_state.costs.cost, 0)
+    )
     inside.left["hours"] = inside.left["steps"] = UNLIMITED
     full_state, trace = copy_of(start_state), empty_trace(int(path.totals["size"][0]))
     order_path(search, full_state, inside, targets, own_targets, path, fixed, trace)

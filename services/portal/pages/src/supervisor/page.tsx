@@ -12,6 +12,7 @@ import { type Key, Localized, t } from '../i18n';
 import { isId } from '../ids';
 import { Plan } from '../officer/plan';
 import { titleOf } from '../officer/summary';
+import { usePlaced } from '../place';
 import { focusOn, session, show, title, useTop } from '../shell';
 import { Button, EntryForm, Message } from '../ui';
 import { Rating } from './rating';
@@ -63,25 +64,27 @@ function Row({ one }: { one: OfficerPath }): JSX.Element {
   );
 }
 
-/** Rating an officer whose plan is not to be seen: by the id. */
-function RateById(): JSX.Element {
+const BY_ID = {
+  plan: { name: 'find', title: 'supervisor.find', why: 'supervisor.findWhy', button: 'supervisor.path' },
+  rate: { name: 'officer', title: 'supervisor.byId', why: 'supervisor.byIdWhy', button: 'supervisor.rate' },
+} as const;
+
+/** Opening the plan of an officer in a long list, or rating one whose plan is not to be seen: by the id. */
+function ById({ view }: { view: keyof typeof BY_ID }): JSX.Element {
   const complaint = useSignal<Key | undefined>(undefined);
   const choose = (officer: string) => {
-    if (isId(officer)) goToAddress({ rate: officer });
+    if (isId(officer)) goToAddress({ [view]: officer });
     else {
       complaint.value = 'officerNeeded';
-      focusOn('officer');
+      focusOn(BY_ID[view].name);
     }
   };
   return (
     <EntryForm
-      name="officer"
+      {...BY_ID[view]}
       level={2}
-      title="supervisor.byId"
-      why="supervisor.byIdWhy"
       label="officerId"
       hint="officerHint"
-      button="supervisor.rate"
       complaint={complaint.value}
       input={{ type: 'text', lang: 'en' }}
       onEntry={choose}
@@ -94,15 +97,21 @@ function List({ agency }: { agency: string }): JSX.Element {
   const none = useSignal<'supervisor.none' | 'supervisor.nobody' | undefined>(undefined);
   const trouble = useSignal<ApiError | undefined>(undefined);
   const busy = useSignal(false);
+  const pages = usePlaced('officer-pages', 1); // how many were asked for
   const load = async (more = false) => {
     if (busy.value) return;
     busy.value = true;
     trouble.value = undefined;
     try {
-      const page = await listOfficerPaths(agency, more ? (found.value?.next ?? undefined) : undefined);
-      const before = more ? (found.value?.officers ?? []) : [];
-      found.value = { ...page, officers: [...before, ...page.officers] };
-      none.value = found.value.officers.length === 0 && page.next === null ? 'supervisor.none' : undefined;
+      const before = more ? found.value : undefined;
+      let all = before;
+      for (let read = more ? pages.value : 0; read < pages.value + Number(more) && all?.next !== null; read += 1) {
+        const page: OfficerPaths = await listOfficerPaths(agency, all?.next);
+        all = { ...page, officers: [...(all?.officers ?? []), ...page.officers] };
+      }
+      found.value = all;
+      if (more) pages.value += 1;
+      none.value = all?.officers.length === 0 && all.next === null ? 'supervisor.none' : undefined;
     } catch (error) {
       const refusal = asApiError(error);
       if (refusal.status === 404) none.value = 'supervisor.nobody';
@@ -122,6 +131,7 @@ function List({ agency }: { agency: string }): JSX.Element {
       {value && <p class="quiet lead">{t(value.paths === 'all' ? 'supervisor.whyAll' : 'supervisor.whyShared', { agency })}</p>}
       {trouble.value && <Trouble error={trouble.value} again={() => load()} />}
       {none.value && <p class="notice">{t(none.value, { agency })}</p>}
+      {value && (value.next !== null || pages.value > 1) && <ById view="plan" />}
       {!value && !none.value && !trouble.value && <p class="quiet">{t('loading')}</p>}
       {value && value.officers.length > 0 && (
         <ul class="statements plain" aria-labelledby="page-title">
@@ -135,7 +145,7 @@ function List({ agency }: { agency: string }): JSX.Element {
           {t('supervisor.more')}
         </Button>
       )}
-      <RateById />
+      <ById view="rate" />
     </>
   );
 }

@@ -12,7 +12,7 @@ export type OfficerPaths = R['OfficerPaths'];
 export type Form = A['SelfAssessmentForm'];
 export type FormSkill = A['FormSkill'];
 
-const PAGE = 50;
+const PAGE = 200; // the most that the service returns at once
 
 /** Return the officers of an agency whose paths may be read, after an id. */
 export const listOfficerPaths = (agency_id: string, after: string | undefined): Promise<OfficerPaths> =>
