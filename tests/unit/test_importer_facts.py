@@ -361,6 +361,7 @@ def test_a_column_of_an_effort_or_a_workload_may_state_the_whole_time(name: str,
         ({"duration_minutes": "90"}, 1.5),
         ({"durationInSeconds": "5400"}, 1.5),
         ({"Duration (hours)": "2"}, 2),
+        ({"hours": "1", "minutes": "30"}, 1.5),
     ],
 )
 def test_a_bare_number_has_the_unit_that_the_name_of_its_field_states(

@@ -11,7 +11,7 @@ import msgspec
 
 from services.catalog.importers.columns import with_unit
 from services.catalog.importers.facts import MANY, Fact
-from services.catalog.importers.tables import guessed
+from services.catalog.importers.tables import add_minutes, guessed
 
 VAGUE_LISTS = (
     "items",
@@ -48,7 +48,8 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
     stated: dict[str, Fact] = {}
     node = _flat(node)
     names = list(node)
-    for fact, places in guessed(names).items():
+    columns = guessed(names)
+    for fact, places in columns.items():
         for name, value in ((names[place], node[names[place]]) for place in places):
             if fact in _OWN:
                 if _is_own(fact, value):
@@ -65,6 +66,7 @@ def stated_of(node: Mapping[str, Any]) -> dict[str, Fact]:
                 stated |= {f"{fact}_{code}": value[code] for code in _LANGUAGES if isinstance(value.get(code), str)}
             elif text := _text(value):
                 stated[fact] = with_unit(name, text)
+    add_minutes(stated, [names[place] for place in columns.get("duration", ())])
     if isinstance(done := node.get("completions"), dict):
         stated |= {name: _text(done.get(name)) for name in ("started", "completed")}
     return stated

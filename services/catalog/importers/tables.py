@@ -113,6 +113,20 @@ def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, l
     return {f"title_{language}": [number] for language, number in languages.items()} if len(languages) > 1 else {}
 
 
+def add_minutes(stated: dict[str, Fact], columns: Sequence[str]) -> None:
+    """Join the bare numbers of a column of hours and a column of minutes: 1 and 30 are an hour and a half.
+
+    `columns`: the names of the columns that hold the duration.
+    """
+    hours, minutes = (str(stated.get(name, "")).strip() for name in ("hours", "duration"))
+    hours = re.sub(rf"\s(?:{UNITS_OF_HOURS})$", "", folded(hours))
+    if not re.fullmatch(r"[\d๐-๙]+", hours) or not (found := _MINUTES.fullmatch(minutes)):
+        return
+    column = fact_of(columns[0]) if columns else None
+    if column and column.unit and int(found[1]) < 60:  # noqa: PLR2004 - 60 or more minutes are the whole duration
+        stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
+
+
 def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
     """Return which columns hold which fact, by `map` or their names: {fact: numbers of columns, from 0}.
 
@@ -283,16 +297,6 @@ class Table(MappedTable):
         asked = self._options.columns or ""
         return not guessed(named) and "#" not in asked and folded(named[-1]) not in folded(asked)
 
-    def _add_minutes(self, stated: dict[str, Fact]) -> None:
-        """Join the bare numbers of a column of hours and a column of minutes: 1 and 30 are an hour and a half."""
-        hours, minutes = (str(stated.get(name, "")).strip() for name in ("hours", "duration"))
-        hours = re.sub(rf"\s(?:{UNITS_OF_HOURS})$", "", folded(hours))
-        if not re.fullmatch(r"[\d๐-๙]+", hours) or not (found := _MINUTES.fullmatch(minutes)):
-            return
-        column = fact_of((self._header or [])[self._columns["duration"][0]])
-        if column and column.unit and int(found[1]) < 60:  # noqa: PLR2004 - 60 or more minutes are the whole duration
-            stated["duration"] = stated["hours"] = f"{int(hours)} hours {int(found[1])} minutes"
-
     def _stated(self, cells: Sequence[str], links: Mapping[int, str]) -> dict[str, Fact]:
         """Return the facts that the cells of a row state."""
         header = self._header or []
@@ -306,7 +310,7 @@ class Table(MappedTable):
             places = (n for fact in ("url", *TITLES) for n in self._columns.get(fact, ()))
             if link := next((links[n] for n in places if n in links), ""):
                 stated["url"] = link
-        self._add_minutes(stated)
+        add_minutes(stated, [header[n] for n in self._columns.get("duration", ())])
         if self._columns.get("title") == self._columns.get("description") is not None:
             whole = str(stated.get("title", ""))
             stated["title"] = re.split(r"(?<=\w)[.!?](?=\s)|\n", whole, maxsplit=1)[0].strip()
