@@ -325,10 +325,10 @@ def test_cells_that_are_merged_over_rows_and_columns_hold_for_each_row() -> None
 
 def test_a_header_of_two_rows_may_end_in_merged_cells() -> None:
     book = openpyxl.Workbook()
-    for row in (["รหัส", "หลักสูตร", "ระยะเวลา"], [None, None, "วัน", "ชั่วโมง"], ["A", "สถิติ", 2, 12]):
-        book.active.append(row)
-    for cells in ("A1:A2", "B1:B2", "C1:D1"):
-        book.active.merge_cells(cells)
+    for cells in (["รหัส", "หลักสูตร", "ระยะเวลา"], [None, None, "วัน", "ชั่วโมง"], ["A", "สถิติ", 2, 12]):
+        book.active.append(cells)
+    for merged in ("A1:A2", "B1:B2", "C1:D1"):
+        book.active.merge_cells(merged)
     file = io.BytesIO()
     book.save(file)
     _, [row] = read("xlsx", file.getvalue())
