@@ -6,7 +6,7 @@
                         checks=server_checks(settings, client),               # None, or what is wrong
                         contexts=[background("relay", relay.run),
                                   background("consumer", consumer.run, stop=consumer.stop)])
-        app[STORE] = store                                  # typed web.AppKeys; Gauge(..., registry=app[REGISTRY])
+        app[CONTEXT] = RouteContext(store, ...)               # what the routes use; metrics: registry=app[REGISTRY]
         return app
 
 `build_app` rejects a route without a policy. A test serves the same app: `TestServer(await build(settings))`.

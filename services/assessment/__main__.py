@@ -17,20 +17,7 @@ from aiohttp import web
 from services.assessment import __doc__ as card
 from services.assessment import calibrating, commands, import_commands
 from services.assessment.api import ROUTES
-from services.assessment.api.context import (
-    BANK_FILES,
-    BANKS,
-    INDEX,
-    INTAKE,
-    KEYS,
-    PEPPER,
-    RECEIVER,
-    REGISTRAR,
-    RUNNER,
-    SESSIONS,
-    STATEMENTS,
-    STORE,
-)
+from services.assessment.api.context import CONTEXT, RouteContext
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
@@ -123,19 +110,21 @@ async def build(settings: AssessmentSettings) -> web.Application:
             background("sessions", runner.run),
         ],
     )
-    app[STORE] = store
-    app[INDEX] = index
-    app[INTAKE] = intake
-    app[SESSIONS] = sessions
-    app[RUNNER] = runner
-    app[REGISTRAR] = Registrar(store, intake, index, settings.default_framework)
+    app[CONTEXT] = RouteContext(
+        settings,
+        store,
+        index,
+        intake,
+        keys,
+        registrar=Registrar(store, intake, index, settings.default_framework),
+        sessions=sessions,
+        runner=runner,
+        banks=banks,
+        bank_files=asyncio.Semaphore(1),
+        statements=statements,
+        receiver=StatementReceiver(statements, store, intake),
+    )
     app[REPORTS] = reports
-    app[STATEMENTS] = statements
-    app[RECEIVER] = StatementReceiver(statements, store, intake)
-    app[KEYS] = keys
-    app[PEPPER] = settings.api_key_pepper
-    app[BANKS] = banks
-    app[BANK_FILES] = asyncio.Semaphore(1)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
     metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)

@@ -19,18 +19,7 @@ from prometheus_client import CollectorRegistry
 from services.catalog import __doc__ as card
 from services.catalog import calibrating, commands, framework_files
 from services.catalog.api import ROUTES
-from services.catalog.api.context import (
-    CALIBRATION,
-    DRAFTS,
-    FILES,
-    HEALTH_LOCK,
-    HISTORY,
-    MATCHES,
-    OFFICERS,
-    SEARCH,
-    SOLE_EDITORS,
-    STORE,
-)
+from services.catalog.api.context import CONTEXT, RouteContext
 from services.catalog.api.officers import OfficerCounter
 from services.catalog.draft_store import DraftStore
 from services.catalog.history import HistoryStore
@@ -121,17 +110,19 @@ async def build(settings: CatalogSettings) -> web.Application:
             background("matching", matching.run),
         ],
     )
-    app[STORE] = store
-    app[HISTORY] = history
+    app[CONTEXT] = RouteContext(
+        store,
+        history,
+        search,
+        matches,
+        calibration,
+        drafts,
+        officers,
+        sole_editors=frozenset(settings.sole_editor_tenants),
+        files=asyncio.Semaphore(1),
+        health_lock=asyncio.Lock(),
+    )
     app[REPORTS] = reports
-    app[MATCHES] = matches
-    app[CALIBRATION] = calibration
-    app[HEALTH_LOCK] = asyncio.Lock()
-    app[FILES] = asyncio.Semaphore(1)
-    app[DRAFTS] = drafts
-    app[SOLE_EDITORS] = frozenset(settings.sole_editor_tenants)
-    app[SEARCH] = search
-    app[OFFICERS] = officers
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], search.follower)
     _measure(app[REGISTRY], search, work, matching)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.assessment.api.context import INDEX
+from services.assessment.api.context import CONTEXT
 from services.assessment.imports import OfficerImport, ResultImport
 from services.assessment.intake import Intake
 from services.assessment.model import ImportedOfficer, ImportedResult
@@ -62,7 +62,7 @@ async def test_the_later_of_two_concurrent_files_is_refused_because_its_key_was_
     store = Overtaken(service.database("assessment"))
     store.first = lambda: imported(service, [row(officer, 1, key="k")])
     request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
-    job = ResultImport(Intake(store, app[INDEX], caught_up), request)
+    job = ResultImport(Intake(store, app[CONTEXT].index, caught_up), request)
     await job.begin()
     [verdict] = await job.take([Row(1, convert(row(officer, 4, key="k"), ImportedResult))])
     assert (verdict.status, [problem.field for problem in verdict.problems or []]) == ("refused", ["key"])
@@ -133,7 +133,7 @@ async def test_rows_that_meet_a_single_submission_in_their_transaction_all_count
     interrupted = Interrupted(store._officers, lambda: submit(service, officers[3], assessment(4), "single"))
     store._officers = interrupted  # type: ignore[assignment]
     request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
-    job = ResultImport(Intake(store, app[INDEX], caught_up), request)
+    job = ResultImport(Intake(store, app[CONTEXT].index, caught_up), request)
     await job.begin()
     rows = [row(one, n % 4, key="k") for n, one in enumerate(officers)]
     verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows, 1)])
@@ -168,7 +168,7 @@ async def test_a_failed_part_is_retried_and_every_row_counts_once_in_order(servi
     caught_up.set()
     store = OutOnce(service.database("assessment"))
     request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
-    job = ResultImport(Intake(store, app[INDEX], caught_up), request)
+    job = ResultImport(Intake(store, app[CONTEXT].index, caught_up), request)
     await job.begin()
     verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, *again], 1)])
     assert store.failed
@@ -196,7 +196,7 @@ async def test_after_a_crash_between_write_and_answer_the_same_file_completes_th
     app, rows = service.client.app, [row(one, 2, key=f"k{n}") for n, one in enumerate(officers)]
     caught_up = asyncio.Event()
     caught_up.set()
-    intake = Intake(Dying(service.database("assessment")), app[INDEX], caught_up)
+    intake = Intake(Dying(service.database("assessment")), app[CONTEXT].index, caught_up)
     job = ResultImport(intake, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     with pytest.raises(RuntimeError):
@@ -227,7 +227,7 @@ async def test_rows_unanswered_after_an_outage_get_their_real_result(service: St
     officers, app = [await registered(service) for _ in range(4)], service.client.app
     caught_up = asyncio.Event()
     caught_up.set()
-    intake = Intake(Unanswered(service.database("assessment")), app[INDEX], caught_up)
+    intake = Intake(Unanswered(service.database("assessment")), app[CONTEXT].index, caught_up)
     job = ResultImport(intake, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     rows = [row(one, n, key=f"k{n}") for n, one in enumerate(officers)]
@@ -241,7 +241,7 @@ async def test_officers_unanswered_after_an_outage_get_their_real_result(service
     caught_up = asyncio.Event()
     caught_up.set()
     store = Unanswered(service.database("assessment"))
-    registrar = Registrar(store, Intake(store, app[INDEX], caught_up), app[INDEX], FRAMEWORK)
+    registrar = Registrar(store, Intake(store, app[CONTEXT].index, caught_up), app[CONTEXT].index, FRAMEWORK)
     job = OfficerImport(registrar, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     rows = [{"officer": one, "job_group": "service", "agency": "west"} for one in (known, new)]

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from services.assessment.api import ROUTES
-from services.assessment.api.context import INDEX, INTAKE, REGISTRAR, STORE
+from services.assessment.api.context import CONTEXT
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
 from services.assessment.registration import Registrar
@@ -77,7 +78,7 @@ async def test_a_citizens_number_is_no_id_of_somebody_new(service: Started) -> N
 
 async def test_an_officer_whom_an_earlier_version_registered_by_a_citizens_number_stays(service: Started) -> None:
     officer, number = await registered(service), "1234567890121"
-    officers = service.client.app[STORE]._officers
+    officers = service.client.app[CONTEXT].store._officers
     document = await officers.find_one({"_id": f"agency/{officer}"})
     document |= {"_id": f"agency/{number}", "officer": number, "outbox": []}
     document["profile"]["officer"] = number
@@ -151,7 +152,7 @@ async def test_a_patch_changes_named_fields_and_a_put_removes_missing_ones(servi
 
 async def test_hours_that_an_earlier_version_stored_do_not_prevent_another_change(service: Started) -> None:
     officer = await registered(service, weekly_hours=4)
-    path, officers = f"/v1/officers/{officer}", service.client.app[STORE]._officers
+    path, officers = f"/v1/officers/{officer}", service.client.app[CONTEXT].store._officers
     await officers.update_one({"_id": f"agency/{officer}"}, {"$set": {"profile.weekly_hours": 400.0}})
     assert (await patch(service, path, {"agency": "south"}))[0] == 200
     now = await profile_of(service, officer)
@@ -222,10 +223,10 @@ async def test_of_concurrent_registrations_one_is_first_and_none_is_lost(service
 async def test_until_the_catalog_is_read_an_unknown_framework_is_503(service: Started) -> None:
     keys = KeyStore(service.mongodb, service.settings)
     app = build_app("Starting", ROUTES, Authenticator(keys, service.settings.api_key_pepper))
-    app[STORE], app[INDEX] = OfficerStore(service.database("assessment")), FrameworkReplica()
-    caught_up = asyncio.Event()
-    app[INTAKE] = Intake(app[STORE], app[INDEX], caught_up)
-    app[REGISTRAR] = Registrar(app[STORE], app[INTAKE], app[INDEX], FRAMEWORK)
+    store, index, caught_up = OfficerStore(service.database("assessment")), FrameworkReplica(), asyncio.Event()
+    intake = Intake(store, index, caught_up)
+    registrar = Registrar(store, intake, index, FRAMEWORK)
+    app[CONTEXT] = replace(service.client.app[CONTEXT], store=store, index=index, intake=intake, registrar=registrar)
     headers = {"Authorization": f"Bearer {await service.key('platform')}"}
     async with TestClient(TestServer(app)) as client:
         assert (await client.put("/v1/officers/early", json=PUT, headers=headers)).status == 503

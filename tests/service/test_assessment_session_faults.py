@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from services.assessment.api.context import INTAKE, RUNNER, SESSIONS, STORE
+from services.assessment.api.context import CONTEXT
 from services.assessment.intake import Intake
 from services.assessment.item_bank.store import ItemBankStore
 from services.assessment.model import AssessmentAccepted, SubmitAssessment
@@ -93,10 +93,10 @@ def replica(service: Started, store: SessionStore | None = None, intake: Intake 
     """Return the runner of another replica, or of the same one after a restart."""
     app = service.client.app
     return SessionRunner(
-        store or app[SESSIONS],
+        store or app[CONTEXT].sessions,
         ItemBankStore(service.database("assessment")),
-        app[STORE],
-        intake or app[INTAKE],
+        app[CONTEXT].store,
+        intake or app[CONTEXT].intake,
         idle=timedelta(minutes=30),
         clock=Clock(),
     )
@@ -167,7 +167,7 @@ async def test_after_a_crash_between_end_and_profile_the_result_is_submitted_onc
     """The process dies after the end is stored, before the profile is written or before the session records it."""
     officer = await registered(service)
     store = DyingStore(service.database("assessment"))
-    intake = GatedIntake(service.client.app[INTAKE])
+    intake = GatedIntake(service.client.app[CONTEXT].intake)
     dying = replica(service, store, intake)
     sitting = await begin(dying, officer, StartSession(skills=["reading"], max_items=1))
     last = asyncio.ensure_future(respond(dying, sitting))
@@ -218,7 +218,7 @@ async def test_a_result_that_was_accepted_counts_although_the_framework_changes_
 ) -> None:
     officer = await registered(service)
     store = DyingStore(service.database("assessment"))
-    intake = GatedIntake(service.client.app[INTAKE])
+    intake = GatedIntake(service.client.app[CONTEXT].intake)
     dying = replica(service, store, intake)
     sitting = await begin(dying, officer, StartSession(skills=["reading"], max_items=1))
     last = asyncio.ensure_future(respond(dying, sitting))
@@ -227,7 +227,7 @@ async def test_a_result_that_was_accepted_counts_although_the_framework_changes_
     intake.gate.set()
     with pytest.raises(Stopped):
         await last
-    after = replica(service, intake=ChangedIntake(service.client.app[INTAKE], change))
+    after = replica(service, intake=ChangedIntake(service.client.app[CONTEXT].intake, change))
     clock_of(after).ahead = timedelta(seconds=6)
     await after.sweep()
     kept = await read(after, sitting)
@@ -241,7 +241,7 @@ async def _settled(runner: SessionRunner, sitting: Sitting) -> bool:
 
 async def test_repeating_the_last_answer_submits_a_waiting_result(service: Started) -> None:
     officer = await registered(service)
-    intake = GatedIntake(service.client.app[INTAKE])
+    intake = GatedIntake(service.client.app[CONTEXT].intake)
     intake.away = True
     runner = replica(service, intake=intake)
     sitting = await begin(runner, officer, StartSession(skills=["reading"], max_items=1))
@@ -257,7 +257,7 @@ async def test_repeating_the_last_answer_submits_a_waiting_result(service: Start
 
 async def test_a_waiting_result_is_not_retried_at_once(service: Started) -> None:
     officer = await registered(service)
-    intake = GatedIntake(service.client.app[INTAKE])
+    intake = GatedIntake(service.client.app[CONTEXT].intake)
     intake.away = True
     runner = replica(service, intake=intake)
     ended = await respond(runner, await begin(runner, officer, StartSession(skills=["reading"], max_items=1)))
@@ -332,7 +332,7 @@ async def test_a_late_answer_is_an_http_error_and_the_next_item_is_available(ser
     officer = await registered(service)
     step = await start(service, officer, skills=["writing"], seconds_per_item=5)
     assert 0 < step["item"]["seconds_left"] <= 5
-    runner = service.client.app[RUNNER]
+    runner = service.client.app[CONTEXT].runner
     clock = Clock()
     before, runner._clock = runner._clock, clock
     try:

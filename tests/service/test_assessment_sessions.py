@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.assessment.api.context import RUNNER
+from services.assessment.api.context import CONTEXT
 from services.assessment.item_bank.model import BankFacts
 from services.assessment.item_bank.store import ItemBankStore, NewDraft
 from shared.domain import SHARED_TENANT, LocalizedText
@@ -170,7 +170,7 @@ async def test_a_session_keeps_the_bank_version_that_it_started_with(service: St
     begun_with = (await detail(service, step))["bank_version"]
     try:
         version = await publish(service, *items_of("writing", 3))
-        service.client.app[RUNNER]._sittings.clear()
+        service.client.app[CONTEXT].runner._sittings.clear()
         step = await answer(service, step, 0)
         assert (await detail(service, step))["bank_version"] == begun_with < version
         last = await finish(service, step, able)
@@ -193,7 +193,7 @@ async def test_a_session_continues_after_its_bank_is_retired_and_no_new_one_star
         draft = await store.save_draft(None, NewDraft(SHARED_TENANT, BANK, facts, before.version, 1), items)
         assert draft is not None
         assert await store.publish(draft, 1)
-        runner = service.client.app[RUNNER]
+        runner = service.client.app[CONTEXT].runner
         runner._sittings.clear()
         runner._open_banks._held.clear()  # as another process, which has never read the bank
         assert (await start(service, other, 422))["field"] == "framework"

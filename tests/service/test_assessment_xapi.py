@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from services.assessment.api.context import INDEX
+from services.assessment.api.context import CONTEXT
 from services.assessment.xapi.statements import STATEMENT_LIMIT
 from services.assessment.xapi.store import StatementStore
 from shared.domain import ScaleLevel
@@ -236,7 +236,7 @@ async def test_a_repeated_statement_is_accepted_whatever_has_changed_since(servi
             ),
         ),
     )
-    await until(lambda: service.client.app[INDEX].find(tenant, "short"))
+    await until(lambda: service.client.app[CONTEXT].index.find(tenant, "short"))
     reading = {"activity": activity, "skill": "reading", "framework": FRAMEWORK, "level": 4}
     writing = {"activity": activity, "skill": "writing", "level": 2}
     short = {"activity": activity, "skill": "reading", "framework": "short"}

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from services.catalog import framework_files
-from services.catalog.api.context import FILES
+from services.catalog.api.context import CONTEXT
 from services.catalog.api.framework_import import FILE_LIMIT
 from services.catalog.frameworks.tables import UNPACKED_LIMIT
 from tests.support.builders import FRAMEWORK
@@ -107,7 +107,7 @@ async def test_an_archive_that_decompresses_to_too_much_is_rejected(service: Sta
 
 
 async def test_one_file_is_read_at_a_time(service: Started) -> None:
-    files = service.client.app[FILES]
+    files = service.client.app[CONTEXT].files
     async with files:
         status, problem = await sent(service, "format=csv&id=x&title_en=X&dry_run=true", MATRIX)
     assert (status, problem["detail"]) == (503, "another file is being read")

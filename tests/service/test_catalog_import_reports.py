@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.catalog.api.context import STORE
+from services.catalog.api.context import CONTEXT
 from services.catalog.entries import Entry
 from services.catalog.imports import CourseImport
 from services.catalog.model import CourseImportReport, ListCourses
@@ -354,7 +354,7 @@ async def test_a_missing_course_that_another_import_changes_meanwhile_is_not_wit
     tenant, app = unique("tenant"), service.client.app
     await sent(service, lines(*(course(f"c{n}") for n in range(3))), tenant)
     other = course("c1") | changed
-    store = Meanwhile(app[STORE], f"{tenant}/c1", method, lambda: sent(service, lines(other), tenant))
+    store = Meanwhile(app[CONTEXT].store, f"{tenant}/c1", method, lambda: sent(service, lines(other), tenant))
     request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson")
     taken = CourseImport(store, request, full=True, withdraw=True)
     await taken.begin()
@@ -376,7 +376,7 @@ async def test_an_import_survives_a_database_outage_without_loss_or_duplicates(
 ) -> None:
     tenant, app = unique("tenant"), service.client.app
     request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=30)
-    taken = CourseImport(Away(app[STORE], **lost), request)
+    taken = CourseImport(Away(app[CONTEXT].store, **lost), request)
     await taken.begin()
     results = await taken.take(rows_of(50))
     assert [(one.status, one.revision) for one in results] == [("created", 1)] * 50
@@ -388,7 +388,7 @@ async def test_an_import_survives_a_database_outage_without_loss_or_duplicates(
 async def test_an_import_ends_with_a_reason_if_the_database_stays_unavailable(service: Started) -> None:
     tenant, app = unique("tenant"), service.client.app
     request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=0.3)
-    taken = CourseImport(Away(app[STORE], calls_lost=10**6), request)
+    taken = CourseImport(Away(app[CONTEXT].store, calls_lost=10**6), request)
     await taken.begin()
     with pytest.raises(Unavailable) as away:
         await taken.take(rows_of(5))
@@ -425,5 +425,5 @@ async def test_an_import_of_a_disconnected_client_is_completed_by_the_next(
     rows, report = await sent(service, lines(*bodies), tenant)
     assert [row["status"] for row in rows] == ["unchanged"] * 150 + ["created"] * 150
     assert report["state"] == "finished"
-    store: CatalogStore = service.client.app[STORE]
+    store: CatalogStore = service.client.app[CONTEXT].store
     assert len(await store.page(tenant, ListCourses(limit=500))) == 300

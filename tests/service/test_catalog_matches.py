@@ -10,7 +10,7 @@ import pytest
 
 from services.catalog import matching_loop
 from services.catalog.__main__ import match
-from services.catalog.api.context import MATCHES, STORE
+from services.catalog.api.context import CONTEXT
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
@@ -75,7 +75,7 @@ async def test_matching_again_with_the_same_result_announces_nothing(service: St
     body = bare(unique("course"))
     await put(service, body)
     assert (await matched(service, body["id"]))["revision"] == 2
-    await service.client.app[MATCHES].mark()
+    await service.client.app[CONTEXT].matches.mark()
     assert (await matched(service, body["id"]))["revision"] == 2
 
 
@@ -165,7 +165,7 @@ async def test_a_changed_framework_matches_its_courses_again(service: Started) -
 async def test_matches_for_an_older_text_are_not_stored(service: Started) -> None:
     body = bare(unique("course"))
     await put(service, body)
-    store: MatchStore = service.client.app[MATCHES]
+    store: MatchStore = service.client.app[CONTEXT].matches
     await matched(service, body["id"])
     before = await store.find("agency", body["id"])
     assert before is not None
@@ -192,7 +192,7 @@ async def test_a_course_that_cannot_be_matched_does_not_block_others(service: St
     good, bad = bare(unique("course")), bare(unique("course"))
     for body in (good, bad):
         await put(service, body, tenant=tenant)
-    store: MatchStore = service.client.app[MATCHES]
+    store: MatchStore = service.client.app[CONTEXT].matches
     await store.mark()
     await Failing(store, bad["id"]).once()
     for body in (good, bad):
@@ -254,7 +254,7 @@ async def test_an_imported_catalog_is_matched_and_keeps_confirmed_matches_after_
 
 async def test_matching_waits_while_an_import_stores_courses(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matching_loop, "BACKLOG_WAIT_SECONDS", 3600.0)
-    store, matches = service.client.app[STORE], service.client.app[MATCHES]
+    store, matches = service.client.app[CONTEXT].store, service.client.app[CONTEXT].matches
     storing, go_on, write = asyncio.Event(), asyncio.Event(), store.write_staged
 
     async def held(writes: list[Any]) -> int:
@@ -319,4 +319,4 @@ async def test_levels_of_a_course_follow_the_confirmed_levels_of_its_prerequisit
     assert {(one.skill, one.from_level) for one in event.data.course.matched} >= {("dt-analytics", 1.0)}
     again = await matched(service, then["id"])
     assert again["revision"] == found["revision"]
-    assert await service.client.app[MATCHES].without_levels() == []
+    assert await service.client.app[CONTEXT].matches.without_levels() == []

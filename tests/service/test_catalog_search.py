@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from services.catalog.__main__ import build
-from services.catalog.api.context import SEARCH
+from services.catalog.api.context import CONTEXT
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.catalog import catalog, course, put
 from tests.support.services import Started, started
@@ -92,7 +92,7 @@ async def test_an_own_course_hides_the_shared_one_of_its_id(service: Started) ->
     await put(service, titled(word, f"{word} กลาง", f"{word} common"), tenant="shared")
     await put(service, titled(word, f"{word} ของเรา", f"{word} ours"))
     page = await finds(service, f"q={word}", word)
-    await until(lambda: service.client.server.app[SEARCH].index.hidden("agency"))  # type: ignore[attr-defined]
+    await until(lambda: service.client.server.app[CONTEXT].search.index.hidden("agency"))  # type: ignore[attr-defined]
     page = await search(service, f"q={word}")
     assert (page["total"], page["courses"][0]["title"]["en"]) == (1, f"{word} ours")
     assert (await search(service, f"q={word}", tenant="nobody"))["courses"][0]["title"]["en"] == f"{word} common"
@@ -183,7 +183,7 @@ async def test_a_withdrawn_course_that_is_still_indexed_is_not_shown(service: St
     word = unique("tapir").replace("-", "")
     await put(service, titled(word, f"{word} ไทย", word))
     await finds(service, f"q={word}", word)
-    replica = service.client.server.app[SEARCH]  # type: ignore[attr-defined]
+    replica = service.client.server.app[CONTEXT].search  # type: ignore[attr-defined]
     held = replica.index
     await service.ask("DELETE", f"/v1/courses/{word}", "admin")
     await until(lambda: replica.index is not held)

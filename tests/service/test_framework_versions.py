@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.api.context import OFFICERS
+from services.catalog.api.context import CONTEXT
 from tests.support.all_services import Services
 from tests.support.builders import unique
 from tests.support.waiting import until
@@ -138,7 +138,7 @@ async def test_the_number_of_affected_officers_is_shown_before_and_after_publish
     assert await got.json() == {"framework": name, "officers": 3, "job_groups": {"clerks": 2, "service": 1}}
     assert (await services["assessment"].ask("GET", where)).status == 403
     assert (await services["assessment"].ask("GET", where, "admin", tenant="others")).status == 404
-    counter = services["catalog"].client.app[OFFICERS]
+    counter = services["catalog"].client.app[CONTEXT].officers
     address = str(services["assessment"].client.make_url("")).rstrip("/")
     monkeypatch.setattr(counter, "_addresses", ["http://127.0.0.1:9", address])
     after = version(name, "DS300", "DG-020", groups=groups)

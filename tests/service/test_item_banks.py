@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.assessment.api import item_banks
-from services.assessment.api.context import BANKS
+from services.assessment.api.context import CONTEXT
 from services.assessment.item_bank import store
 from tests.support.assessment import assessment_service
 from tests.support.builders import FRAMEWORK, MOMENT, unique
@@ -95,7 +95,7 @@ async def test_only_admins_see_banks_and_only_their_own_and_shared_ones(service:
 
 
 async def test_a_retired_bank_is_no_longer_the_one_of_its_framework(service: Started) -> None:
-    store, tenant, name = service.client.app[BANKS], unique("tenant"), unique("bank")
+    store, tenant, name = service.client.app[CONTEXT].banks, unique("tenant"), unique("bank")
     assert await store.current(tenant, "other") is None
     await answer_of(service, "PUT", f"/{name}", json=bank("a"), tenant=tenant)
     await answer_of(service, "POST", f"/{name}:publish", tenant=tenant)
@@ -114,7 +114,7 @@ async def test_a_retired_bank_is_no_longer_the_one_of_its_framework(service: Sta
 async def test_the_bank_published_last_is_the_one_of_its_framework_by_any_clock(
     service: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bank_store, tenant = service.client.app[BANKS], unique("tenant")
+    bank_store, tenant = service.client.app[CONTEXT].banks, unique("tenant")
 
     async def publish(name: str, at: datetime) -> None:
         monkeypatch.setattr(store, "datetime", SimpleNamespace(now=lambda _: at))
@@ -178,7 +178,7 @@ async def test_a_page_of_long_items_holds_fewer_of_them(service: Started, monkey
 
 
 async def test_an_interrupted_publication_is_completed_by_the_next_change(service: Started) -> None:
-    name, store = unique("bank"), service.client.app[BANKS]
+    name, store = unique("bank"), service.client.app[CONTEXT].banks
     await answer_of(service, "PUT", f"/{name}", json=bank("a"))
     draft = await store.draft("agency", name)
     assert draft is not None

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.assessment.api.context import KEYS, STORE
+from services.assessment.api.context import CONTEXT
 from services.assessment.store import OfficerStore
 from shared.auth import StoredKey
 from shared.mongo import KeyStore
@@ -236,13 +236,13 @@ async def test_a_link_created_during_an_erasure_is_removed(services: Services, m
     async def erased() -> None:
         assert (await assessment.ask("DELETE", f"/v1/officers/{early}")).status == 204
 
-    assert isinstance(assessment.client.app[KEYS], KeyStore)
+    assert isinstance(assessment.client.app[CONTEXT].keys, KeyStore)
     with monkeypatch.context() as patched:  # the officer is gone just before the key is stored
         await assessment.key("officer", officer=early)
         before(patched, KeyStore, "create", erased)
         status, problem = await shared(services, early)
     assert (status, problem["detail"]) == (404, "no such officer")
-    assert isinstance(assessment.client.app[STORE], OfficerStore)
+    assert isinstance(assessment.client.app[CONTEXT].store, OfficerStore)
     with monkeypatch.context() as patched:  # the key is stored just before the officer is gone
         before(patched, OfficerStore, "erase", lambda: _stored(assessment, late))
         assert (await assessment.ask("DELETE", f"/v1/officers/{late}")).status == 204

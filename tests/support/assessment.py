@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from services.assessment.__main__ import build
-from services.assessment.api.context import INDEX
+from services.assessment.api.context import CONTEXT
 from shared.domain import SHARED_TENANT, JobGroup, ScaleLevel, Stage
 from shared.events import CATALOG_TOPIC, FrameworkPublished
 from shared.settings import AssessmentSettings
@@ -37,7 +37,7 @@ async def assessment_service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIte
         stages=[Stage("early", text("early"))],
     )
     async with started(build, settings) as service:
-        index = service.client.app[INDEX]
+        index = service.client.app[CONTEXT].index
 
         async def known() -> bool:
             return index.find(SHARED_TENANT, FRAMEWORK) is not None

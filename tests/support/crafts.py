@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from services.catalog.api.context import MATCHES
+from services.catalog.api.context import CONTEXT
 from services.catalog.match_store import MatchStore
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
@@ -65,7 +65,7 @@ class Agency:
 
     async def matches(self, course: str) -> dict[tuple[str, str], dict[str, Any]]:
         """Have all waiting courses matched, and return the matches of one course."""
-        await MatchingLoop(self.service.client.app[MATCHES], shipped()).once()
+        await MatchingLoop(self.service.client.app[CONTEXT].matches, shipped()).once()
         found = await self.ask("GET", f"/v1/courses/{course}/matches")
         assert not found["waiting"]
         return {(one["framework"], one["skill"]): one for one in found["matches"]}

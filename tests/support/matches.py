@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from services.catalog.api.context import MATCHES
+from services.catalog.api.context import CONTEXT
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
 from tests.support.catalog import catalog
@@ -48,7 +48,7 @@ async def put(service: Started, body: dict[str, Any], tenant: str = "agency") ->
 
 async def matched(service: Started, course: str, tenant: str = "agency") -> dict[str, Any]:
     """Have all waiting courses matched, and return the matches of one course."""
-    await MatchingLoop(service.client.app[MATCHES], shipped()).once()
+    await MatchingLoop(service.client.app[CONTEXT].matches, shipped()).once()
     got = await service.ask("GET", f"/v1/courses/{course}/matches", "admin", tenant=tenant)
     assert got.status == 200, await got.text()
     return dict(await got.json())

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from services.assessment.api.context import INTAKE, STORE, known_officer, subject_of
+from services.assessment.api.context import context_of, known_officer, subject_of
 from services.assessment.model import EvidenceList, ListEvidence, SubmitAssessment
 from services.assessment.profile import self_assessment
 from shared.errors import Forbidden, InvalidInput
@@ -26,7 +26,9 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
         if body.kind != "supervisor":
             raise Forbidden("a supervisor's key may submit ratings of the kind `supervisor` only", "kind")
     key = idempotency_key(request)
-    return json_response(await request.app[INTAKE].submit(*subject_of(request), key, body, trace_of(request)), 202)
+    return json_response(
+        await context_of(request).intake.submit(*subject_of(request), key, body, trace_of(request)), 202
+    )
 
 
 async def show_self_assessment(request: web.Request) -> web.StreamResponse:
@@ -36,7 +38,7 @@ async def show_self_assessment(request: web.Request) -> web.StreamResponse:
     kind `self`. 404 if there is no such officer, or for a supervisor of another agency.
     """
     _, known = await known_officer(request)
-    framework = await request.app[INTAKE].framework(known.tenant, known.framework)
+    framework = await context_of(request).intake.framework(known.tenant, known.framework)
     return json_response(self_assessment(known, framework))
 
 
@@ -47,7 +49,7 @@ async def list_assessments(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ListEvidence)
     officer, _ = await known_officer(request)
-    found = await request.app[STORE].evidence(officer, wanted)
+    found = await context_of(request).store.evidence(officer, wanted)
     if found is None:
         raise InvalidInput("there is no such assessment of this officer", "after")
     return json_response(EvidenceList(*paged(found, wanted.limit, lambda one: one.assessment_id)))

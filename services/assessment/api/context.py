@@ -1,6 +1,7 @@
-"""The objects of the application that handlers use, and functions that read the officer of a request."""
+"""The objects that the routes use, and functions that read the officer of a request."""
 
 import asyncio
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -20,20 +21,33 @@ from shared.errors import NotFound
 from shared.mongo import KeyStore
 from shared.preconditions import Tag
 from shared.routes import principal
+from shared.settings import AssessmentSettings
 
-STORE: web.AppKey[OfficerStore] = web.AppKey("store", OfficerStore)
-INDEX: web.AppKey[FrameworkReplica] = web.AppKey("index", FrameworkReplica)
-INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
-KEYS: web.AppKey[KeyStore] = web.AppKey("keys", KeyStore)
-PEPPER: web.AppKey[bytes] = web.AppKey("pepper", bytes)
-REGISTRAR: web.AppKey[Registrar] = web.AppKey("registrar", Registrar)
-SESSIONS: web.AppKey[SessionStore] = web.AppKey("sessions", SessionStore)
-RUNNER: web.AppKey[SessionRunner] = web.AppKey("runner", SessionRunner)
-BANKS: web.AppKey[ItemBankStore] = web.AppKey("item_banks", ItemBankStore)
-BANK_FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("item_bank_files", asyncio.Semaphore)
-"""The semaphore that a request holds while it reads or writes a file of items."""
-STATEMENTS: web.AppKey[StatementStore] = web.AppKey("statements", StatementStore)
-RECEIVER: web.AppKey[StatementReceiver] = web.AppKey("receiver", StatementReceiver)
+
+@dataclass(frozen=True, slots=True)
+class RouteContext:
+    """The objects that the routes use. `bank_files`: a request holds it while it reads or writes a file of items."""
+
+    settings: AssessmentSettings
+    store: OfficerStore
+    index: FrameworkReplica
+    intake: Intake
+    keys: KeyStore
+    registrar: Registrar
+    sessions: SessionStore
+    runner: SessionRunner
+    banks: ItemBankStore
+    bank_files: asyncio.Semaphore
+    statements: StatementStore
+    receiver: StatementReceiver
+
+
+CONTEXT: web.AppKey[RouteContext] = web.AppKey("context", RouteContext)
+
+
+def context_of(request: web.Request) -> RouteContext:
+    """Return the objects that the routes use."""
+    return request.app[CONTEXT]
 
 
 def subject_of(request: web.Request) -> tuple[str, str]:
@@ -46,7 +60,7 @@ async def known_officer(request: web.Request) -> tuple[Officer, Profile]:
 
     Raises NotFound if there is none, or if the caller is a supervisor of another agency; Unavailable.
     """
-    officer = await request.app[STORE].find(*subject_of(request))
+    officer = await context_of(request).store.find(*subject_of(request))
     if officer is None or officer.profile is None:
         raise NotFound("no such officer")
     check_agency(principal(request), officer.profile.agency)

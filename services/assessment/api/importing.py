@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from services.assessment.api.context import INTAKE, REGISTRAR, STATEMENTS, STORE
+from services.assessment.api.context import context_of
 from services.assessment.imports import TYPES, FileReader, GradeImport, OfficerImport, ResultImport
 from services.assessment.model import ImportedOfficer, ImportedResult, ImportResults, ImportRows
 from services.assessment.xapi.grades import GradedRow, GradeTable
@@ -41,7 +41,7 @@ async def import_results(request: web.Request) -> web.StreamResponse:
     if query.map is not None or query.default is not None:
         return await _import_grades(request, query, options)
     try:
-        return await answer_import(request, reader, ResultImport(request.app[INTAKE], options), REPORT)
+        return await answer_import(request, reader, ResultImport(context_of(request).intake, options), REPORT)
     except InvalidInput as problem:
         if problem.field != "header":
             raise
@@ -58,7 +58,7 @@ async def import_officers(request: web.Request) -> web.StreamResponse:
     counts; a later equal row is unchanged, a different one is rejected. An id whose officer was erased is rejected.
     """
     reader, options = _read(request, ImportedOfficer, read_query(request, ImportRows))
-    return await answer_import(request, reader, OfficerImport(request.app[REGISTRAR], options), REPORT)
+    return await answer_import(request, reader, OfficerImport(context_of(request).registrar, options), REPORT)
 
 
 async def _import_grades(
@@ -68,13 +68,13 @@ async def _import_grades(
     if options.form != "csv":
         raise InvalidInput("is for tables: CSV", "map" if query.map is not None else "default")
     tenant = principal(request).tenant
-    mapping = await request.app[STATEMENTS].mapping(tenant)
+    mapping = await context_of(request).statements.mapping(tenant)
     if mapping is None:
         raise InvalidInput("the mapping of activities to skills is missing: PUT /v1/xapi-mapping", "map")
     rules = ActivityRules(mapping.rules)
     table = GradeTable(rules, query.map or GUESS, query.default)
     reader = FileReader("csv", GradedRow, query.encoding or named_encoding(request), table)
-    job = GradeImport(request.app[INTAKE], request.app[STORE], rules, options)
+    job = GradeImport(context_of(request).intake, context_of(request).store, rules, options)
     return await answer_import(request, reader, job, REPORT)
 
 

@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.context import BANK_FILES, BANKS
+from services.assessment.api.context import context_of
 from services.assessment.api.item_banks import (
     BANK,
     Version,
@@ -122,7 +122,7 @@ async def export_bank(request: web.Request) -> web.StreamResponse:
     404 if there is no such bank or version; 503 while another file is read or written.
     """
     wanted = read_query(request, ExportBank)
-    bank = await request.app[BANKS].whole(await find_bank(request, wanted.version))
+    bank = await context_of(request).banks.whole(await find_bank(request, wanted.version))
     async with _file_lock(request):
         raw = await asyncio.to_thread(formats.write, wanted.format, bank)
     ending = {"json": "json", "csv": "csv", "qti": "zip"}[wanted.format]
@@ -132,7 +132,7 @@ async def export_bank(request: web.Request) -> web.StreamResponse:
 
 def _file_lock(request: web.Request) -> asyncio.Semaphore:
     """Return the semaphore for files. Raises Overloaded if another file is being read or written."""
-    lock = request.app[BANK_FILES]
+    lock = context_of(request).bank_files
     if lock.locked():
         raise Overloaded("another file of items is being read; try again soon")
     return lock
@@ -140,7 +140,7 @@ def _file_lock(request: web.Request) -> asyncio.Semaphore:
 
 async def _before(request: web.Request) -> tuple[StoredBank | None, dict[str, Item]]:
     """Return the tenant's draft, or else its newest version, with its items by id."""
-    store, tenant, name = request.app[BANKS], principal(request).tenant, bank_name(request)
+    store, tenant, name = context_of(request).banks, principal(request).tenant, bank_name(request)
     before = await store.draft(tenant, name) or await store.version(tenant, name)
     return before, {item.id: item for item in await store.items(before)} if before else {}
 

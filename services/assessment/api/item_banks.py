@@ -9,7 +9,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.context import BANKS, INTAKE
+from services.assessment.api.context import context_of
 from services.assessment.item_bank.model import (
     ITEMS_LIMIT,
     BankFacts,
@@ -150,7 +150,7 @@ async def get_bank(request: web.Request) -> web.StreamResponse:
     tag = tag_of(found)
     if answer := not_modified(request, tag):
         return answer
-    items = await request.app[BANKS].page(found, wanted.after, wanted.limit, PAGE_BYTES)
+    items = await context_of(request).banks.page(found, wanted.after, wanted.limit, PAGE_BYTES)
     following = wanted.after + len(items)
     page = BankPage(
         id=found.bank,
@@ -174,7 +174,7 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
     conditions = preconditions(request)
 
     async def decide() -> bool | None:
-        return await request.app[BANKS].remove_draft(await _own_draft(request, conditions)) or None
+        return await context_of(request).banks.remove_draft(await _own_draft(request, conditions)) or None
 
     await retry_on_conflict(decide, "this draft")
     return no_content()
@@ -187,8 +187,9 @@ async def list_banks(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ListBanks)
     found: dict[str, StoredBank] = {}
+    banks = context_of(request).banks
     for owner in dict.fromkeys((SHARED_TENANT, principal(request).tenant)):
-        found |= {bank.bank: bank for bank in await request.app[BANKS].newest(owner, wanted.after, wanted.limit + 1)}
+        found |= {bank.bank: bank for bank in await banks.newest(owner, wanted.after, wanted.limit + 1)}
     page, following = paged(sorted(found), wanted.limit, str)
     return json_response(BankList([_summary(found[name]) for name in page], following))
 
@@ -218,7 +219,7 @@ def bank_name(request: web.Request) -> str:
 
 async def framework_of(request: web.Request, facts: BankFacts) -> Framework:
     """Return the framework that `facts` name, as the caller's tenant uses it. Raises InvalidInput, Unavailable."""
-    return await request.app[INTAKE].framework(principal(request).tenant, facts.framework)
+    return await context_of(request).intake.framework(principal(request).tenant, facts.framework)
 
 
 async def find_bank(request: web.Request, version: int | None) -> StoredBank:
@@ -226,7 +227,7 @@ async def find_bank(request: web.Request, version: int | None) -> StoredBank:
 
     The tenant's own bank comes before the shared one. Raises NotFound, Unavailable.
     """
-    store, tenant, name = request.app[BANKS], principal(request).tenant, bank_name(request)
+    store, tenant, name = context_of(request).banks, principal(request).tenant, bank_name(request)
     if version is None and (draft := await store.draft(tenant, name)):
         return draft
     for owner in dict.fromkeys((tenant, SHARED_TENANT)):
@@ -237,7 +238,7 @@ async def find_bank(request: web.Request, version: int | None) -> StoredBank:
 
 async def _own_draft(request: web.Request, conditions: Preconditions) -> StoredBank:
     """Return the tenant's draft. Raises NotFound, PreconditionFailed, Unavailable."""
-    draft = await request.app[BANKS].draft(principal(request).tenant, bank_name(request))
+    draft = await context_of(request).banks.draft(principal(request).tenant, bank_name(request))
     if draft is None:
         raise NotFound("no draft of this item bank")
     conditions.check(tag_of(draft))
@@ -261,7 +262,7 @@ async def save_draft(
 
     Raises PreconditionFailed, Unavailable.
     """
-    store, tenant, name = request.app[BANKS], principal(request).tenant, bank_name(request)
+    store, tenant, name = context_of(request).banks, principal(request).tenant, bank_name(request)
 
     async def decide() -> tuple[StoredBank, bool, bool] | None:
         before, newest = await store.draft(tenant, name), await store.version(tenant, name)
@@ -288,7 +289,7 @@ async def publish_draft(request: web.Request, draft: StoredBank) -> BankPut | No
     Raises Conflict if another version was published since the draft was made, InvalidInput naming the first fault,
     Unavailable.
     """
-    store = request.app[BANKS]
+    store = context_of(request).banks
     newest = await store.version(draft.tenant, draft.bank)
     if newest and newest.edition != draft.edition:
         if newest.version != draft.version:

@@ -7,17 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from services.assessment import profile as profiles
-from services.assessment.api.context import (
-    INDEX,
-    KEYS,
-    REGISTRAR,
-    SESSIONS,
-    STATEMENTS,
-    STORE,
-    known_officer,
-    subject_of,
-    tag_of,
-)
+from services.assessment.api.context import context_of, known_officer, subject_of, tag_of
 from services.assessment.model import FrameworkOfficers, OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE
 from services.assessment.stored_officer import Officer
@@ -78,7 +68,7 @@ async def patch_officer(request: web.Request) -> web.StreamResponse:
 
 async def _register(request: web.Request, body: PutOfficer, conditions: Preconditions) -> tuple[OfficerPut, bool]:
     """Register the officer; return the answer, and whether the officer is new."""
-    return await request.app[REGISTRAR].put(
+    return await context_of(request).registrar.put(
         *subject_of(request), body, conditions, trace_of(request), allow_again=partial(_allow_again, request)
     )
 
@@ -100,7 +90,7 @@ async def show_profile(request: web.Request) -> web.StreamResponse:
     """
     wanted = read_query(request, ShowProfile)
     officer, known = await known_officer(request)
-    store, at = request.app[STORE], wanted.at or datetime.now(UTC)
+    store, at = context_of(request).store, wanted.at or datetime.now(UTC)
     statistics = await store.statistics(officer)
     if wanted.at and any(piece.taken_at > at for held in statistics.values() for piece in held.latest):
         statistics = await store.recomputed(officer, at)
@@ -117,7 +107,7 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
     """
     conditions = preconditions(request)
     tenant, officer_id = subject_of(request)
-    store, trace = request.app[STORE], trace_of(request)
+    store, trace = context_of(request).store, trace_of(request)
 
     async def decide() -> bool | None:
         before = await store.find(tenant, officer_id)
@@ -125,21 +115,21 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             raise NotFound("no such officer")
         conditions.check(tag_of(before.profile) if before.profile else None)
         if before.profile is None:
-            await request.app[KEYS].revoke_of(tenant, officer_id, datetime.now(UTC))
+            await context_of(request).keys.revoke_of(tenant, officer_id, datetime.now(UTC))
             await store.republish([before.key])  # readers of the tombstone retract dead letters that were sent since
             return True
-        await request.app[KEYS].revoke_of(
+        await context_of(request).keys.revoke_of(
             tenant, officer_id, datetime.now(UTC)
         )  # first, so that no key of an erased officer works
-        await request.app[SESSIONS].erase(before.key)
-        await request.app[STATEMENTS].erase(before.key)
+        await context_of(request).sessions.erase(before.key)
+        await context_of(request).statements.erase(before.key)
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
-    await request.app[SESSIONS].erase(key_of(tenant, officer_id))  # of a session that began meanwhile
-    await request.app[STATEMENTS].erase(key_of(tenant, officer_id))
-    await request.app[KEYS].remove_viewers(tenant, officer_id)
+    await context_of(request).sessions.erase(key_of(tenant, officer_id))  # of a session that began meanwhile
+    await context_of(request).statements.erase(key_of(tenant, officer_id))
+    await context_of(request).keys.remove_viewers(tenant, officer_id)
     return no_content()
 
 
@@ -153,8 +143,8 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
         raise Conflict("this id was erased and may name another person now: only an admin's key may register it again")
     now = datetime.now(UTC)
     erased_at = erased.erased_at or now
-    revoked = await request.app[KEYS].revoke_of(erased.tenant, erased.officer, now)
-    await request.app[KEYS].remove_viewers(erased.tenant, erased.officer)
+    revoked = await context_of(request).keys.revoke_of(erased.tenant, erased.officer, now)
+    await context_of(request).keys.remove_viewers(erased.tenant, erased.officer)
     left = FORGOTTEN_SECONDS - (0 if revoked else (now - erased_at).total_seconds())
     await asyncio.sleep(min(max(0.0, left), FORGOTTEN_SECONDS))
 
@@ -166,7 +156,7 @@ async def count_officers(request: web.Request) -> web.StreamResponse:
     no such framework.
     """
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
-    if request.app[INDEX].find(tenant, name) is None:
+    if context_of(request).index.find(tenant, name) is None:
         raise NotFound("no such framework")
-    groups = await request.app[STORE].job_groups_under(tenant, name)
+    groups = await context_of(request).store.job_groups_under(tenant, name)
     return json_response(FrameworkOfficers(name, sum(groups.values()), dict(sorted(groups.items()))))

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from services.assessment.api.context import RUNNER, SESSIONS, known_officer, subject_of
+from services.assessment.api.context import context_of, known_officer, subject_of
 from services.assessment.sessions.model import (
     ListSessions,
     SessionDetail,
@@ -27,7 +27,7 @@ async def start_session(request: web.Request) -> web.StreamResponse:
     request answers 200 with the current state of that session, a different request 409.
     """
     body = await read_body(request, StartSession)
-    runner = request.app[RUNNER]
+    runner = context_of(request).runner
     sitting, new = await runner.start(*subject_of(request), body, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)), 201 if new else 200)
 
@@ -36,7 +36,7 @@ async def list_sessions(request: web.Request) -> web.StreamResponse:
     """Return a page of an officer's sessions, the newest first; 404 if there is no such officer."""
     wanted = read_query(request, ListSessions)
     await known_officer(request)
-    found = await request.app[SESSIONS].page(*subject_of(request), wanted)
+    found = await context_of(request).sessions.page(*subject_of(request), wanted)
     if found is None:
         raise InvalidInput("there is no such session of this officer", "after")
     page, following = paged(found, wanted.limit, lambda one: one.plan.id)
@@ -48,7 +48,7 @@ async def get_session(request: web.Request) -> web.StreamResponse:
 
     A client that lost its connection continues from here. 404 if the officer has no such session.
     """
-    sitting = await request.app[RUNNER].find(*subject_of(request), request.match_info["session_id"])
+    sitting = await context_of(request).runner.find(*subject_of(request), request.match_info["session_id"])
     return json_response(detail_of(sitting, datetime.now(UTC)))
 
 
@@ -61,14 +61,14 @@ async def answer_item(request: web.Request) -> web.StreamResponse:
     """
     body = await read_body(request, SubmitAnswer)
     session = request.match_info["session_id"]
-    sitting = await request.app[RUNNER].answer(*subject_of(request), session, body, partial(trace_of, request))
+    sitting = await context_of(request).runner.answer(*subject_of(request), session, body, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)))
 
 
 async def stop_session(request: web.Request) -> web.StreamResponse:
     """End a session; the answers given so far count. A finished session stays unchanged; an unknown one is 404."""
     session = request.match_info["session_id"]
-    sitting = await request.app[RUNNER].stop(*subject_of(request), session, partial(trace_of, request))
+    sitting = await context_of(request).runner.stop(*subject_of(request), session, partial(trace_of, request))
     return json_response(step_of(sitting, datetime.now(UTC)))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.context import KEYS, PEPPER, known_officer, subject_of
+from services.assessment.api.context import context_of, known_officer, subject_of
 from shared.auth import EVERYONE, OFFICERS, StoredKey, issue
 from shared.errors import Conflict, NotFound
 from shared.routes import Route, json_response, no_content, read_body
@@ -57,10 +57,10 @@ async def create_share(request: web.Request) -> web.StreamResponse:
     """
     body = await read_body(request, CreateShare)
     tenant, officer = subject_of(request)
-    keys = request.app[KEYS]
+    keys = context_of(request).keys
     await known_officer(request)
     expires_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=body.days)
-    credential, stored = issue(request.app[PEPPER], tenant, "viewer", officer, expires_at)
+    credential, stored = issue(context_of(request).settings.api_key_pepper, tenant, "viewer", officer, expires_at)
     await keys.create(stored)
     try:
         await known_officer(request)  # an erasure removes the links that are there after the officer is gone
@@ -76,14 +76,14 @@ async def create_share(request: web.Request) -> web.StreamResponse:
 async def list_shares(request: web.Request) -> web.StreamResponse:
     """Return the officer's open share links, the newest first, without their keys; 404 if there is no such officer."""
     await known_officer(request)
-    found = await request.app[KEYS].viewers_of(*subject_of(request))
+    found = await context_of(request).keys.viewers_of(*subject_of(request))
     return json_response(Shares([_share(key) for key in found]))
 
 
 async def end_share(request: web.Request) -> web.StreamResponse:
     """End a share link, 404 if there is none. It stops working within two seconds on every server."""
     await known_officer(request)
-    if not await request.app[KEYS].remove_viewer(*subject_of(request), request.match_info["share_id"]):
+    if not await context_of(request).keys.remove_viewer(*subject_of(request), request.match_info["share_id"]):
         raise NotFound("no such share link")
     return no_content()
 

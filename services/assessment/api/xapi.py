@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from services.assessment.api.context import INDEX, RECEIVER, STATEMENTS
+from services.assessment.api.context import context_of
 from services.assessment.xapi.mapping import PutXapiMapping, XapiMapping, check_mapping
 from services.assessment.xapi.statements import MOST_STATEMENTS, VERSIONS, XAPI_VERSION, Statement
 from shared.auth import ADMINS, PLATFORMS, PUBLIC
@@ -64,7 +64,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
     if len(statements) > MOST_STATEMENTS:
         raise TooLarge(f"a request may hold {MOST_STATEMENTS} statements")
     tenant, trace = principal(request).tenant, trace_of(request)
-    ids = await request.app[RECEIVER].take(tenant, statements, trace, several=several)
+    ids = await context_of(request).receiver.take(tenant, statements, trace, several=several)
     return _versioned(json_response(ids), version)
 
 
@@ -77,7 +77,7 @@ async def put_statement(request: web.Request) -> web.StreamResponse:
     named = _uuid(wanted.statementId, "statementId")
     if _uuid(given.setdefault("id", named), "id") != named:
         raise Malformed("is not the statementId of the request", "id")
-    await request.app[RECEIVER].take(principal(request).tenant, [given], trace_of(request), several=False)
+    await context_of(request).receiver.take(principal(request).tenant, [given], trace_of(request), several=False)
     return _versioned(no_content(), version)
 
 
@@ -85,7 +85,7 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
     """Return one statement by its id, 404 if there is none. Statements cannot be searched."""
     version, wanted = _version(request), read_query(request, NamedStatement)
     tenant = principal(request).tenant
-    found = await request.app[STATEMENTS].find(tenant, _uuid(wanted.statementId, "statementId"))
+    found = await context_of(request).statements.find(tenant, _uuid(wanted.statementId, "statementId"))
     if found is None:
         raise NotFound("no such statement", "statementId")
     stored = found["stored"].isoformat()
@@ -101,15 +101,15 @@ async def put_mapping(request: web.Request) -> web.StreamResponse:
     when it is sent again. 422 names the field of a rule whose framework, skill, level or `sd` is not valid.
     """
     body = await read_body(request, PutXapiMapping)
-    tenant, index = principal(request).tenant, request.app[INDEX]
+    tenant, index = principal(request).tenant, context_of(request).index
     check_mapping(body, {rule.framework: index.find(tenant, rule.framework) for rule in body.rules if rule.framework})
-    await request.app[STATEMENTS].put_mapping(tenant, body)
-    return json_response(await request.app[STATEMENTS].shown_mapping(tenant))
+    await context_of(request).statements.put_mapping(tenant, body)
+    return json_response(await context_of(request).statements.shown_mapping(tenant))
 
 
 async def show_mapping(request: web.Request) -> web.StreamResponse:
     """Return the tenant's mapping, the counts of mapped and unmapped statements, and the latest unmapped ones."""
-    return json_response(await request.app[STATEMENTS].shown_mapping(principal(request).tenant))
+    return json_response(await context_of(request).statements.shown_mapping(principal(request).tenant))
 
 
 async def _given(request: web.Request) -> Any:

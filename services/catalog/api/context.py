@@ -1,6 +1,7 @@
-"""The objects of the application that handlers use."""
+"""The objects that the routes use."""
 
 import asyncio
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -12,16 +13,31 @@ from services.catalog.matching.calibration import Calibration
 from services.catalog.search_replica import SearchReplica
 from services.catalog.store import CatalogStore
 
-STORE: web.AppKey[CatalogStore] = web.AppKey("store", CatalogStore)
-HISTORY: web.AppKey[HistoryStore] = web.AppKey("history", HistoryStore)
-SEARCH: web.AppKey[SearchReplica] = web.AppKey("search", SearchReplica)
-MATCHES: web.AppKey[MatchStore] = web.AppKey("matches", MatchStore)
-CALIBRATION: web.AppKey[Calibration] = web.AppKey("calibration", Calibration)
-DRAFTS: web.AppKey[DraftStore] = web.AppKey("drafts", DraftStore)
-SOLE_EDITORS: web.AppKey[frozenset[str]] = web.AppKey("sole editors", frozenset)
-"""The tenants in which the same person may propose, review and approve a draft."""
-FILES: web.AppKey[asyncio.Semaphore] = web.AppKey("files", asyncio.Semaphore)
-"""The semaphore that a request holds while it reads a file."""
-HEALTH_LOCK: web.AppKey[asyncio.Lock] = web.AppKey("health_lock", asyncio.Lock)
-"""The lock that a request holds while it reads the whole catalog for a health report."""
-OFFICERS: web.AppKey[OfficerCounter] = web.AppKey("officers", OfficerCounter)
+
+@dataclass(frozen=True, slots=True)
+class RouteContext:
+    """The objects that the routes use.
+
+    `sole_editors`: the tenants in which the same person may propose, review and approve a draft. `files`: a request
+    holds it while it reads a file. `health_lock`: a request holds it while it reads the whole catalog for a health
+    report.
+    """
+
+    store: CatalogStore
+    history: HistoryStore
+    search: SearchReplica
+    matches: MatchStore
+    calibration: Calibration
+    drafts: DraftStore
+    officers: OfficerCounter
+    sole_editors: frozenset[str]
+    files: asyncio.Semaphore
+    health_lock: asyncio.Lock
+
+
+CONTEXT: web.AppKey[RouteContext] = web.AppKey("context", RouteContext)
+
+
+def context_of(request: web.Request) -> RouteContext:
+    """Return the objects that the routes use."""
+    return request.app[CONTEXT]

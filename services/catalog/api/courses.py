@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from services.catalog.api.context import HISTORY, SEARCH, STORE
+from services.catalog.api.context import context_of
 from services.catalog.api.entries import patch_entry, present_tag, reached, same_id, shown
 from services.catalog.entries import Entry
 from services.catalog.matches import with_confirmed
@@ -56,7 +56,7 @@ async def get_course(request: web.Request) -> web.StreamResponse:
 
     404 if neither exists.
     """
-    entry = await request.app[STORE].visible(principal(request).tenant, request.match_info["course_id"])
+    entry = await context_of(request).store.visible(principal(request).tenant, request.match_info["course_id"])
     return shown(request, entry, "course")
 
 
@@ -66,7 +66,7 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
     Admins and editors may call this. The course disappears from all lists and paths. A PUT offers it again. 404 for a
     shared course or an unknown one, 412 if a precondition does not hold.
     """
-    store, conditions, trace = request.app[STORE], preconditions(request), trace_of(request)
+    store, conditions, trace = context_of(request).store, preconditions(request), trace_of(request)
     tenant = principal(request).tenant
     key = key_of(tenant, request.match_info["course_id"])
 
@@ -95,7 +95,7 @@ async def list_courses(request: web.Request) -> web.StreamResponse:
         return await _search(request, wanted)
     if len(wanted.after) > ID_LIMIT or wanted.after.startswith(CURSOR_MARK):
         raise InvalidInput("is not the `next` of a page of this list", "after")
-    tenant, store, history = principal(request).tenant, request.app[STORE], request.app[HISTORY]
+    tenant, store, history = principal(request).tenant, context_of(request).store, context_of(request).history
     revision = wanted.catalog_revision
     if revision is not None:
         await reached(history, revision)
@@ -116,11 +116,11 @@ async def _search(request: web.Request, wanted: ListCourses) -> web.StreamRespon
     """Return a page of a search: the index finds the ids of the courses, and the store supplies the courses."""
     if wanted.catalog_revision is not None:
         raise InvalidInput("a search is in the catalog as it is now", "catalog_revision")
-    who, search = principal(request), request.app[SEARCH]
+    who, search = principal(request), context_of(request).search
     caller = Caller.of(who.key_id, who.role)
     found = await search.find(caller, who.tenant, wanted)
     keys = [key_of(*place) for place in found.courses]
-    stored = await request.app[STORE].courses(keys)
+    stored = await context_of(request).store.courses(keys)
     courses = [stored[key] for key in keys if key in stored]
     marks = await search.highlights(caller, found.query, courses) if wanted.q else {}
     return json_response(CoursePage(courses, found.next, found.total, found.facets, marks))
@@ -146,7 +146,7 @@ async def store_course(request: web.Request, course: Course, conditions: Precond
     Returns the result, and whether the tenant did not offer the course before. Raises InvalidInput, PreconditionFailed,
     Conflict, TooLarge, Unavailable.
     """
-    store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
+    store, tenant, trace = context_of(request).store, principal(request).tenant, trace_of(request)
     framework_scales = await store.framework_scales(tenant, frameworks_named(course))
     named = set(courses_named(course.requires))
     known = await store.offered(SHARED_TENANT, named) | await store.offered(tenant, named) if named else set()

@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.catalog import drafts
-from services.catalog.api.context import DRAFTS, HISTORY, OFFICERS, SOLE_EDITORS, STORE
+from services.catalog.api.context import context_of
 from services.catalog.api.entries import present_tag, same_id
 from services.catalog.api.frameworks import store_framework
 from services.catalog.drafts import (
@@ -97,7 +97,7 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
     same_id(body.framework.id, name)
     await asyncio.to_thread(body.framework.check)
-    store, kept = request.app[STORE], request.app[DRAFTS]
+    store, kept = context_of(request).store, context_of(request).drafts
 
     async def decide() -> tuple[DraftPut, bool] | None:
         before = await kept.find(tenant, name)
@@ -135,7 +135,7 @@ async def delete_draft(request: web.Request) -> web.StreamResponse:
     async def decide() -> bool | None:
         draft = await _draft(request)
         conditions.check(Tag(str(draft.revision)))
-        return await request.app[DRAFTS].remove(principal(request).tenant, draft) or None
+        return await context_of(request).drafts.remove(principal(request).tenant, draft) or None
 
     await retry_on_conflict(decide, "this draft")
     return no_content()
@@ -183,17 +183,17 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
     Admins and editors may call this. 409 if the draft is not approved, or if another version was published after the
     draft was made. If a request was interrupted, repeating it completes the publication.
     """
-    conditions, tenant, kept = preconditions(request), principal(request).tenant, request.app[DRAFTS]
+    conditions, tenant, kept = preconditions(request), principal(request).tenant, context_of(request).drafts
     draft = await _draft(request)
     conditions.check(Tag(str(draft.revision)))
-    entry = await request.app[STORE].find(framework_key(tenant, draft.framework.id))
+    entry = await context_of(request).store.find(framework_key(tenant, draft.framework.id))
     version = entry.sequence if entry else 0
     begun = version == draft.base_version + 1 and entry is not None and _same(entry.content, draft.framework)
     if begun and draft.state == "approved":
         put = FrameworkPut(draft.framework.id, version, changed=False)
     else:
         drafts.check_publishable(draft, version, alone=_alone(request))
-        seen = present_tag(await request.app[STORE].visible_framework(tenant, draft.framework.id), tenant)
+        seen = present_tag(await context_of(request).store.visible_framework(tenant, draft.framework.id), tenant)
         only = Preconditions.of([str(seen)], []) if seen else Preconditions.of([], ["*"])
         try:
             put, _ = await store_framework(request, draft.framework, only)
@@ -216,11 +216,11 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     name = draft.framework.id
     # A tenant's first version replaces the shared one, which its officers have until then.
     tenant = principal(request).tenant
-    entry = await request.app[STORE].visible_framework(tenant, name)
+    entry = await context_of(request).store.visible_framework(tenant, name)
     own = entry.sequence if entry and entry.tenant == tenant else 0
     found = await asyncio.to_thread(drafts.impact, draft, framework_in(entry), own)
     groups = {*found.job_groups, *found.job_groups_removed}
-    officers = await request.app[OFFICERS].count(request, name, groups)
+    officers = await context_of(request).officers.count(request, name, groups)
     return json_response(msgspec.structs.replace(found, officers=officers))
 
 
@@ -236,10 +236,10 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
         principal(request).tenant,
         request.match_info["framework_id"],
     )
-    entry = await request.app[STORE].visible_framework(tenant, name)
+    entry = await context_of(request).store.visible_framework(tenant, name)
     if entry is None:
         raise NotFound("no such framework")
-    history = request.app[HISTORY]
+    history = context_of(request).history
     below = await history.position() + 1  # a version that the history does not have yet is not listed
     below = below if wanted.after is None else min(below, wanted.after)
     rows = await history.framework_versions(entry.tenant, name, below, wanted.limit + 1)
@@ -248,7 +248,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
     approvals: dict[int, dict[str, Any]] = {}
     if told_who:
         numbers = [row.version for row in page]
-        fitting, approvals = await request.app[DRAFTS].approvals(entry.tenant, name, numbers, PAGE_BYTES)
+        fitting, approvals = await context_of(request).drafts.approvals(entry.tenant, name, numbers, PAGE_BYTES)
         page = page[:fitting]
     versions = []
     for row in page:
@@ -263,7 +263,7 @@ async def list_versions(request: web.Request) -> web.StreamResponse:
 
 
 async def _draft(request: web.Request) -> FrameworkDraft:
-    found = await request.app[DRAFTS].find(principal(request).tenant, request.match_info["framework_id"])
+    found = await context_of(request).drafts.find(principal(request).tenant, request.match_info["framework_id"])
     if found is None:
         raise NotFound("no draft of this framework")
     return found
@@ -276,7 +276,7 @@ async def _changed(request: web.Request, change: Callable[[FrameworkDraft], Fram
         before = await _draft(request)
         conditions.check(Tag(str(before.revision)))
         after = change(before)
-        saved = await request.app[DRAFTS].save(principal(request).tenant, before, after)
+        saved = await context_of(request).drafts.save(principal(request).tenant, before, after)
         return _put(after, changed=True) if saved else None
 
     put = await retry_on_conflict(decide, "this draft")
@@ -291,7 +291,7 @@ def _signature(request: web.Request, by: str) -> Signature:
 
 
 def _alone(request: web.Request) -> bool:
-    return principal(request).tenant in request.app[SOLE_EDITORS]
+    return principal(request).tenant in context_of(request).sole_editors
 
 
 def _put(draft: FrameworkDraft, *, changed: bool) -> DraftPut:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from services.catalog.api.context import STORE
+from services.catalog.api.context import context_of
 from services.catalog.entries import Entry, cannot_be_read
 from services.catalog.history import HistoryStore
 from services.catalog.model import CoursePut, FrameworkPut
@@ -76,7 +76,7 @@ async def patch_entry(
     raises.
     """
     conditions, patch = preconditions(request), await read_patch(request)
-    store, tenant = request.app[STORE], principal(request).tenant
+    store, tenant = context_of(request).store, principal(request).tenant
 
     async def decide() -> P | None:
         before = await store.find(key)

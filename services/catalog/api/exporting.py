@@ -7,7 +7,7 @@ from typing import Literal
 from aiohttp import hdrs, web
 from msgspec import Struct
 
-from services.catalog.api.context import STORE
+from services.catalog.api.context import context_of
 from services.catalog.exporters import FORMS, Form
 from services.catalog.model import ListCourses
 from shared.domain import Course
@@ -35,7 +35,7 @@ async def export_courses(request: web.Request) -> web.StreamResponse:
     Admins, editors and platforms may call this. The courses are read while the file is sent: a course that changes
     meanwhile is exported in its old or its new state, and the answer ends early if the database fails.
     """
-    wanted, store, tenant = read_query(request, ExportCourses), request.app[STORE], principal(request).tenant
+    wanted, store, tenant = read_query(request, ExportCourses), context_of(request).store, principal(request).tenant
     form = FORMS[wanted.format]
     page = await store.page(tenant, ListCourses(limit=_PAGE), copies=False)
     name = f'attachment; filename="courses.{wanted.format}"'

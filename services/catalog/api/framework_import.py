@@ -10,7 +10,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from services.catalog import frameworks
-from services.catalog.api.context import FILES, STORE
+from services.catalog.api.context import context_of
 from services.catalog.api.frameworks import store_framework
 from services.catalog.entries import framework_in
 from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
@@ -127,7 +127,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
         mark=wanted.mark,
         skip_refused=wanted.skip_refused,
     )
-    files = request.app[FILES]
+    files = context_of(request).files
     if files.locked():
         raise Overloaded("another file is being read", retry_after=5)
     async with files:
@@ -161,7 +161,7 @@ async def export_framework(request: web.Request) -> web.StreamResponse:
     The header `X-Not-Held` counts the data that the format cannot represent. 404 if neither exists.
     """
     name = request.match_info["framework_id"]
-    entry = await request.app[STORE].visible_framework(principal(request).tenant, name)
+    entry = await context_of(request).store.visible_framework(principal(request).tenant, name)
     if (framework := framework_in(entry)) is None:
         raise NotFound("no such framework")
     wanted = read_query(request, ExportFramework)

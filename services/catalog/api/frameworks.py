@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 from aiohttp import web
 
-from services.catalog.api.context import HISTORY, OFFICERS, STORE
+from services.catalog.api.context import context_of
 from services.catalog.api.entries import patch_entry, present_tag, reached, same_id, shown, tag_of
 from services.catalog.drafts import check_change, concerned, scale_change, unmapped
 from services.catalog.entries import framework_in, framework_key
@@ -60,7 +60,7 @@ async def store_framework(
     PreconditionFailed, TooLarge, Unavailable.
     """
     await asyncio.to_thread(framework.check)
-    store, tenant, trace = request.app[STORE], principal(request).tenant, trace_of(request)
+    store, tenant, trace = context_of(request).store, principal(request).tenant, trace_of(request)
 
     async def decide() -> tuple[FrameworkPut, bool] | None:
         before = await store.find(framework_key(tenant, framework.id))
@@ -79,7 +79,7 @@ async def store_framework(
         officers = None
         if had is not None:
             groups = await asyncio.to_thread(concerned, had, framework)
-            officers = await request.app[OFFICERS].count(request, framework.id, groups)
+            officers = await context_of(request).officers.count(request, framework.id, groups)
         scale_note = scale_change(had, framework)
         return FrameworkPut(framework.id, after.sequence, True, *gone, officers, scale_note), before is None  # noqa: FBT003 - a field of a record
 
@@ -92,11 +92,11 @@ async def get_framework(request: web.Request) -> web.StreamResponse:
     With `catalog_revision`, the answer is the version at this revision of the catalog. 404 if neither exists, 422 if
     the catalog has not reached the revision.
     """
-    store, tenant, name = request.app[STORE], principal(request).tenant, request.match_info["framework_id"]
+    store, tenant, name = context_of(request).store, principal(request).tenant, request.match_info["framework_id"]
     revision = read_query(request, ShowFramework).catalog_revision
     if revision is None:
         return shown(request, await store.visible_framework(tenant, name), "framework")
-    history = request.app[HISTORY]
+    history = context_of(request).history
     await reached(history, revision)
     for owner in dict.fromkeys((tenant, SHARED_TENANT)):
         if found := await history.framework(owner, name, revision):
@@ -111,5 +111,5 @@ async def list_frameworks(request: web.Request) -> web.StreamResponse:
     A tenant's own framework hides the shared one with the same id.
     """
     wanted = read_query(request, ListFrameworks)
-    found = await request.app[STORE].frameworks(principal(request).tenant, wanted)
+    found = await context_of(request).store.frameworks(principal(request).tenant, wanted)
     return json_response(FrameworkList(*paged(found, wanted.limit, lambda one: one.id)))

@@ -3,7 +3,7 @@
 from aiohttp import web
 from msgspec import Struct
 
-from services.catalog.api.context import STORE
+from services.catalog.api.context import context_of
 from services.catalog.importers import TYPES, ListReader, Options
 from services.catalog.importers.facts import FACTS
 from services.catalog.imports import CourseImport
@@ -48,5 +48,5 @@ async def import_courses(request: web.Request) -> web.StreamResponse:
         sample=query.dry_run,
     )
     reader = ListReader(form, options)
-    taken = CourseImport(request.app[STORE], asked, full=query.full, withdraw=query.withdraw)
+    taken = CourseImport(context_of(request).store, asked, full=query.full, withdraw=query.withdraw)
     return await answer_import(request, reader, taken)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from aiohttp import web
 
-from services.catalog.api.context import CALIBRATION, MATCHES, STORE
+from services.catalog.api.context import context_of
 from services.catalog.api.entries import present_tag
 from services.catalog.match_requests import (
     CorrectCourseMatches,
@@ -41,7 +41,7 @@ async def show_matches(request: web.Request) -> web.StreamResponse:
     Admins and editors may call this. `waiting`: the course is about to be matched again. The ETag changes when the
     course or a match changes. 404 for a shared course or an unknown one.
     """
-    found = await request.app[MATCHES].find(principal(request).tenant, request.match_info["course_id"])
+    found = await context_of(request).matches.find(principal(request).tenant, request.match_info["course_id"])
     if found is None:
         raise NotFound("no such course of your own")
     tag = Tag(f"{found.entry.sequence}-{found.version or 0}{'-waiting' if found.waiting else ''}")
@@ -54,13 +54,13 @@ async def list_matches(request: web.Request) -> web.StreamResponse:
     Admins and editors may call this.
     """
     wanted = read_query(request, ListMatches)
-    found = await request.app[MATCHES].page(principal(request).tenant, wanted)
+    found = await context_of(request).matches.page(principal(request).tenant, wanted)
     page, following = paged(found, wanted.limit, lambda row: row[0])
     courses = [
         MatchedTitle(name, one.course.title, [match for match in one.matches if wanted.wants(match)])
         for name, one in page
     ]
-    return json_response(MatchPage(courses, following, request.app[CALIBRATION].enters))
+    return json_response(MatchPage(courses, following, context_of(request).calibration.enters))
 
 
 async def confirm_matches(request: web.Request) -> web.StreamResponse:
@@ -117,7 +117,7 @@ async def correct_many(request: web.Request) -> web.StreamResponse:
 
 
 def _shown(request: web.Request, found: MatchedCourse) -> CourseMatches:
-    threshold = request.app[CALIBRATION].enters
+    threshold = context_of(request).calibration.enters
     return CourseMatches(found.entry.id, found.entry.sequence, found.matches, threshold, found.waiting)
 
 
@@ -201,8 +201,8 @@ async def _decided(
     request: web.Request, course_id: str, names: Sequence[MatchName], status: Status, conditions: Preconditions
 ) -> tuple[MatchedCourse, bool]:
     """Apply all decisions on matches of a course, or none; return the course, and whether anything changed."""
-    store, who = request.app[MATCHES], principal(request)
-    framework_scales = await request.app[STORE].framework_scales(who.tenant, {name.framework for name in names})
+    store, who = context_of(request).matches, principal(request)
+    framework_scales = await context_of(request).store.framework_scales(who.tenant, {name.framework for name in names})
 
     seen: dict[MatchName, Match] = {}
 

@@ -156,12 +156,12 @@ async def get_path(request: web.Request) -> web.StreamResponse:
     """
     given = request.query.get("context")  # most requests have no query, and converting one takes time
     requested = AskPath() if given is None else convert({"context": given}, AskPath, strict=False)
-    app, languages = context_of(request), languages_of(request)
-    store, catalog = app.store, app.catalog
+    routes, languages = context_of(request), languages_of(request)
+    store, catalog = routes.store, routes.catalog
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     await check_readable(request, officer)
     key = key_of(tenant, officer)
-    rendered, name = app.rendered, (key, languages)
+    rendered, name = routes.rendered, (key, languages)
     kept, revision = rendered.get(name), catalog.revision
     if requested.context or (kept and kept.catalog_revision != revision):
         kept = None
