@@ -88,6 +88,14 @@ def test_the_header_of_a_joined_page_is_no_course_and_names_the_columns_of_the_r
     assert not rows[1].is_entry
 
 
+def test_a_first_row_that_names_as_many_columns_as_the_header_gets_a_result() -> None:
+    _, rows = read(
+        "csv", b"Title,Category,Language\nCourse,Skills,Thai\nStatistics,Data,Thai\n", Options(columns="guess")
+    )
+    assert [row.number for row in rows] == [2, 3]
+    assert rows[0].problems[0].detail == "the row repeats the names of the columns, and is no course"
+
+
 def test_a_joined_page_whose_columns_are_not_known_ends_the_reading() -> None:
     body = b"Name,Std\nA,3\nName,Title\nB,4\n"
     reader = ListReader("csv", Options(columns="title=Name,hours=Std"))

@@ -336,8 +336,9 @@ class Table(MappedTable):
             return None
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
+        width = len(self._header)
         if self._is_header_again(cells):
-            if not self._begun:  # the second row of a header of which only the last name is that of a group
+            if not self._begun and len(self._header) > width:  # the second row of a header that ends in a group's name
                 return None
             repeated = InvalidInput("the row repeats the names of the columns, and is no course", "title")
             return refused(number, repeated, " ".join(_names(cells)), is_entry=False)

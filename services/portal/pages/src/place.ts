@@ -13,6 +13,7 @@ interface Place {
 }
 
 const QUIET_MS = 1500; // a page that has not grown for so long is drawn
+const LONGEST_MS = 15_000; // after so long nothing moves any more, also if the page has become shorter than it was
 const INPUTS = ['wheel', 'touchstart', 'pointerdown', 'keydown'];
 
 const place = (): Place => (window.history.state ?? {}) as Place;
@@ -25,21 +26,24 @@ function keep(more: Place): void {
   }
 }
 
-/** Forget where the reader was, because somebody else reads from here on. */
-export function forgetPlace(): void {
-  returning = undefined;
-  window.history.replaceState(null, '');
-}
-
 /** The place that the page is being brought back to, while it is being drawn. */
 let returning: number | undefined;
 let drawn: number | undefined;
+let over: number | undefined;
+
+/** Forget where the reader was, because somebody else reads from here on. */
+export function forgetPlace(): void {
+  arrive();
+  window.history.replaceState(null, '');
+}
 
 /** Whether the page is being brought back to where the reader was: nothing else is to move it then. */
 export const isReturning = (): boolean => returning !== undefined;
 
 function arrive(): void {
   returning = undefined;
+  window.clearTimeout(drawn);
+  window.clearTimeout(over);
 }
 
 function approach(): void {
@@ -50,8 +54,9 @@ function approach(): void {
 }
 
 function comeBack(): void {
-  window.clearTimeout(drawn);
+  arrive();
   returning = place().top;
+  over = window.setTimeout(arrive, LONGEST_MS);
   approach();
 }
 

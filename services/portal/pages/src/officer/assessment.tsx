@@ -116,9 +116,12 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
   useEffect(() => {
     const session = placed(OPEN);
     if (typeof session !== 'string') return;
-    api.readSession(officer, session).then((found) => {
-      if (found.item && !step.peek()) step.value = found; // the page was loaded again meanwhile
-    }, asApiError);
+    api.readSession(officer, session).then(
+      (found) => {
+        if (found.item && !step.peek()) step.value = found; // the page was loaded again meanwhile
+      },
+      () => undefined, // the button to go on is there
+    );
   }, [officer, step]);
   const { value: now } = step;
   const item = now?.item;
