@@ -25,10 +25,8 @@ async def submit_assessment(request: web.Request) -> web.StreamResponse:
         await known_officer(request)
         if body.kind != "supervisor":
             raise Forbidden("a supervisor's key may submit ratings of the kind `supervisor` only", "kind")
-    key = idempotency_key(request)
-    return json_response(
-        await context_of(request).intake.submit(*subject_of(request), key, body, trace_of(request)), 202
-    )
+    intake, key = context_of(request).intake, idempotency_key(request)
+    return json_response(await intake.submit(*subject_of(request), key, body, trace_of(request)), 202)
 
 
 async def show_self_assessment(request: web.Request) -> web.StreamResponse:

@@ -107,7 +107,8 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
     """
     conditions = preconditions(request)
     tenant, officer_id = subject_of(request)
-    store, trace = context_of(request).store, trace_of(request)
+    routes, trace = context_of(request), trace_of(request)
+    store = routes.store
 
     async def decide() -> bool | None:
         before = await store.find(tenant, officer_id)
@@ -115,21 +116,19 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             raise NotFound("no such officer")
         conditions.check(tag_of(before.profile) if before.profile else None)
         if before.profile is None:
-            await context_of(request).keys.revoke_of(tenant, officer_id, datetime.now(UTC))
+            await routes.keys.revoke_of(tenant, officer_id, datetime.now(UTC))
             await store.republish([before.key])  # readers of the tombstone retract dead letters that were sent since
             return True
-        await context_of(request).keys.revoke_of(
-            tenant, officer_id, datetime.now(UTC)
-        )  # first, so that no key of an erased officer works
-        await context_of(request).sessions.erase(before.key)
-        await context_of(request).statements.erase(before.key)
+        await routes.keys.revoke_of(tenant, officer_id, datetime.now(UTC))  # first: no key of an erased officer works
+        await routes.sessions.erase(before.key)
+        await routes.statements.erase(before.key)
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
-    await context_of(request).sessions.erase(key_of(tenant, officer_id))  # of a session that began meanwhile
-    await context_of(request).statements.erase(key_of(tenant, officer_id))
-    await context_of(request).keys.remove_viewers(tenant, officer_id)
+    await routes.sessions.erase(key_of(tenant, officer_id))  # of a session that began meanwhile
+    await routes.statements.erase(key_of(tenant, officer_id))
+    await routes.keys.remove_viewers(tenant, officer_id)
     return no_content()
 
 
