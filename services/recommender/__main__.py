@@ -37,7 +37,7 @@ from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_GROUP, PROFILES_T
 from shared.kafka import Follower, GroupConsumer, Publisher, TopicWarning, overdue, replay
 from shared.mongo import KeyStore, close, connect, connected, ensure_indexes
 from shared.outbox import Staged
-from shared.process import main, reduce_garbage_collection
+from shared.process import main
 from shared.relay import Relay
 from shared.settings import RecommenderSettings, load
 from shared.work_queue import WorkQueue
@@ -185,7 +185,6 @@ async def replay_dead_letters(settings: RecommenderSettings) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["warm"]:
-        reduce_garbage_collection()  # the compiler's objects stay, so each collection would visit more of them
         warm_up()
         raise SystemExit(0)
     if sys.argv[1:2] == ["recompute"]:

@@ -1,5 +1,6 @@
-"""Functions that only compiled functions call are optimised in the entries that call them, and not by themselves."""
+"""Functions that only compiled functions call are linked and optimised in entries, and not by themselves."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def doubled_factorial(number: int) -> int:
     return doubled(factorial(number))
 
 
-def test_only_entries_are_optimised_and_become_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_entries_are_linked_and_optimised_and_become_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "_FOLDER", None)  # nothing is loaded
 
     @jit(entry=True)
@@ -44,7 +45,16 @@ def test_only_entries_are_optimised_and_become_machine_code(monkeypatch: pytest.
             original(library)
 
         monkeypatch.setattr(JITCodeLibrary, step, recorded)
+    linked = Counter[str]()
+    get_module = JITCodeLibrary._get_module_for_linking
+
+    def counted(library: Any) -> Any:
+        linked[library.name.rpartition(".")[2]] += 1
+        return get_module(library)
+
+    monkeypatch.setattr(JITCodeLibrary, "_get_module_for_linking", counted)
     assert (first(3), second(2)) == (13, 45)
+    assert [linked[name] for name in ("doubled", "factorial", "doubled_factorial", "first")] == [2, 2, 2, 1]
     assert [one for one in done if one[1] != "nrt"] == [  # numba's own allocator, made once for a process
         (step, entry) for entry in ("first", "second") for step in ("_optimize_final_module", "_finalize_specific")
     ]

@@ -2,28 +2,46 @@
 
 By itself, numba optimises every function with all that it calls and makes machine code of it. It does both again for
 each of its callers, which hold a copy. A callee never runs by itself, so its code waits as LLVM's intermediate
-representation until an entry is linked; each entry is optimised once, as a whole.
+representation until an entry is linked; each entry is linked and optimised once, as a whole.
 
 numba's documentation calls this a custom pipeline (https://numba.readthedocs.io/en/stable/developer/custom_pipeline.html).
 """
 
 from typing import Any
 
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.codegen import CodeLibrary, JITCodeLibrary
+from numba.core.compiler import Compiler, Flags
+
+_DEFAULTS = {name: option.default for name, option in Flags.options.items()}
+
+
+class _Flags(Flags):
+    """Flags of a compilation. numba compares them for nearly every operation of a function."""
+
+    __slots__ = ()
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of all flags, as numba does, which looks each up by itself."""
+        return _DEFAULTS | self._values
 
 
 class _CalleeCode(JITCodeLibrary):
-    """The code of one callee, to be linked into its callers."""
+    """The code of one callee, to be linked into entries."""
+
+    @property
+    def linked(self) -> list[CodeLibrary]:
+        """The code that this callee calls."""
+        return self._linking_libraries
 
     def _optimize_functions(self, ll_module: Any) -> None:
         """Leave the functions as they are."""
 
-    def _optimize_final_module(self) -> None:
-        """Leave the module as it is."""
-
-    def _finalize_final_module(self) -> None:
-        """Make no machine code."""
+    def finalize(self) -> None:
+        """Link nothing and make no machine code. Let several entries define the function."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage.name == "external":
+                function.linkage = "linkonce_odr"
+        self._shared_module = self._final_module
         self._finalized = True
 
     @property
@@ -35,10 +53,38 @@ class _CalleeCode(JITCodeLibrary):
         """Store nothing. Only code that uses Python objects reads an environment."""
 
 
-class CalleeCompiler(Compiler):
-    """The compiler of a callee."""
+class _EntryCode(JITCodeLibrary):
+    """The code of one entry."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.enable_object_caching()
+
+    def finalize(self) -> None:
+        """Link what the callees call as well, and make machine code."""
+        linked = self._linking_libraries
+        for library in linked:
+            if isinstance(library, _CalleeCode):
+                linked += [one for one in library.linked if one not in linked]
+        super().finalize()
+
+
+class EntryCompiler(Compiler):
+    """The compiler of an entry."""
+
+    code: type[JITCodeLibrary] = _EntryCode
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.state.flags = _Flags(self.state.flags)
 
     def define_pipelines(self) -> Any:
-        """Return numba's own pipeline. The code that it makes is a `_CalleeCode`."""
-        self.state.library = _CalleeCode(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        """Return numba's own pipeline. The code that it makes is of this compiler's kind."""
+        self.state.library = self.code(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
         return super().define_pipelines()
+
+
+class CalleeCompiler(EntryCompiler):
+    """The compiler of a callee."""
+
+    code = _CalleeCode

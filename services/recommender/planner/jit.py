@@ -20,10 +20,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
-from numba.core.compiler import Compiler
 from numpy.typing import DTypeLike
 
-from services.recommender.planner.callees import CalleeCompiler
+from services.recommender.planner.callees import CalleeCompiler, EntryCompiler
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,7 +99,7 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
             no_cpython_wrapper=not entry,
             no_cfunc_wrapper=True,
             _nrt=allocates,
-            pipeline_class=Compiler if entry else CalleeCompiler,
+            pipeline_class=EntryCompiler if entry else CalleeCompiler,
         )(function)
         COMPILED.append(made)
         return cast("Callable[P, R]", made)
