@@ -139,6 +139,7 @@ def test_json_in_an_archive_is_read_as_it_is_alone(name: str, member: str) -> No
     )
     assert inside.framework is not None
     assert inside == alone
+    assert "application/zip" in FORMATS[name].accepts
 
 
 def test_an_archive_is_decompressed_up_to_a_limit_whatever_sizes_it_declares() -> None:
