@@ -237,7 +237,7 @@ def test_a_formula_with_its_result_holds_the_result() -> None:
 def test_a_formula_that_links_a_text_holds_the_text_and_the_address(form: Format) -> None:
     linked = '=HYPERLINK("https://example.org/a","Course ""A""")'
     if form == "csv":
-        body = 'title;hours\n"' + linked.replace('"', '""').replace(",", ";") + '";3\nB;4\n'
+        body: str | bytes = 'title;hours\n"' + linked.replace('"', '""').replace(",", ";") + '";3\nB;4\n'
     else:
         body = workbook(["title", "hours"], [linked, 3], ["B", 4])
     assert [(one.title.en, one.url) for one in courses(form, body)] == [
