@@ -18,7 +18,7 @@ import logging
 import socket
 import warnings
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -242,6 +242,13 @@ class Connection(web.RequestHandler):
         self._messages.append((_ErrInfo(status, HttpProcessingError(code=status), ""), EMPTY_PAYLOAD))
         self._waiter.set_result(None)
         return True
+
+    def _handle_request(
+        self, request: web.BaseRequest, start_time: float | None, request_handler: _Handler
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Note that an answer is due before the task that makes it begins: the client may end its side until then."""
+        self._current_request = request
+        return super()._handle_request(request, start_time, request_handler)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

@@ -434,7 +434,7 @@ _ASCII_HEADERS = {
 }
 """The headers that a service reads; a key that is not ASCII is an unknown key."""
 
-_SINGLE_HEADERS = ("Authorization", "Idempotency-Key")
+_SINGLE_HEADERS = ("Authorization", "Content-Encoding", "Idempotency-Key")
 """The headers of which only one may be sent, because a proxy might read another one than the service. The HTTP parser
 refuses others, such as a second `Content-Type`."""
 

@@ -1,8 +1,9 @@
 """Reads batches of records on which aiokafka's own reader would fail. Any client can write such batches.
 
-If a header name is not UTF-8, the batch is read once more with lenient decoding of names. If a compressed batch
-decompresses to more than `MAX_UNPACKED_BYTES` (a broker limits the compressed size only), one record marked UNREADABLE
-replaces it. Every other batch is read by aiokafka's own parser. `install` puts this module in place.
+If a header name is not UTF-8, the batch is read once more with lenient decoding of names. One record marked UNREADABLE
+replaces a batch that decompresses to more than `MAX_UNPACKED_BYTES` (a broker limits the compressed size only), and
+the records of a batch that aiokafka cannot unpack (a broker checks less: it accepts bytes after compressed data, for
+instance). Every other batch is read by aiokafka's own parser. `install` puts this module in place.
 """
 
 import zlib
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
 
+from aiokafka.codec import _detect_xerial_stream
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
 from aiokafka.record import default_records, memory_records
 
 from shared.kafka.records import UNREADABLE, Headers
@@ -21,10 +22,12 @@ MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 """The most bytes of an unpacked batch: what a fetch returns at most without compression."""
 
 _FORMAT, _HEADER_BYTES = 2, 61  # of a batch; older formats have no headers
-_GZIP, _ZSTD = 1, 4
-_SKIPPED, _SKIPPED_MASK = 0x184D2A50, 0xFFFFFFF0
+_GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
+_SKIPPED, _SKIPPED_MASK = 0x184D2A50, 0xFFFFFFF0  # frames that zstd and LZ4 skip
 _REPEATED, _PACKED = 1, 2
-_GZIP_MOST, _ZSTD_BLOCK = 1032, 128 * 1024  # the highest ratio of the one, the largest block of the other
+_GZIP_MOST, _LZ4_MOST = 1032, 255  # the highest ratios
+_ZSTD_BLOCK = 128 * 1024  # the largest block
+_XERIAL_BYTES = 16  # of the header of snappy in blocks
 
 
 class _Text(bytearray):
@@ -51,11 +54,8 @@ class _Batch:
         self._batch = batch
         self._raw = raw
 
-    def _refused(self) -> str | None:
-        if self._batch.magic < _FORMAT:
-            return None
-        size = unpacked(self._batch.compression_type, self._packed)
-        if size <= MAX_UNPACKED_BYTES:
+    def _too_large(self) -> str | None:
+        if unpacked(self._batch.compression_type, self._packed) <= MAX_UNPACKED_BYTES:
             return None
         return f"a batch of {len(self._raw)} bytes would unpack to more than {MAX_UNPACKED_BYTES}"
 
@@ -67,15 +67,22 @@ class _Batch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
-        if reason := self._refused():
+        try:
+            reason = self._too_large()
+            if reason is None:
+                yield from self._records()
+        except Exception as error:  # noqa: BLE001 - whatever a parser raises must not stop the partition
+            reason = f"a batch of {len(self._raw)} bytes cannot be read: {type(error).__name__}"
+        if reason is not None:
             yield _Unreadable(self._batch.next_offset - 1, bytes(self._packed), [(UNREADABLE, reason.encode())])
-            return
+
+    def _records(self) -> Iterator[Any]:
         done = 0
         try:
             for record in self._batch:
                 yield record
                 done += 1
-        except (UnicodeDecodeError, CorruptRecordException):
+        except Exception:
             if self._batch.magic < _FORMAT:
                 raise
             yield from islice(_LooseBatch(self._raw), done, None)
@@ -83,7 +90,7 @@ class _Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """Represents all records of an unreadable batch; `value` is the compressed batch."""
+    """Represents the records of a batch that cannot be read; `value` is the batch as it was sent, without its head."""
 
     offset: int
     value: bytes
@@ -101,6 +108,10 @@ def unpacked(compression: int, packed: memoryview) -> int:
     """
     if compression == _GZIP and len(packed) * _GZIP_MOST > MAX_UNPACKED_BYTES:
         return _gzip_size(packed)
+    if compression == _SNAPPY:
+        return _snappy_size(packed)
+    if compression == _LZ4 and len(packed) * _LZ4_MOST > MAX_UNPACKED_BYTES:
+        return _lz4_size(packed)
     return _zstd_size(packed) if compression == _ZSTD else 0
 
 
@@ -115,6 +126,43 @@ def _gzip_size(packed: memoryview) -> int:
             left = unpacker.unused_data
     except zlib.error:
         pass  # the parser reports it
+    return size
+
+
+def _snappy_size(packed: memoryview) -> int:
+    """Add up the sizes with which the blocks begin, one or many."""
+    if not _detect_xerial_stream(packed):
+        return _varint(packed)
+    size, place = 0, _XERIAL_BYTES
+    while place + 4 < len(packed):
+        size += _varint(packed[place + 4 :])
+        place += 4 + int.from_bytes(packed[place : place + 4], "big")
+    return size
+
+
+def _varint(data: memoryview) -> int:
+    number = 0
+    for i, byte in enumerate(data[:5]):
+        number |= (byte & 0x7F) << 7 * i
+        if byte < 0x80:  # noqa: PLR2004 - the last byte of the number
+            break
+    return number
+
+
+def _lz4_size(packed: memoryview) -> int:
+    """Add up the blocks of all frames by their headers; a compressed block holds up to its frame's largest block."""
+    size, place = 0, 0
+    while place + 8 < len(packed) and size <= MAX_UNPACKED_BYTES:
+        if int.from_bytes(packed[place : place + 4], "little") & _SKIPPED_MASK == _SKIPPED:
+            place += 8 + int.from_bytes(packed[place + 4 : place + 8], "little")
+            continue
+        flags, largest = packed[place + 4], 1 << 2 * (packed[place + 5] >> 4 & 7) + 8
+        place += 7 + (flags >> 3 & 1) * 8 + (flags & 1) * 4
+        while size <= MAX_UNPACKED_BYTES and (length := int.from_bytes(packed[place : place + 4], "little")):
+            plain, length = length >> 31, length & 0x7FFFFFFF
+            size += length if plain else min(largest, length * _LZ4_MOST)
+            place += 4 + length + (flags >> 4 & 1) * 4
+        place += 4 + (flags >> 2 & 1) * 4
     return size
 
 

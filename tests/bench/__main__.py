@@ -91,16 +91,7 @@ async def bench(console: Console, share: float) -> report.Results:
                     site, stack.running["assessment"][0].child.pid, 4 * _SECONDS * share, begin("overload")
                 )
             )
-            measured(
-                await imports.measure(
-                    stack.servers,
-                    stack.urls["catalog"][0],
-                    stack.keys.admin,
-                    stack.running["catalog"][0].child.pid,
-                    courses,
-                    begin("imports"),
-                )
-            )
+            measured(await imports.measure(stack, courses, begin("imports")))
             await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
             measured(await asyncio.to_thread(search.measure, courses))
             measured(await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations")))

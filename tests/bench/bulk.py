@@ -163,7 +163,7 @@ def main() -> int:
     parser.add_argument("--each", type=int, choices=range(1, 13), default=_EACH, help="results of each officer")
     arguments = parser.parse_args()
     results = RESULTS // 50 if arguments.quick else RESULTS
-    return print_alone(lambda site: measure(site, results, each=arguments.each))
+    return print_alone(lambda stack: measure(Site.of(stack), results, each=arguments.each))
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def _copy(one: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {**one, **fields} | ({"partition": number % 24} if "partition" in one else {})
 
 
-def print_alone(measured: Callable[[Site], Coroutine[Any, Any, list[Figure]]]) -> int:
+def print_alone(measured: Callable[[Stack], Coroutine[Any, Any, list[Figure]]]) -> int:
     """Start everything, measure, and print these figures alone; return 0 if everything was measured, else 1."""
     console = Console(highlight=False, soft_wrap=True)
     broker = os.environ.get("BROKER") or "apache"
@@ -138,7 +138,7 @@ def print_alone(measured: Callable[[Site], Coroutine[Any, Any, list[Figure]]]) -
 
     async def alone() -> list[Figure]:
         async with Stack("bench", force_broker=broker, display=Terminal(console), environment=unlimited) as stack:
-            return await measured(Site.of(stack))
+            return await measured(stack)
 
     try:
         figures = asyncio.run(alone())
@@ -155,8 +155,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     share = 0.1 if parser.parse_args().quick else 1.0
 
-    async def measured(site: Site) -> list[Figure]:
-        return [*sizes(), *await measure(site, share)]
+    async def measured(stack: Stack) -> list[Figure]:
+        return [*sizes(), *await measure(Site.of(stack), share)]
 
     return print_alone(measured)
 

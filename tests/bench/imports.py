@@ -3,9 +3,13 @@
 The documents of the baseline are those that the import has stored, with their events, written to a collection that has
 only the index on `_id`, 500 at a time, to a majority with the journal. Half of it runs before the import and half after
 it, so that a machine that changes its speed affects both equally.
+
+    python -m tests.bench.imports [--quick]     these figures alone
 """
 
+import argparse
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -14,6 +18,7 @@ import aiohttp
 import msgspec
 import psutil
 
+from deploy.local.stack import Stack
 from services.catalog.model import CourseImportReport
 from services.catalog.store import COLLECTION
 from shared.domain import SHARED_TENANT, Course, LocalizedText, Prose, Teaches, key_of
@@ -21,8 +26,10 @@ from shared.events import CoursePublished, new_event
 from shared.mongo import connect
 from shared.outbox import outbox_insert
 from shared.settings import CatalogSettings, read
+from tests.bench.cost import print_alone
 from tests.bench.figures import Figure
 
+COURSES = 100_000
 _BULK = 500
 _PIECE = 200
 _TARGET = 0.3
@@ -49,23 +56,22 @@ def courses(count: int) -> list[Course]:
     ]
 
 
-async def measure(  # noqa: PLR0917 - the service, and the size of the load
-    servers: dict[str, str], url: str, key: str, pid: int | None, count: int, tick: Tick
-) -> list[Figure]:
-    """Return courses a second through the API compared with a bare write, and how much memory the service took for it.
+async def measure(stack: Stack, count: int, tick: Tick) -> list[Figure]:
+    """Return courses a second through the API compared with a bare write, and what the service took for it.
 
     `tick` is called for every course, the baseline's too: twice `count` in all.
     """
-    settings = read(CatalogSettings, servers)
+    settings = read(CatalogSettings, stack.servers)
     client = connect(settings)
     made = courses(count)
     bare = client[settings.database("catalog")]["bench_bare"]
-    process = psutil.Process(pid)
+    process = psutil.Process(stack.running["catalog"][0].child.pid)
     try:
         half = count // 2
         seconds = await _bare(bare, made[:half], tick)
-        before = process.memory_info().rss
-        took, most = await _imported(process, url, key, made, tick)
+        before, used = process.memory_info().rss, _cpu_of(process)
+        took, most = await _imported(process, stack.urls["catalog"][0], stack.keys.admin, made, tick)
+        used = _cpu_of(process) - used
         seconds += await _bare(bare, made[half:], tick)
         between = {"$gte": key_of(SHARED_TENANT, "import-"), "$lt": key_of(SHARED_TENANT, "import.")}
         stored = await client[settings.database("catalog")][COLLECTION].count_documents({"_id": between})
@@ -77,8 +83,14 @@ async def measure(  # noqa: PLR0917 - the service, and the size of the load
     grown = (most - before) / 2**20
     return [
         Figure(f"{count:,} courses through :import", count / took, "courses/s", count / seconds, _TARGET),
+        Figure("CPU of the catalog for each of them", 1000 * used / count, "ms"),
         Figure("memory that the catalog grew by then", grown, "MiB", _GROWN, 1.0),
     ]
+
+
+def _cpu_of(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 async def _bare(collection: Any, made: list[Course], tick: Tick) -> float:
@@ -130,3 +142,15 @@ async def _imported(process: psutil.Process, url: str, key: str, made: list[Cour
         raise AssertionError(f"{report.created} of {len(made)} courses were created: {report.problem}")
     await asyncio.sleep(0)
     return took, max(most, process.memory_info().rss)
+
+
+def main() -> int:
+    """Print the figures; the status is 0 when everything was measured."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.imports", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the courses")
+    count = COURSES // 10 if parser.parse_args().quick else COURSES
+    return print_alone(lambda stack: measure(stack, count, lambda _: None))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,13 +1,17 @@
-"""The size of a packed batch, found without unpacking it."""
+"""The size of a packed batch, found without unpacking it, and that whatever a client sends as a batch can be read."""
 
 import gzip
+import struct
 
+import cramjam
 import pytest
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.kafka.batches import MAX_UNPACKED_BYTES, unpacked
+from shared.kafka.batches import MAX_UNPACKED_BYTES, _Records, unpacked
+from shared.kafka.records import UNREADABLE
 
 GZIP, SNAPPY, LZ4, ZSTD = 1, 2, 3, 4
 SKIPPED = (0x184D2A53).to_bytes(4, "little") + (7).to_bytes(4, "little") + b"skipped"
@@ -30,7 +34,23 @@ def test_any_bytes_are_inspected_without_an_error(packed: bytes) -> None:
         assert unpacked(compression, memoryview(packed)) >= 0
 
 
-@pytest.mark.parametrize(("compression", "encode"), [(GZIP, gzip_encode), (ZSTD, zstd_encode)])
+def raw_snappy(whole: bytes) -> bytes:
+    return bytes(cramjam.snappy.compress_raw(whole))
+
+
+def lz4_in_large_blocks(whole: bytes) -> bytes:
+    compressor = cramjam.lz4.Compressor(level=1, content_checksum=True, block_linked=False)
+    compressor.compress(whole)
+    return bytes(compressor.finish())
+
+
+CODECS = [
+    (GZIP, gzip_encode), (SNAPPY, snappy_encode), (SNAPPY, raw_snappy), (LZ4, lz4_encode), (LZ4, lz4_in_large_blocks),
+    (ZSTD, zstd_encode),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("compression", "encode"), CODECS)
 def test_a_small_batch_that_decompresses_to_many_bytes_is_detected(compression: int, encode: object) -> None:
     assert callable(encode)
     packed = encode(bytes(MAX_UNPACKED_BYTES + 1))
@@ -38,14 +58,60 @@ def test_a_small_batch_that_decompresses_to_many_bytes_is_detected(compression: 
     assert unpacked(compression, memoryview(encode(b"x" * 1_000_000))) <= 2_000_000
 
 
+@pytest.mark.parametrize(("compression", "encode"), [(LZ4, lz4_encode), (LZ4, lz4_in_large_blocks)])
+def test_a_large_batch_that_decompresses_to_few_bytes_is_not_taken_for_a_large_one(
+    compression: int, encode: object
+) -> None:
+    assert callable(encode)
+    whole = b"".join(number.to_bytes(3, "big") * 3 for number in range(300_000))
+    packed = encode(whole)
+    assert len(packed) * 255 > MAX_UNPACKED_BYTES
+    assert len(whole) <= unpacked(compression, memoryview(packed)) <= 2 * len(whole) + 4 * 2**20
+
+
 def test_sizes_of_gzip_members_are_added() -> None:
     packed = gzip.compress(bytes(40 * 1024 * 1024)) * 2
     assert unpacked(GZIP, memoryview(packed)) > MAX_UNPACKED_BYTES
 
 
-@pytest.mark.parametrize(("compression", "encode", "ratio"), [(SNAPPY, snappy_encode, 25), (LZ4, lz4_encode, 256)])
-def test_codecs_that_are_not_inspected_have_a_bounded_ratio(compression: int, encode: object, ratio: int) -> None:
+def test_sizes_of_lz4_frames_are_added() -> None:
+    packed = lz4_encode(bytes(40 * 1024 * 1024))
+    assert unpacked(LZ4, memoryview(packed + SKIPPED + packed)) > MAX_UNPACKED_BYTES
+
+
+COUNT = 3
+
+
+def batch(compression: int, packed: bytes) -> bytes:
+    """Return a batch of three records, of which everything after the head is replaced by `packed`."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 100_000)
+    for offset in range(COUNT):
+        builder.append(offset, None, b"key", b"value", [("name", b"x")])
+    whole = bytearray(builder.build())
+    whole[61:] = packed or whole[61:]
+    struct.pack_into(">i", whole, 8, len(whole) - 12)
+    struct.pack_into(">h", whole, 21, compression)
+    return bytes(whole)
+
+
+PLAIN = batch(0, b"")[61:]
+
+
+@given(
+    codec=st.sampled_from([*CODECS, (5, bytes), (7, bytes)]),
+    end=st.integers(0, 60),
+    more=st.binary(max_size=60),
+)
+@settings(max_examples=500, deadline=None)
+def test_a_packed_batch_with_another_end_gives_records_or_one_that_says_why_not(
+    codec: tuple[int, object], end: int, more: bytes
+) -> None:
+    compression, encode = codec
     assert callable(encode)
-    packed = encode(bytes(10_000_000))
-    assert len(packed) * ratio > 10_000_000
-    assert unpacked(compression, memoryview(packed)) == 0
+    packed = encode(PLAIN)
+    whole = batch(compression, (packed[: len(packed) - end] + more) or b"?")
+    records = [*_Records(whole).next_batch()]
+    if [name for name, _ in records[-1].headers] == [UNREADABLE]:
+        assert (records[-1].offset, records[-1].value) == (COUNT - 1, whole[61:])
+    else:
+        assert [record.value for record in records] == [b"value"] * COUNT

@@ -128,6 +128,20 @@ def packed(**files: bytes) -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("name", "member"), [("case-1.0", "a__json"), ("case-1.1", "a__json"), ("digcomp", "a__jsonld")]
+)
+def test_json_in_an_archive_is_read_as_it_is_alone(name: str, member: str) -> None:
+    data = write(name, framework({"a": 2, "b": 3}), datetime(2026, 1, 1, tzinfo=UTC)).data
+    alone, inside = (
+        read(name, [Source(*one)], Options(id="f"))
+        for one in (("a", data), ("a.zip", packed(**{member: data, "b__pdf": b""})))
+    )
+    assert inside.framework is not None
+    assert inside == alone
+    assert "application/zip" in FORMATS[name].accepts
+
+
 def test_an_archive_is_decompressed_up_to_a_limit_whatever_sizes_it_declares() -> None:
     small = packed(a__csv=b"x" * 100, b__txt=b"y", c__pdf=b"no table")
     assert [one.name for one in unpacked([File("a.zip", small)])] == ["a.zip/a.csv", "a.zip/b.txt"]
@@ -137,7 +151,7 @@ def test_an_archive_is_decompressed_up_to_a_limit_whatever_sizes_it_declares() -
         unpacked([File("many.zip", packed(**{f"f{n}__csv": b"" for n in range(101)}))])
     with pytest.raises(Unsupported, match="Excel"):
         unpacked([File("book.xlsx", packed(**{"[Content_Types]__xml": b"", "a__csv": b""}))])
-    with pytest.raises(InvalidInput, match="no table"):
+    with pytest.raises(InvalidInput, match="no table and no JSON"):
         unpacked([File("a.zip", packed(c__pdf=b""))])
     broken = bytearray(small)
     broken[40:60] = b"\0" * 20

@@ -58,6 +58,25 @@ async def test_every_request_sent_before_the_half_close_is_answered() -> None:
         assert await reader.read() == b""
 
 
+@pytest.mark.parametrize(("request_", "status"), [(TRACE % (b"2" * 32), 200), (b"GET  /v1/trace HTTP/9\r\n\r\n", 400)])
+@pytest.mark.parametrize("earlier", [False, True])
+async def test_a_request_that_comes_together_with_the_end_is_answered(
+    request_: bytes, status: int, earlier: bool
+) -> None:
+    async with wired() as wire:
+        reader, writer = await wire.open()
+        if earlier:
+            writer.write(TRACE % (b"1" * 32))
+            assert (await answer_on(reader)).status == 200
+        writer.write(request_)
+        writer.write_eof()  # the server reads both before the request's task begins
+        got = await answer_on(reader)
+        if got.status == 100:
+            got = await answer_on(reader)
+        assert got.status == status
+        assert await reader.read() == b""
+
+
 @pytest.mark.parametrize("abruptly", [False, True])
 async def test_a_disconnected_client_is_abandoned(abruptly: bool) -> None:
     async with wired(shelf := Shelf()) as wire:

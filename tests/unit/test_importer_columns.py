@@ -195,6 +195,9 @@ def test_a_thai_column_that_may_hold_something_else_is_not_the_other_title(heade
         ("Hours,Duration (minutes)", "1,90", 1),
         ("Hours,Duration (minutes)", ",45", 0.75),
         ("Hours,Duration", "1,45 minutes", 1),
+        ("duration_ms", "5400000", 1.5),
+        ("Duration (milliseconds)", '"5,400,000"', 1.5),
+        ("durationInMs", "5400000", 1.5),
     ],
 )
 def test_a_bare_number_counts_in_the_unit_of_its_column(name: str, cell: str, hours: float) -> None:

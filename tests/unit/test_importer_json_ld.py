@@ -478,6 +478,11 @@ def test_an_amount_with_its_unit_and_details_of_a_course_are_read() -> None:
     assert (one.hours, one.educational_level, one.assumed) == (1.5, "beginner", ["provider", "languages"])
 
 
+def test_a_duration_that_is_an_object_of_hours_and_minutes_is_read() -> None:
+    node = {"courses": [{"id": 1, "title": "Data", "duration": {"hours": 2, "minutes": 30}}]}
+    assert [one.hours for one in courses("jsonld", json.dumps(node))] == [2.5]
+
+
 def test_a_unit_without_an_amount_leaves_the_name() -> None:
     node = {"courses": [{"id": 1, "title": "Data", "category": {"name": "Statistics", "unit": "Faculty of Data"}}]}
     assert [one.tags for one in courses("jsonld", json.dumps(node))] == [["Statistics"]]

@@ -180,3 +180,21 @@ def test_the_manifest_of_a_package_is_refused_as_such(form: Format, body: str) -
     with pytest.raises(Problem) as refused:
         read(form, body.encode())
     assert "manifest of a package" in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "line", ["หน้า 3/5", "รายงานหลักสูตร หน้า ๒", "Page 3 of 5", "หมวดที่ 1 ดิจิทัล", "หมวด ก. ภาษา", "รายชื่อหลักสูตร ปี ๒๕๖๗"]
+)
+def test_a_line_between_courses_is_no_course(line: str) -> None:
+    body = f"รายชื่อหลักสูตร ปี 2567,,\nชื่อหลักสูตร,ชั่วโมง,หน่วยงาน\nสถิติ,6,กพ\n{line},,\n{line},3,\n"
+    _, rows = read("csv", body.encode())
+    assert [(row.number, row.content is None) for row in rows] == [(3, False), (4, True), (5, False)]
+    assert not rows[1].is_entry
+    assert rows[1].problems[0].detail.endswith("is a line between courses, and is no course")
+
+
+@pytest.mark.parametrize("words", ["Average", "ค่าเฉลี่ย", "Grand Total (2 courses)", "รวม 2 หลักสูตร 7 ชั่วโมง"])
+def test_a_row_of_counts_is_no_course(words: str) -> None:
+    _, rows = read("csv", f"no,title,hours\n1,A,3\n,{words},3\n".encode())
+    assert [row.content is None for row in rows] == [False, True]
+    assert rows[1].problems[0].detail == f"{words!r} marks a row of totals, which is not a course"

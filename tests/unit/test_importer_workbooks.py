@@ -218,7 +218,7 @@ def test_a_sheet_is_chosen_by_its_name() -> None:
 @pytest.mark.parametrize("length", [10, 5000])
 def test_a_formula_without_a_result_is_refused_or_warned_of_and_never_left_out(length: int) -> None:
     """As programs write workbooks that do not calculate."""
-    formula = f'=HYPERLINK("https://example.org/{"x" * length}","Course")'
+    formula = f'=CONCATENATE("https://example.org/{"x" * length}","Course")'
     _, rows = read("xlsx", workbook(["title", "hours"], [formula, 3], ["B", "=1+2"], ["C", 4]))
     assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, False), (4, False)]
     assert rows[0].problems[0].detail == f"{formula[:100]!r} is no title"
@@ -231,6 +231,40 @@ def test_a_formula_with_its_result_holds_the_result() -> None:
     assert b"<v>7</v>" in sheet
     body = _replaced(raw, "xl/worksheets/sheet1.xml", sheet.replace(b"<v>7</v>", b"<f>3+4</f><v>7</v>"))
     assert [one.hours for one in courses("xlsx", body)] == [7]
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_formula_that_links_a_text_holds_the_text_and_the_address(form: Format) -> None:
+    linked = '=HYPERLINK("https://example.org/a","Course ""A""")'
+    if form == "csv":
+        body: str | bytes = 'title;hours\n"' + linked.replace('"', '""').replace(",", ";") + '";3\nB;4\n'
+    else:
+        body = workbook(["title", "hours"], [linked, 3], ["B", 4])
+    assert [(one.title.en, one.url) for one in courses(form, body)] == [
+        ('Course "A"', "https://example.org/a"),
+        ("B", None),
+    ]
+
+
+def test_a_formula_that_links_a_text_gives_the_address_beside_its_result() -> None:
+    raw = workbook(["title", "hours"], ['=HYPERLINK("https://example.org/a","A")', 3], ["B", 4])
+    name = "xl/worksheets/sheet1.xml"
+    sheet = zipfile.ZipFile(io.BytesIO(raw)).read(name)
+    calculated = re.sub(rb'(<c r="A2")(>|.*?>)(<f>.*?</f>)<v ?/?>(</v>)?', rb'\1 t="str">\3<v>A</v>', sheet, count=1)
+    assert b"<v>A</v>" in calculated
+    found = courses("xlsx", _replaced(raw, name, calculated))
+    assert [(one.title.en, one.url) for one in found] == [("A", "https://example.org/a"), ("B", None)]
+
+
+def test_a_link_over_several_cells_of_a_row_gives_the_address() -> None:
+    book = openpyxl.Workbook()
+    for row in (["code", "title", "hours"], ["C1", "A", 3], ["C2", "B", 4]):
+        book.active.append(row)
+    book.active["A2"].hyperlink = "https://example.org/a"
+    book.active["A2"].hyperlink.ref = "A2:C2"
+    file = io.BytesIO()
+    book.save(file)
+    assert [one.url for one in courses("xlsx", file.getvalue())] == ["https://example.org/a", None]
 
 
 def _replaced(book: bytes, name: str, content: bytes) -> bytes:

@@ -41,14 +41,18 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "json": Format(own.read, lambda framework, _: own.write(framework), (_JSON,), ".json"),
+    "json": Format(own.read, lambda framework, _: own.write(framework), (_JSON, _ZIP), ".json"),
     "csv": Format(
         matrix.read, lambda framework, _: matrix.write(framework), (_CSV, "text/tab-separated-values"), ".csv"
     ),
-    "case-1.0": Format(case.read, lambda framework, at: case_writing.write(framework, "1.0", at), (_JSON,), ".json"),
-    "case-1.1": Format(case.read, lambda framework, at: case_writing.write(framework, "1.1", at), (_JSON,), ".json"),
+    "case-1.0": Format(
+        case.read, lambda framework, at: case_writing.write(framework, "1.0", at), (_JSON, _ZIP), ".json"
+    ),
+    "case-1.1": Format(
+        case.read, lambda framework, at: case_writing.write(framework, "1.1", at), (_JSON, _ZIP), ".json"
+    ),
     "digcomp": Format(
-        digcomp.read, lambda framework, _: digcomp.write(framework), ("application/ld+json", _JSON), ".jsonld"
+        digcomp.read, lambda framework, _: digcomp.write(framework), ("application/ld+json", _JSON, _ZIP), ".jsonld"
     ),
     "esco": Format(esco.read, lambda framework, _: esco.write(framework), (_ZIP, _CSV), ".zip"),
     "onet": Format(

@@ -35,6 +35,7 @@ _LINE_LIMIT = 4_000_000
 _ZIP = b"PK\x03\x04"
 _SEPARATORS = "\t;,|"
 _TEXTS = (".csv", ".tsv", ".txt")
+_JSON = (".json", ".jsonld")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Source]:
-    """Return the files, and in place of each ZIP archive the tables in it.
+    """Return the files, and in place of each ZIP archive the tables in it, or the JSON files if it holds no table.
 
     `limit`: the most bytes that the tables of all archives may have together. Raises TooLarge, Malformed, Unsupported,
     InvalidInput.
@@ -104,15 +105,16 @@ def _tables_in(files: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     members = [one for one in files if not one.is_dir() and "__MACOSX/" not in one.filename]
     if any(one.filename == "[Content_Types].xml" for one in members):
         raise Unsupported("an Excel workbook: save its sheet as CSV")
-    tables = [one for one in members if one.filename.lower().endswith(_TEXTS)]
+    tables, packages = ([one for one in members if one.filename.lower().endswith(ends)] for ends in (_TEXTS, _JSON))
+    tables = tables or packages
     if inner := next((one.filename for one in members if one.filename.lower().endswith(".zip")), None):
         raise InvalidInput(
             f"the archive holds another one, {inner[:100]!r}: unpack the outer one, and send the files in it"
         )
     if len(tables) > FILES_LIMIT:
-        raise TooLarge(f"an archive may hold {FILES_LIMIT} tables; this one has {len(tables)}")
+        raise TooLarge(f"an archive may hold {FILES_LIMIT} tables or JSON files; this one has {len(tables)}")
     if not tables:
-        raise InvalidInput(f"the archive holds no table: no file ending in {', '.join(_TEXTS)}")
+        raise InvalidInput(f"the archive holds no table and no JSON: no file ending in {', '.join((*_TEXTS, *_JSON))}")
     return tables
 
 

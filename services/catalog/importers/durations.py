@@ -39,6 +39,7 @@ class Duration(NamedTuple):
 
 
 _UNITS = {
+    "millisecond": (r"milliseconds?|millis|msecs?|ms|มิลลิวินาที", 1 / 3_600_000, False),
     "second": (r"seconds?|secs?|s|วินาที", 1 / 3600, False),
     "minute": (r"minutes?|mins?|minutos?|minuten|phút|menit|minit|分钟|分鐘|分|นาที", 1 / 60, False),
     "hour": (r"hours?|hrs?|horas?|heures?|stunden?|giờ|jam|小时|小時|学时|學時|課時|课时|時間|h|ชั่วโมง|ชม", 1.0, False),

@@ -40,6 +40,9 @@ _RUNS = ("course_runs", "courseRuns", "runs")
 
 _NOT_OF_RUNS = frozenset({"id", "code", "title", "title_th", "title_en", "description", "url", "offered", "hidden"})
 _YES_OR_NO = frozenset({"offered", "hidden"})
+_PARTS_OF_TIME = ("hours", "minutes")
+"""The fields of a duration that is an object: {"hours": 2, "minutes": 30}."""
+
 _OF_STUDY = frozenset({"hours", "duration", "level", "prerequisites"})
 
 
@@ -151,6 +154,8 @@ def _text(value: Any) -> str:
             amounts = (_text(value.get(name)) for name in ("duration", "value", "amount"))
             if number := next(filter(None, amounts), ""):
                 return f"{number} {unit}"
+        if parts := [f"{number} {name}" for name in _PARTS_OF_TIME if (number := _text(value.get(name)))]:
+            return " ".join(parts)
         return next((text for name in ("name", "title", "value", "key") if (text := _text(value.get(name)))), "")
     if isinstance(value, list):
         return "; ".join(text for one in value if (text := _text(one)))

@@ -14,11 +14,12 @@ from types import MappingProxyType
 from services.catalog.importers.columns import Column, fact_of, with_unit
 from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
-from services.catalog.importers.totals import IDENTIFYING, TITLES, totals_row
+from services.catalog.importers.totals import IDENTIFYING, LONGEST_LINE, TITLES, line_row, totals_row
 from services.catalog.importers.words import language_of_writing
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
+from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import BEGINNING, ROW_LIMIT, Row, SampleRow, TableSample, beginning, refused
 from shared.imports.tables import unguarded
 from shared.texts import folded
@@ -42,6 +43,11 @@ _PACES = ("effort", "workload")
 
 _NO_LINKS: Mapping[int, str] = MappingProxyType({})
 _FOR_TITLES = re.compile(r"ชื่อ.|.name|title")
+
+HYPERLINK = re.compile(
+    r'=\s*HYPERLINK\(\s*"(?P<url>(?:[^"]|"")*)"\s*(?:[,;]\s*"(?P<text>(?:[^"]|"")*)"\s*)?\)', re.IGNORECASE
+)
+"""A formula that links a text to an address; without a text it shows the address."""
 
 _MINUTES = re.compile(r"([\d๐-๙]+) (?:minutes?|mins?|นาที)")
 
@@ -148,6 +154,17 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
     return found
 
 
+def _linked(cells: Sequence[str], links: Mapping[int, str]) -> tuple[Sequence[str], Mapping[int, str]]:
+    """Return cells and links with the text and the address of each formula `=HYPERLINK("https://x.org","A")`."""
+    found = {n: made for n, cell in enumerate(cells) if (made := HYPERLINK.fullmatch(cell.strip()))}
+    if not found:
+        return cells, links
+    texts = list(cells)
+    for n, made in found.items():
+        texts[n] = (made["text"] or made["url"]).replace('""', '"')
+    return texts, {**links, **{n: made["url"] for n, made in found.items() if "://" in made["url"]}}
+
+
 def _cut(cell: str) -> str:
     """Return the beginning of a cell, in which API keys and passwords are masked."""
     text = " ".join(cell.split())
@@ -192,6 +209,8 @@ class Table(MappedTable):
         super().__init__()
         self._options = options
         self._captions = 0
+        self._over: set[str] = set()
+        """The titles of the table above its header, folded; pages that were joined repeat them."""
         self._above: tuple[list[str], InvalidInput] | None = None
         """The first row that names no column of titles, with the problem; the header may follow."""
         self._grouped = False
@@ -223,6 +242,7 @@ class Table(MappedTable):
         if self._header is None:
             if self._is_caption(cells):
                 self._captions += 1
+                self._over.add(folded("".join(below)[:LONGEST_LINE]).translate(THAI_DIGITS))
                 return True
             self._header = below
             self._grouped = not all(below)
@@ -332,6 +352,7 @@ class Table(MappedTable):
         """
         if not any(cell.strip() for cell in cells):
             return None
+        cells, links = _linked(cells, links)
         if self._is_header(cells) or self._header is None:
             return None
         if sum(map(len, cells)) > ROW_LIMIT:
@@ -350,7 +371,7 @@ class Table(MappedTable):
             return refused(number, problem, " ".join(cells).strip())
         self._begun = True
         stated = self._stated(cells, links)
-        if row := totals_row(number, stated, cells):
+        if row := totals_row(number, stated, cells) or line_row(number, cells, self._over):
             return row
         row = course_row(number, stated, self._options.defaults)
         if not any(name in stated for name in (*IDENTIFYING, *TITLES)):

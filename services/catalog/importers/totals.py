@@ -1,11 +1,13 @@
-"""Recognises rows of totals in a table of courses, such as `Total: 12 courses`. Pure."""
+"""Recognises rows that are no courses in a table of courses: `Total: 12 courses`, `Page 3 of 5`. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from services.catalog.importers.facts import Fact
 from shared.domain import Course
 from shared.errors import InvalidInput
+from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import Row, refused
 from shared.texts import folded
 
@@ -14,11 +16,17 @@ TITLES = ("title", "title_th", "title_en")
 _COUNT = r"[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?"
 _COUNTED = re.compile(_COUNT)
 _TOTAL = re.compile(
-    r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|"
+    r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|average|ค่าเฉลี่ย|เฉลี่ย|"
     r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
-    rf"(?:\s*[:=]?\s*{_COUNT})?\s*[:.=]?"
+    rf"(?:\s*[:=(]?\s*{_COUNT}){{0,2}}\s*[:.=)]?"
 )
 """The words that a row of totals under a table has in place of a title."""
+
+LONGEST_LINE = 300
+"""The characters of a line that are compared."""
+
+_PAGE = re.compile(r"(?:page|p\.)\s*\d+(?:\s*(?:of|/)\s*\d+)?|(?:.*\s)?หน้า(?:ที่)?\s*\d+(?:\s*(?:/|จาก|ของ)\s*\d+)?")
+_SECTION = re.compile(r"หมวด(?:ที่|วิชา(?:ที่)?)?\s*(?:\d+|[ก-ฮ])(?:[\s.:)-].*)?")
 
 
 def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = ()) -> Row[Course] | None:
@@ -30,6 +38,21 @@ def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = (
         return None
     problem = InvalidInput(f"{words!r} marks a row of totals, which is not a course", "title")
     return refused(number, problem, words, is_entry=False)
+
+
+def line_row(number: int, cells: Sequence[str], over: AbstractSet[str]) -> Row[Course] | None:
+    """Return the rejected row for a line between the courses, None for a row of a course.
+
+    Its only text is a number of a page, the name of a section, or one of `over`, the folded texts above the header.
+    """
+    texts = [cell.strip() for cell in cells if cell.strip()]
+    if len(cells) == 1 or len(texts) != 1:
+        return None
+    words = folded(texts[0][:LONGEST_LINE]).translate(THAI_DIGITS)
+    if not (words in over or _PAGE.fullmatch(words) or _SECTION.fullmatch(words)):
+        return None
+    problem = InvalidInput(f"{texts[0][:100]!r} is a line between courses, and is no course", "title")
+    return refused(number, problem, texts[0], is_entry=False)
 
 
 def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:

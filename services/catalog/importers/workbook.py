@@ -18,7 +18,7 @@ from openpyxl.packaging.relationship import get_dependents, get_rels_path
 from openpyxl.utils import column_index_from_string
 
 from services.catalog.importers.cells import shown, text_of
-from services.catalog.importers.tables import Options, Table, guessed
+from services.catalog.importers.tables import HYPERLINK, Options, Table, guessed
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
 from shared.imports.archives import UNREADABLE, files_in
@@ -51,11 +51,16 @@ _FORMULA = re.compile(
 )
 """A cell with a formula and without its result, as programs write it that do not calculate."""
 
+_LINKED = re.compile(
+    rb'<(?:\w{1,10}:)?c\s[^<>]{0,100}?\br="([A-Z]{1,3})(\d{1,7})"[^<>]{0,100}>\s*<(?:\w{1,10}:)?f>\s*(HYPERLINK\([^<]{1,8192})<'
+)
+"""A cell whose formula links a text to an address."""
+
 _LINKS = 70_000
 """The most rows whose cells link to an address; Excel stores 65,530 links of a sheet."""
 
 _LINK = re.compile(rb"<(?:\w{1,10}:)?hyperlink\s([^<>]{1,8192})>")
-_PLACE = re.compile(rb'(?<!\S)ref="([A-Z]{1,3})(\d{1,7})[":]')
+_PLACE = re.compile(rb'(?<!\S)ref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})\d{1,7})?"')
 _KEY = re.compile(rb'(?<!\S)\w{1,10}:id="([^"]{1,100})"')
 
 _LONGEST_MARK = 10_000
@@ -189,11 +194,13 @@ class _LeftOut:
         """{row: [(column, formula)]} of cells without a result."""
         self._links: dict[int, dict[int, str]] = {}
         """{row: {number of the cell, from 0: key of the address}}."""
+        self._linked: dict[int, dict[int, str]] = {}
+        """{row: {number of the cell, from 0: address in its formula}}."""
         rest = b""
         with book._archive.open(sheet._worksheet_path) as opened:  # noqa: SLF001 - openpyxl reads no merged cells row by row
             while len(self._starts) < _MERGED and (piece := opened.read(_PIECE)):
                 text = rest + piece
-                found = max(self._find_merged(text), self._find_formulas(text), self._find_links(text))
+                found = max(find(text) for find in (self._find_merged, self._find_formulas, self._find_links))
                 rest = text[max(found, len(text) - _LONGEST_MARK) :]
         self._addresses = _addresses(book._archive, sheet._worksheet_path) if self._links else {}  # noqa: SLF001 - as above
 
@@ -216,18 +223,26 @@ class _LeftOut:
 
     def _find_links(self, text: bytes) -> int:
         end = 0
-        for one in _LINK.finditer(text) if b"hyperlink" in text else ():
+        for one in _LINKED.finditer(text) if b"HYPERLINK(" in text else ():
             end = one.end()
+            made = HYPERLINK.fullmatch("=" + html.unescape(one[3].decode(errors="replace")).strip())
+            if made and "://" in made["url"] and len(self._linked) < _LINKS:
+                row = self._linked.setdefault(int(one[2]), {})
+                row[column_index_from_string(one[1].decode()) - 1] = made["url"]
+        for one in _LINK.finditer(text) if b"hyperlink" in text else ():
+            end = max(end, one.end())
             place, key = _PLACE.search(one[1]), _KEY.search(one[1])
             if place and key and len(self._links) < _LINKS:
-                column = column_index_from_string(place[1].decode()) - 1
-                self._links.setdefault(int(place[2]), {})[column] = key[1].decode(errors="replace")
+                first, last = (column_index_from_string((one or place[1]).decode()) for one in place.group(1, 3))
+                row = self._links.setdefault(int(place[2]), {})
+                row |= dict.fromkeys(range(first - 1, min(last, _COLUMNS)), key[1].decode(errors="replace"))
         return end
 
     def links(self, number: int) -> dict[int, str]:
         """Return {number of a cell of a row, from 0: the address on the web that it links to}."""
         keys = self._links.pop(number, {})
-        return {column: self._addresses[key] for column, key in keys.items() if key in self._addresses}
+        of_cells = {column: self._addresses[key] for column, key in keys.items() if key in self._addresses}
+        return of_cells | self._linked.pop(number, {})
 
     def fill(self, number: int, cells: list[str]) -> None:
         """Write the values of merged cells, and formulas, into a row; rows come in order, from 1."""
