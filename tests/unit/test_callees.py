@@ -46,7 +46,7 @@ def test_only_entries_are_linked_and_optimised_and_become_machine_code(monkeypat
 
         monkeypatch.setattr(JITCodeLibrary, step, recorded)
     linked = Counter[str]()
-    get_module = JITCodeLibrary._get_module_for_linking
+    get_module: Any = JITCodeLibrary._get_module_for_linking
 
     def counted(library: Any) -> Any:
         linked[library.name.rpartition(".")[2]] += 1
