@@ -86,6 +86,17 @@ async def test_a_change_that_decompresses_to_too_much_is_rejected(services: Serv
     assert got.status == 413
 
 
+async def test_a_compressed_change_that_is_too_large_itself_is_rejected(services: Services) -> None:
+    """It is made of members that decompress to nothing, so only its own size can stop it."""
+    service, head = await destination(services, "catalog")
+    nothing = gzip.compress(b"") * 1000
+    chunk = b"%x\r\n" % len(nothing) + nothing + b"\r\n"
+    course = gzip.compress(json.dumps(COURSE).encode())
+    last = b"%x\r\n" % len(course) + course + b"\r\n0\r\n\r\n"
+    got = await send(service, head + b"Content-Encoding: gzip\r\n" + CHUNKED + b"\r\n", *[chunk] * 30, last)
+    assert got.status == 413
+
+
 @pytest.mark.parametrize("name", ["assessment", "catalog", "recommender", "portal"])
 async def test_nothing_is_decompressed_without_a_key(services: Services, name: str) -> None:
     paths = ("/livez", "/readyz", "/metrics", "/", "/v1/recommendations", "/api/v1/recommendations", "/session")
