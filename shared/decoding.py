@@ -59,8 +59,7 @@ def decode(raw: bytes, shape: type[T]) -> T:
     if (b"\\" in raw or b"\x7f" in raw or b"\xc2" in raw) and _MAY_HOLD_CONTROLS.search(raw):
         _check_controls(_loosely(raw))
     check(found, shape)
-    if msgspec.json.encode(found) != raw:  # equal bytes repeat no name, as in our own exports
-        refuse_repeated_names(raw)
+    refuse_repeated_names(raw)
     return found
 
 
@@ -316,9 +315,7 @@ def _check_values(value: object, place: str) -> None:
 def _look_at_fields(value: msgspec.Struct, place: str) -> None:
     for name, encoded in _checked_fields(type(value)):
         inner = getattr(value, name)
-        # Most are absent, a text that shows something, or a date in range: their place is not put together.
-        if isinstance(inner, LocalizedText) and not inner.shows_nothing:
-            continue
+        # Most are absent, or a date in range: their place is not put together.
         if inner is not None and not (isinstance(inner, date) and FIRST_YEAR <= inner.year <= LAST_YEAR):
             _check_values(inner, f"{place}.{encoded}")
 

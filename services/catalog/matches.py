@@ -295,7 +295,7 @@ def rows_of(matches: Sequence[Match]) -> list[Teaches]:
 def given_rows(course: Course, matches: Sequence[Match]) -> list[Teaches]:
     """Return the rows of what a course teaches that its provider stated, without those of `rows_of(matches)`."""
     made = rows_of(matches)
-    return [row for row in course.teaches if row not in made] if made else course.teaches
+    return [row for row in course.teaches if row not in made]
 
 
 def with_decisions(course: Course, before: Sequence[Match], after: Sequence[Match]) -> Course:
