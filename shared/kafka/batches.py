@@ -21,7 +21,8 @@ from shared.kafka.records import UNREADABLE, Headers
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 """The most bytes of an unpacked batch: what a fetch returns at most without compression."""
 
-_FORMAT, _HEADER_BYTES = 2, 61  # of a batch; older formats have no headers
+_FORMAT, _HEADER_BYTES = 2, 61  # of a batch; brokers before Kafka 4 also keep the older formats, without headers
+_CODEC = 7  # the bits of the attributes that name it
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
 _SKIPPED, _SKIPPED_MASK = 0x184D2A50, 0xFFFFFFF0  # frames that zstd and LZ4 skip
 _REPEATED, _PACKED = 1, 2
@@ -55,13 +56,24 @@ class _Batch:
         self._raw = raw
 
     def _too_large(self) -> str | None:
-        if unpacked(self._batch.compression_type, self._packed) <= MAX_UNPACKED_BYTES:
+        if unpacked(self._attributes & _CODEC, self._packed) <= MAX_UNPACKED_BYTES:
             return None
         return f"a batch of {len(self._raw)} bytes would unpack to more than {MAX_UNPACKED_BYTES}"
 
     @property
+    def _format(self) -> int:
+        return self._raw[16]
+
+    @property
+    def _attributes(self) -> int:
+        return self._raw[22 if self._format == _FORMAT else 17]
+
+    @property
     def _packed(self) -> memoryview:
-        return self._raw[_HEADER_BYTES:]
+        if self._format == _FORMAT:
+            return self._raw[_HEADER_BYTES:]
+        key = 18 + 8 * self._format  # after the time, which the first format does not have
+        return self._raw[key + 8 + max(int.from_bytes(self._raw[key : key + 4], "big", signed=True), 0) :]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
@@ -83,7 +95,7 @@ class _Batch:
                 yield record
                 done += 1
         except Exception:
-            if self._batch.magic < _FORMAT:
+            if self._format != _FORMAT:
                 raise
             yield from islice(_LooseBatch(self._raw), done, None)
 

@@ -7,6 +7,7 @@ import cramjam
 import pytest
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,3 +116,30 @@ def test_a_packed_batch_with_another_end_gives_records_or_one_that_says_why_not(
         assert (records[-1].offset, records[-1].value) == (COUNT - 1, whole[61:])
     else:
         assert [record.value for record in records] == [b"value"] * COUNT
+
+
+@pytest.mark.parametrize(
+    ("magic", "compression"), [(0, 0), (0, GZIP), (0, SNAPPY), (1, 0), (1, GZIP), (1, SNAPPY), (1, LZ4)]
+)
+def test_records_of_the_formats_before_headers_are_read(magic: int, compression: int) -> None:
+    builder = LegacyRecordBatchBuilder(magic, compression, 100_000)
+    for offset in range(COUNT):
+        builder.append(offset, 1_700_000_000_000, b"key", b"value")
+    found, left = [], _Records(bytes(builder.build()))
+    while left.has_next():
+        found += [(record.offset, record.value) for record in left.next_batch()]
+    assert found == [(offset, b"value") for offset in range(COUNT)]
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+@pytest.mark.parametrize("key", [None, b"key"])
+def test_a_batch_of_an_older_format_that_decompresses_to_too_much_is_not_unpacked(
+    magic: int, key: bytes | None
+) -> None:
+    packed = gzip_encode(bytes(MAX_UNPACKED_BYTES + 1))
+    builder = LegacyRecordBatchBuilder(magic, 0, len(packed) + 1000)
+    builder.append(0, 1_700_000_000_000, key, packed)
+    whole = bytearray(builder.build())
+    whole[17] |= GZIP
+    [record] = _Records(bytes(whole)).next_batch()
+    assert b"would unpack to more" in dict(record.headers)[UNREADABLE]
