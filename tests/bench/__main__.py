@@ -34,7 +34,7 @@ from tests.bench import (
 )
 from tests.bench.figures import Figure
 
-_ROUNDS, _SECONDS, _EVENTS, _COURSES = 100, 5.0, 10_000, 100_000
+_ROUNDS, _SECONDS, _EVENTS = 100, 5.0, 10_000
 
 
 class Tick(Protocol):
@@ -46,7 +46,7 @@ class Tick(Protocol):
 async def bench(console: Console, share: float) -> report.Results:
     """Return all figures; `share` scales how much is measured. Raises CannotStart."""
     begun = time.perf_counter()
-    rounds, events, courses = int(_ROUNDS * share), int(_EVENTS * share), int(_COURSES * share)
+    rounds, events, courses = int(_ROUNDS * share), int(_EVENTS * share), int(imports.COURSES * share)
     columns = (TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TimeElapsedColumn())
     broker = os.environ.get("BROKER") or "apache"
     unlimited = {"RATE_PER_KEY": "1000000"}  # every request is sent with one key
