@@ -17,8 +17,9 @@ _COUNT = r"[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิ
 _COUNTED = re.compile(_COUNT)
 _TOTAL = re.compile(
     r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|average|ค่าเฉลี่ย|เฉลี่ย|"
-    r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
-    rf"(?:\s*[:=(]?\s*{_COUNT}){{0,2}}\s*[:.=)]?"
+    r"(?:ยอด|ผล|สรุป)*รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*|"
+    r"สรุป(?:ยอด|ผล|จำนวน|ทั้งสิ้น|ทั้งหมด|หลักสูตร)*)"
+    rf"(?:\s*[:=(,]?\s*{_COUNT}){{0,2}}\s*[:.=)]?"
 )
 """The words that a row of totals under a table has in place of a title."""
 
@@ -64,9 +65,10 @@ def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
     named = [str(stated[name]) for name in IDENTIFYING if name in stated]
     titles = [str(stated[name]) for name in TITLES if name in stated]
     named += [text for text in titles if not _COUNTED.fullmatch(folded(text[:100]))]
-    found = [text for text in named or cells if _is_total(text)]
+    found = [text for text in named or cells if is_total(text)]
     return found[0].strip() if found and len(found) >= len(named) else None
 
 
-def _is_total(text: str) -> bool:
+def is_total(text: str) -> bool:
+    """Return whether a text names a row of totals: `รวม`, `Total: 12 courses`."""
     return bool(_TOTAL.fullmatch(folded(text[:100])))
