@@ -90,8 +90,8 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least that many of its
     officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With `deadline` and
     `weekly_hours`, a sample of at most 64 of the published officers is planned with these: the answer lists the gaps
-    that stay open, and whether courses or hours are missing; it stays the same until the figures are updated. 404 if no officer of the
-    agency has a path.
+    that stay open, and whether courses or hours are missing; it stays the same until the figures are updated. 404
+    if no officer of the agency has a path.
     """
     query = read_query(request, AskGaps)
     if (query.deadline is None) != (query.weekly_hours is None):
