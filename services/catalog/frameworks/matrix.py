@@ -15,9 +15,9 @@ from typing import Any
 from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import ColumnNames, Row, Source, first_rows_of, rows_of, table
 from services.catalog.frameworks.texts import Given, decimal, identifier
-from services.catalog.importers.totals import is_total
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
+from shared.imports.totals import is_total
 from shared.texts import folded
 
 _HEADINGS: dict[str, tuple[str, ...]] = {
