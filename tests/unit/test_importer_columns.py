@@ -143,6 +143,11 @@ def test_the_usual_name_of_a_fact_is_taken_before_one_that_means_something_near(
         ("ชื่อรายวิชา|สถาบันผู้พัฒนา|ลิงก์รายวิชา", "title provider url"),
         ("Asset ID|Asset Title|Content Type", "id title modality"),
         ("ชื่อโครงการ|ระหว่างวันที่", "title starts"),
+        ("ชื่อวิชา|เปิดให้เรียน|วันที่เปิด|วันที่ปิด", "title offered starts ends"),
+        ("ComponentID|Title|Prerequisites", "id title prerequisites"),
+        ("LO Title|LO ID|LO Type", "title id modality"),
+        ("Title|Skill 1|Skill 2|Level 1", "title tags"),
+        ("title|prerequisites_raw", "title prerequisites"),
     ],
 )
 def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:

@@ -124,3 +124,8 @@ def test_in_a_file_with_ids_conditions_refer_to_ids() -> None:
     found = conditions_of("intro-1 and (intro_2 or SQL)", str, ids=True)
     assert msgspec.to_builtins(found.requires) == [c("intro-1"), {"any": [c("intro_2"), c("SQL")]}]
     assert not conditions_of("algebra and geometry", str, ids=True).understood
+
+
+@pytest.mark.parametrize("text", ["CS 101-103", "CS101-CS103 and CS101-105", "MATH 201 - 204"])
+def test_codes_from_one_to_another_are_not_read_as_one_code(text: str) -> None:
+    assert not conditions_of(text, str.casefold).understood

@@ -221,3 +221,16 @@ def test_a_kind_of_content_that_tells_no_modality_gives_no_warning() -> None:
     found = [row.content for row in rows if row.content]
     assert [(one.id, one.modality) for one in found] == [("a1", "online"), ("a2", "online"), ("a3", "online")]
     assert [[one.field for one in row.warnings] for row in rows] == [[], [], ["modality"]]
+
+
+@pytest.mark.parametrize(
+    "table", ["course_id,long_name,status\nC1,A,concluded\n", "ชื่อวิชา,เปิดให้เรียน\nก,ไม่ใช่\n", "ชื่อวิชา,สถานะ\nก,เสร็จสิ้น\n"]
+)
+def test_a_course_that_is_over_or_not_open_is_refused(table: str) -> None:
+    _, [row] = read("csv", table.encode())
+    assert [one.field for one in row.problems] == ["offered"]
+
+
+def test_several_columns_of_skills_are_tags_and_subtitles_are_no_language() -> None:
+    [one] = courses("csv", 'Title,Skill 1,Skill 2,Language\nA,Excel,Data,"Thai, English subtitles"\n')
+    assert (one.tags, one.languages) == (["Excel", "Data"], ["th"])

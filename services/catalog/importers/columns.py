@@ -32,9 +32,12 @@ _UNITS_OF_PLATFORMS = {"estimated content length": "minutes"}
 
 _NUMBER = re.compile(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*")
 _OF_A_COURSE = re.compile(
-    r"(?:course|lo|training|learning|content|item|asset|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
+    r"(?:course|lo|training|learning|content|item|asset|component|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
 )
 """Words that may come before the name of a fact: `Training Title`."""
+
+_ONE_OF_SEVERAL = re.compile(r"(?P<name>.+?)[\s_#.-]*\d{1,2}")
+"""The name of one of several columns: `Skill 1`, `Skill 2`."""
 
 _WORD_IN_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PARTS = re.compile(r"\s*[/|\n()\[\]]\s*")
@@ -66,6 +69,8 @@ def fact_of(name: str) -> Column | None:
     plain = folded(words)
     if (found := _OF_A_COURSE.fullmatch(plain)) and (fact := _known(found["name"])):
         return Column(fact, partly=True)
+    if (found := _ONE_OF_SEVERAL.fullmatch(plain)) and _known(found["name"]) == "tags":
+        return Column("tags", partly=True)
     if re.fullmatch(UNITS_OF_MINUTES, plain):
         return Column("duration", plain)
     if found := _THAI_AMOUNT.fullmatch(plain):

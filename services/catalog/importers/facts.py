@@ -64,6 +64,7 @@ _PERIOD = re.compile(rf"(?<![a-z])(?:{UNITS_OF_PERIODS})(?![a-z])")
 _LANGUAGES_JOINED = re.compile(r"(?:[/&+]|และ(?:ภาษา)?|\sand\s)(?![^()]*\))")
 """What is between the languages of one cell, except inside brackets: `Chinese (Simplified/Traditional)` is one."""
 
+_SUBTITLES = re.compile(r"\S+ (?:subtitles?|captions?)$|(?:คำบรรยาย|ซับ)", re.IGNORECASE)
 _CODE_LENGTH = 2
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
@@ -405,7 +406,7 @@ class _Draft:
         if words := self._text("modality"):
             if modality := modality_of(words):
                 self._given["modality"] = modality
-            elif folded(words) not in KINDS:
+            elif folded(words.replace("_", " ")) not in KINDS:
                 self._warn("modality", f"{words[:100]!r} is neither online, classroom nor blended")
         for name, first, second in (
             ("rating", ("mean", "rating"), ("count", "rating_count")),
@@ -446,7 +447,12 @@ class _Draft:
 
 
 def _names_of_languages(text: str) -> Iterator[str]:
-    """Yield the languages of a cell: `Thai-English` are two, `Portuguese - Brazil` and `zh-Hans` are one."""
+    """Yield the languages of a cell: `Thai-English` are two, `Portuguese - Brazil` and `zh-Hans` are one.
+
+    `English subtitles` are no language of the course.
+    """
     for part in map(str.strip, _LANGUAGES_JOINED.split(text)):
+        if _SUBTITLES.match(part):
+            continue
         names = [name.strip() for name in re.split("[-–]", part)]
         yield from names if all(len(name) > _CODE_LENGTH and language_of(name) for name in names) else [part]

@@ -27,6 +27,9 @@ _CODE = (
     rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}+{_NO_RANGE}(?:[\w-]|\.(?=\w))*|"
     rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{(2,)}-\d{(2,)}[A-Za-z]*|\d{(5,)}|(?-i:[A-Z])(?![\w.-])"
 )
+_SPAN = re.compile(r"[^\W\d]+[\s_:.-]?(\d{3,})\s?-\s?(\d{3,})")
+"""Codes from one to another: `CS 101-103`."""
+
 _ID = r"(?=[\w.-]*[\d_.-])[A-Za-z0-9](?:[\w-]|\.(?=\w))*|(?-i:[A-Z][A-Z0-9]*)(?![\w.-])"
 _CONSENT = (
     r"(?:the\s+)?(?:consent|permission|approval)\s+(?:of|from|by)\s+(?:the\s+)?(?:instructor|department|lecturer|teacher|"
@@ -222,6 +225,8 @@ class _Reader:
         if kind == "choice":
             return self._one_of(depth, word)
         if kind == "code":
+            if (span := _SPAN.fullmatch(word)) and len(span[1]) == len(span[2]) and int(span[1]) < int(span[2]):
+                raise _NotUnderstood
             return Prerequisite(course=self._identify(word.rstrip(".")))
         if kind == "consent":
             self._found.whole = False
