@@ -8,17 +8,19 @@ figures are computed from released cohorts only, in two ways:
 - counts of some officers of cohorts (by missing levels, by courses in their paths), rounded down to multiples of k.
 
 A cohort's released version is replaced only by one that differs by at least k officers from every version that was
-released before, of this cohort or of another one. So the difference of any two published sums concerns no officer or at
-least k officers, on the same day and on different days. Two versions differ in an officer who is in only one of them,
-or whose plan has another revision. The officers whose levels differ are counted once more by themselves: none or at
-least k. A change of the catalog gives every plan a new revision, and would otherwise release the level of the only
-officer who was assessed since.
+released before, of this cohort or of another one, also of another agency or framework. So the difference of any two
+published sums concerns no officer or at least k officers, on the same day and on different days. Two versions differ in
+an officer who is in only one of them, or whose plan has another revision. The officers who differ in one figure (the
+level of one skill, what the path reaches in it, the hours of the path) are counted for each figure: none or at least k.
+Otherwise the sum of a skill would release the level of the only officer who was assessed in it since, while others were
+assessed in other skills, or while a change of the catalog or of the requirement gave every plan a new revision.
 """
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import accumulate
 
 import numpy as np
 from msgspec import Struct, field
@@ -37,6 +39,10 @@ BOUNDS = (0.0, 0.5, 1.0, 2.0)
 RETAINED_VERSIONS = 60
 """How many earlier versions of cohorts are stored, to be compared with new ones."""
 
+RETAINED_BYTES = 6 * 2**20
+"""How many bytes these versions may have together; one document of MongoDB holds them, encoded."""
+
+_VALUE = np.dtype("<u2")
 _MEMBER = np.dtype([("officer", "<u8"), ("revision", "<u4")])
 
 
@@ -101,13 +107,13 @@ class Figures(Struct):
 class Version(Struct, kw_only=True):
     """The officers from whom a cohort's figures were computed.
 
-    `members`: an array of (hash of the officer, plan revision), as bytes. `levels`: a hash of each officer's levels, in
-    the same order; empty in versions that were stored without. `until`: the number of the last release that contained
-    this version; 0 while it is published.
+    `members`: an array of (hash of the officer, plan revision), as bytes. `values`: {figure: an array with a hash of
+    each officer's value, in the same order}; empty in versions that were stored without. `until`: the number of the
+    last release that contained this version; 0 while it is published.
     """
 
     members: bytes
-    levels: bytes = b""
+    values: dict[str, bytes] = {}
     until: int = 0
 
 
@@ -189,18 +195,20 @@ def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[
     return sorted(found, key=lambda cohort: cohort.name)
 
 
-def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: int = 0) -> Release:
+def released(
+    before: Release, present: Sequence[Cohort], smallest: int, key_id: int = 0, elsewhere: Sequence[Version] = ()
+) -> Release:
     """Return the next release: each cohort's current version if it may be published, otherwise its released version.
 
     A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes, and
     if its officers were hashed with another key, because the versions cannot be compared then. `history` retains the
     figures of a release while every version that they were computed from is stored, because new versions are compared
-    with stored ones only.
+    with stored ones only. `elsewhere`: the versions of other agencies and frameworks.
     """
     if before.key_id not in (0, key_id):
         return before
     before = _completed(before, present, key_id)
-    known = [*before.cohorts, *before.past]
+    known = [*before.cohorts, *before.past, *elsewhere]
     old = {cohort.name: cohort for cohort in before.cohorts}
     cohorts: list[Cohort] = []
     for cohort in present:
@@ -212,31 +220,41 @@ def released(before: Release, present: Sequence[Cohort], smallest: int, key_id: 
         return before
     kept = {cohort.members for cohort in cohorts}
     gone = [
-        Version(members=cohort.members, levels=cohort.levels, until=before.number)
+        Version(members=cohort.members, values=cohort.values, until=before.number)
         for cohort in before.cohorts
         if cohort.members not in kept
     ]
     past = [*before.past, *gone]
-    forgotten = max((version.until for version in past[:-RETAINED_VERSIONS]), default=0)
+    retained = _retained(past)
+    forgotten = max((version.until for version in past[: len(past) - len(retained)]), default=0)
     history = [one for one in before.history if one.number > forgotten]
     number = before.number + 1
     if cohorts:
         published = PublishedFigures(number, max(cohort.as_of for cohort in cohorts), _published(cohorts))
         history = [*(one for one in history if one.day != published.day), published]
-    return Release(cohorts, past[-RETAINED_VERSIONS:], number, history[-RETAINED_VERSIONS:], key_id)
+    return Release(cohorts, retained, number, history[-RETAINED_VERSIONS:], key_id)
+
+
+def _retained(past: Sequence[Version]) -> list[Version]:
+    """Return the latest of these versions that are stored: RETAINED_VERSIONS of at most RETAINED_BYTES together."""
+    sizes = accumulate(
+        len(version.members) + sum(map(len, version.values.values())) for version in reversed(past[-RETAINED_VERSIONS:])
+    )
+    number = sum(size <= RETAINED_BYTES for size in sizes)
+    return list(past[len(past) - number :])
 
 
 def _completed(before: Release, present: Sequence[Cohort], key_id: int) -> Release:
-    """Return a release with the levels and the key that an older version of the program did not store.
+    """Return a release with the values and the key that an older version of the program did not store.
 
     They are those of the present cohort with the same members: it has the same plan revisions, and hashes of another
     key would differ. Returns `before` itself if nothing is added.
     """
-    levels = {cohort.members: cohort.levels for cohort in present}
-    same = [cohort for cohort in before.cohorts if cohort.members in levels]
-    if not same or (before.key_id == key_id and all(cohort.levels for cohort in same)):
+    values = {cohort.members: cohort.values for cohort in present}
+    same = [cohort for cohort in before.cohorts if cohort.members in values]
+    if not same or (before.key_id == key_id and all(cohort.values for cohort in same)):
         return before
-    cohorts = [replace(one, levels=one.levels or levels.get(one.members, b"")) for one in before.cohorts]
+    cohorts = [replace(one, values=one.values or values.get(one.members, {})) for one in before.cohorts]
     return replace(before, cohorts=cohorts, key_id=key_id)
 
 
@@ -256,26 +274,49 @@ def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
     ]
 
 
-def differences(one: Version, other: Version) -> tuple[int, int]:
-    """Return in how many officers two versions differ, and for how many officers the levels differ.
+def differences(one: Version, other: Version) -> tuple[int, set[int]]:
+    """Return in how many officers two versions differ, and the numbers of officers who differ in one figure.
 
-    An officer of one version only is counted in both numbers.
+    An officer of one version only is counted in every number.
     """
     first, second = _members(one.members), _members(other.members)
     _, at, beside = np.intersect1d(first["officer"], second["officer"], assume_unique=True, return_indices=True)
-    all_of_both = len(first) + len(second) - len(at)
+    apart = len(first) + len(second) - 2 * len(at)
     changed = first["revision"][at] != second["revision"][beside]
-    levels, others = np.frombuffer(one.levels, "<u4"), np.frombuffer(other.levels, "<u4")
-    known = len(levels) == len(first) and len(others) == len(second)
-    relevelled = levels[at] != others[beside] if known else changed
-    apart = all_of_both - len(at)
-    return apart + int(np.count_nonzero(changed | relevelled)), apart + int(np.count_nonzero(relevelled))
+    if one.values and other.values:
+        pairs = [
+            np.frombuffer(values, _VALUE)[at] != np.frombuffer(other.values[name], _VALUE)[beside]
+            for name, values in one.values.items()
+            if name in other.values
+        ]
+    else:  # a new revision may have any other value
+        pairs = [changed]
+    return (
+        apart + int(np.count_nonzero(np.any([changed, *pairs], axis=0))),
+        {apart + int(np.count_nonzero(pair)) for pair in pairs},
+    )
+
+
+def members_of(release: Release) -> list[tuple[int, int]]:
+    """Return (token, plan revision) of each officer in the published cohorts of a release, by token.
+
+    An officer who has moved between cohorts may be in two of them: then the later revision is returned.
+    """
+    members = sorted(
+        (int(token), int(revision)) for one in release.cohorts for token, revision in _members(one.members)
+    )
+    return list(dict(members).items())
+
+
+def tokens_in(release: Release) -> set[int]:
+    """Return the tokens of the officers of every version that a release stores."""
+    return {int(token) for one in (*release.cohorts, *release.past) for token in _members(one.members)["officer"]}
 
 
 def _may_both_be_published(one: Version, other: Version, smallest: int) -> bool:
     """Return whether two versions may both be published: their sums differ in no officer or in `smallest` or more."""
-    everyone, relevelled = differences(one, other)
-    return everyone >= smallest and (relevelled == 0 or relevelled >= smallest)
+    everyone, by_figure = differences(one, other)
+    return everyone >= smallest and all(number == 0 or number >= smallest for number in by_figure)
 
 
 def rounded_down(number: int, smallest: int) -> int | None:
@@ -293,10 +334,9 @@ def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) 
     for one in in_order:
         figures.add(one.summary, sorted(skills))
     rows = np.array([(one.token, one.revision) for one in in_order], _MEMBER)
-    levels = np.array([_levels(one) for one in in_order], "<u4")
     return Cohort(
         members=rows.tobytes(),
-        levels=levels.tobytes(),
+        values=_values(in_order),
         name=name,
         job_group=job_group,
         as_of=as_of,
@@ -304,10 +344,23 @@ def _cohort(name: str, job_group: str, as_of: date, members: Sequence[Officer]) 
     )
 
 
-def _levels(one: Officer) -> int:
-    """Return a 32-bit hash of an officer's token and levels."""
-    held = sorted((row.skill, float(row.level)) for row in one.summary.skills)
-    return int.from_bytes(hashlib.blake2b(repr((one.token, held)).encode(), digest_size=4).digest(), "little")
+def _values(members: Sequence[Officer]) -> dict[str, bytes]:
+    """Return {figure: a 16-bit hash of the token and value of each officer}.
+
+    Skills that are not published for the cohort are included, because the shares of the requirement contain them.
+    """
+    columns: dict[str, NDArray[np.float64]] = {"hours": np.array([one.summary.hours for one in members], np.float64)}
+    for place, one in enumerate(members):
+        for row in one.summary.skills:
+            for name, value in ((f"level/{row.skill}", row.level), (f"reached/{row.skill}", row.reached)):
+                if name not in columns:
+                    columns[name] = np.full(len(members), np.nan)  # for officers who do not need the skill
+                columns[name][place] = value
+    tokens = np.array([one.token for one in members], np.uint64)
+    hashes = (np.array(list(columns.values())) + 0.0).view(np.uint64) ^ tokens  # + 0.0: -0.0 is 0.0
+    for factor in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB):  # the mixing of splitmix64
+        hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(factor)
+    return {name: row.tobytes() for name, row in zip(columns, (hashes >> np.uint64(48)).astype(_VALUE), strict=True)}
 
 
 def _members(packed: bytes) -> NDArray[np.void]:

@@ -38,7 +38,7 @@ _MONTH = (
     rf"(?P<month>{'|'.join(re.escape(name) for names in _MONTHS for name in folded(names).split())}|[\u0e00-\u0e7f.]+)"
 )
 _WEEKDAY = re.compile(
-    r"^(?:วัน)?(?:จันทร์|อังคาร|พุธ|พฤหัสบดี|พฤหัส|ศุกร์|เสาร์|อาทิตย์)(?:ที่)?\s*|^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+|^วันที่\s*"
+    r"^(?:วัน)?(?:จันทร์|อังคาร|พุธ|พฤหัสบดี|พฤหัส|ศุกร์|เสาร์|อาทิตย์)(?:ที่)?\s*|^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+|^(?:ระหว่าง|ตั้งแต่)?\s*วันที่\s*"
 )
 _TIME = re.compile(
     r"(?:[\s,]+|\s*t)(?:at\s+|เวลา\s*)?\d{1,2}[:.]\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[ap]\.?m\.?|น\.?|นาฬิกา)?"

@@ -480,7 +480,6 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "SupervisionStore.put", store.supervision.put(TENANT, "all", "key")
     yield "SupervisionStore.of", store.supervision.of(TENANT)
     yield "PlanStore.summaries", store.summaries(TENANT, "office", FRAMEWORK)
-    yield "PlanStore.sample", store.sample(TENANT, "office", FRAMEWORK, 64)
     yield "PlanStore.mark_checked", store.mark_checked([key], 1)
     yield "PlanStore.defer", store.defer([key])
     yield "PlanStore.republish", store.republish([key])
@@ -518,6 +517,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "ReleaseStore.replace first", releases.replace(*about, 0, Release())
     yield "ReleaseStore.replace", releases.replace(*about, 1, Release())
     yield "ReleaseStore.find", releases.find(*about)
+    yield "ReleaseStore.versions_elsewhere", releases.versions_elsewhere(*about, range(200))
     yield "ReleaseStore.officers", releases.officers(TENANT, "office", [FRAMEWORK])
     question = {"framework": FRAMEWORK, "question": "when"}
     yield "ReleaseStore.save_report", releases.save_report(TENANT, "office", 2, report, **question)

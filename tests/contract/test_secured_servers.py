@@ -227,7 +227,6 @@ async def test_a_service_and_the_commands_work_on_secured_servers(service: Start
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
         )
 
     topics = await asyncio.to_thread(command, "deploy.topics")

@@ -53,9 +53,8 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
         await expect(page.locator(".step")).not_to_have_count(0)
         await expect(page.locator(".notice.provisional")).to_have_count(0)
         await expect(page.locator("#news")).to_have_attribute("role", "status")
-        hours = [
-            float(text) for text in await page.locator(".so-far progress").evaluate_all("all => all.map(p => p.value)")
-        ]
+        await expect(page.locator(".step:not(:has(.so-far progress))")).to_have_count(0)  # each card is drawn by itself
+        hours: list[float] = await page.locator(".so-far progress").evaluate_all("all => all.map(one => one.value)")
         assert hours == sorted(hours)
         assert hours[-1] == 1
         assert await reader.violations() == []
@@ -203,7 +202,7 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(platform: Platform, b
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         for _ in ("th", "en"):
-            await reader.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            await reader.opens_all("main")
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(reader.page)
@@ -278,8 +277,7 @@ async def test_the_first_view_is_small_plain_and_begins_with_the_next_step(
         assert len(weights) >= 4
         assert all(weights.values())
         assert sum(weights.values()) <= 80_000
-        shown = await page.locator(".next h2").bounding_box()
-        assert shown
+        [shown] = await reader.boxes(".next h2")
         assert shown["y"] + shown["height"] < 844  # the next step stands on the first screen
         for words in ("ซึ่งงานต้องใช้", "which the work requires"):
             await reader.reads(".next-why", words)

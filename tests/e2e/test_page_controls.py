@@ -203,19 +203,21 @@ async def test_a_double_press_and_a_lost_answer_store_one_statement(platform: Pl
         page = reader.page
         first, second = (await courses(reader))[:2]
         idempotency_keys: list[str] = []
+        all_pressed = asyncio.Event()
 
-        async def slow(route: Route) -> None:
+        async def held(route: Route) -> None:
             if route.request.method == "POST":
                 idempotency_keys.append(route.request.headers["idempotency-key"])
-                await asyncio.sleep(0.3)
+                await all_pressed.wait()
             await route.continue_()
 
-        await page.route("**/feedback", slow)
+        await page.route("**/feedback", held)
         button = page.locator(f'[data-keep="started-{first}"]')
         await button.focus()
         for _ in range(3):
             await page.keyboard.press("Enter")
         await button.dispatch_event("click")
+        all_pressed.set()
         await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         assert len(idempotency_keys) == len(await officer.feedback()) == 1
         await page.wait_for_selector("button:focus")
@@ -286,12 +288,10 @@ async def test_on_a_phone_every_control_fits_and_the_two_paths_are_stacked(
         await page.fill("#what-if-deadline", (datetime.now(UTC) + timedelta(days=60)).date().isoformat())
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector(".tried")
-        upper, lower = [await page.locator(".route").nth(i).bounding_box() for i in (0, 1)]
-        assert upper
-        assert lower
+        upper, lower = await reader.boxes(".route:first-child", ".route:last-child")
         assert (lower["x"], lower["y"] > upper["y"]) == (upper["x"], True)
         for _ in ("th", "en"):
-            await page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            await reader.opens_all("main")
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             small = await page.evaluate(

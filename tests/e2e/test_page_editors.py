@@ -109,9 +109,7 @@ async def test_a_failed_decision_is_reported_and_sent_again(platform: Platform, 
 
 async def space_between(reader: Reader, upper: str, lower: str) -> float:
     """Return how many pixels are between the end of an element and the beginning of another one."""
-    above, below = [await reader.page.locator(one).first.bounding_box() for one in (upper, lower)]
-    assert above is not None
-    assert below is not None
+    above, below = await reader.boxes(upper, lower)
     return below["y"] - above["y"] - above["height"]
 
 

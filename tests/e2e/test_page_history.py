@@ -58,7 +58,8 @@ async def test_the_history_shows_courses_levels_and_paths(platform: Platform, br
             3
         )  # the skill and two assessments
         await reader.reads('section[aria-labelledby="past-levels-title"] li >> nth=0', "จาก")
-        await page.click('[data-keep^="past-"] summary >> nth=0')
+        await reader.opens(page.locator('[data-keep^="past-"]').first)
+        await page.wait_for_selector(".history ol:not(.plain) > li")
         assert await page.evaluate(ROOM_FOR_NUMBERS) > 0
         assert await reader.violations() == []
         assert await reader.overflow() == 0

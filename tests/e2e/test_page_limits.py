@@ -62,11 +62,10 @@ async def planned(tenant: Tenant) -> Officer:
     """Return a new officer of the tenant, whose path has its course."""
     officer = Officer(tenant.platform, tenant.name)
     await officer.register(framework=LARGE, job_group="group")
-    key = await officer.api_key()
 
     async def has_the_course() -> bool:
-        status, stored = await tenant.platform.ask("recommender", "GET", f"/v1/officers/{officer.name}/path", key=key)
-        return status == 200 and [step["course"]["id"] for step in stored["path"]["steps"]] == ["course"]
+        stored = await officer.path_if_any()
+        return stored is not None and [step["course"]["id"] for step in stored["path"]["steps"]] == ["course"]
 
     await until(has_the_course, "a path with the course")
     return officer

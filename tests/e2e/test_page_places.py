@@ -8,6 +8,7 @@ from playwright.async_api import Browser, Page, Route, expect
 from tests.support.editors import editing
 from tests.support.page import Reader, at_the_path, in_both_languages, switch_language
 from tests.support.platform import Platform
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
@@ -18,10 +19,21 @@ COURSES = re.compile(r"/api/v1/courses\?")
 LOST = "ติดต่อระบบไม่ได้"
 
 
+SCROLL = """async (top) => {
+  await document.fonts.ready;
+  window.scrollTo({ top, behavior: 'instant' });
+  return history.state?.top === top;
+}"""
+
+
 async def scroll_to(page: Page, top: int) -> None:
-    """Scroll, and wait until the page has noted it."""
-    await page.evaluate("top => window.scrollTo({ top, behavior: 'instant' })", top)
-    await page.wait_for_function("top => history.state?.top === top", arg=top)
+    """Scroll until the page has noted the place: what is drawn above it in the meantime moves the page on."""
+
+    async def is_noted() -> bool:
+        noted: bool = await page.evaluate(SCROLL, top)
+        return noted
+
+    await until(is_noted, f"the place {top}")
 
 
 async def is_at(page: Page, top: int) -> None:
@@ -41,7 +53,7 @@ async def test_loading_the_page_again_and_coming_back_lead_to_where_the_officer_
         page = reader.page
         await switch_language(page)
         details = page.locator(".step details[data-keep^=more-]").nth(2)
-        await details.locator("summary").click()
+        await reader.opens(details)
         await page.click("[data-keep=history-show]")
         await page.wait_for_selector(PAST_PATHS)
         top = 2000
@@ -68,7 +80,7 @@ async def test_loading_the_page_again_and_coming_back_lead_to_where_the_officer_
 async def test_who_signs_in_next_begins_at_the_top(platform: Platform, browser: Browser) -> None:
     async with at_the_path(platform, browser, width=390, height=844) as (officer, reader):
         page = reader.page
-        await page.locator(".step details[data-keep^=more-] summary").first.click()
+        await reader.opens(page.locator(".step details[data-keep^=more-]").first)
         await scroll_to(page, 2000)
         await page.evaluate("document.getElementById('sign-out').click()")
         await page.wait_for_selector("#key")

@@ -8,6 +8,7 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.support.page import at_the_path, courses, reading, switch_language
 from tests.support.platform import Officer, Platform, required
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
@@ -42,13 +43,12 @@ async def test_why_not_answers_with_a_reason_in_both_languages(
         assert any("\u0e00" <= letter <= "\u0e7f" for letter in thai)
         assert await reader.violations() == []
         await switch_language(page)
-        english = await page.inner_text("#why-not-answer p >> nth=0")
-        assert english != thai
+        await expect(page.locator("#why-not-answer p >> nth=0")).not_to_have_text(thai, use_inner_text=True)
         await expect(page.locator("#why-not-course")).to_have_value(absent)
         assert await reader.violations() == []
 
         runner_up = page.locator(".step [data-keep^='why-']").first
-        await page.evaluate("document.querySelectorAll('.step details').forEach(one => { one.open = true; })")
+        await reader.opens_all(".step")
         title = await runner_up.locator(".unseen span").inner_text()
         await runner_up.click()
         await page.wait_for_function(
@@ -76,7 +76,7 @@ async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(
         await reader.news("เพราะมีผลประเมินใหม่")
         await reader.shows_change()
         assert requests == []
-        await page.evaluate("document.querySelectorAll('.step details').forEach(one => { one.open = true; })")
+        await reader.opens_all(".step")
         await page.wait_for_selector(".step [data-keep^='why-']", state="attached")
         assert len(requests) == 1
 
@@ -111,9 +111,7 @@ async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
         assert imagined != present
         assert present[0] not in imagined
         await reader.reads(".tried > .short", "เวลาไม่พอ")
-        left, right = [await page.locator(".route").nth(i).bounding_box() for i in (0, 1)]
-        assert left
-        assert right
+        left, right = await reader.boxes(".route:first-child", ".route:last-child")
         if width < 800:  # on a phone below each other
             assert (left["x"], left["y"] < right["y"]) == (right["x"], True)
         else:
@@ -137,10 +135,14 @@ async def test_a_what_if_stays_while_the_current_path_changes(
         imagined = await courses(reader, ".route:last-child ol li")
         await officer.assess(required(0.7))
         await reader.news("เพราะมีผลประเมินใหม่")
-        present = await courses(reader)
-        assert await courses(reader, ".route:first-child ol li") == present
+
+        async def is_beside_the_present_one() -> bool:
+            shown = [await courses(reader, where) for where in (".step", ".route:first-child ol li")]
+            return shown[0] == shown[1]
+
+        await until(is_beside_the_present_one, "the present path beside the imagined one")
         await reader.shows_change()
-        assert await courses(reader, ".route:first-child ol li") == await courses(reader)
+        await until(is_beside_the_present_one, "the new path beside the imagined one")
         assert await courses(reader, ".route:last-child ol li") == imagined
         await expect(page.locator("#what-if-jobGroup")).to_have_value("technology")
         await expect(page.locator("#what-if-total")).to_have_value("20")
@@ -200,16 +202,14 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             (thai, f"เวลาไม่พอ: ต้องมีเพิ่มอีก{'ไม่เกิน' * is_limit} {hours:g} ชั่วโมง"),
             (english, f"Not enough time: it takes {'at most ' * is_limit}{hours:g} more hours"),
         ):
+            await reader.reads(".tried > .short", short)
             lines = (await reader.text(".tried-words")).split("\n")
             expected = [sentences[name].format(len(changes[name])) for name in sentences if changes[name]]
             assert [line.replace("course ", "courses ") for line in lines[:-2]] == expected
             assert f"({changes['hours']:+g})" in lines[-2]
-            await reader.reads(".tried > .short", short)
             assert await reader.overflow() == 0
             assert await reader.violations() == []
-            head, foot = [await page.locator(one).bounding_box() for one in ("#what-if-result", ".tried > .short")]
-            assert head
-            assert foot
+            head, foot = await reader.boxes("#what-if-result", ".tried > .short")
             assert foot["y"] + foot["height"] - head["y"] < 740  # shown on the first screen of the answer
             await switch_language(page)
 

@@ -112,10 +112,11 @@ async def rates_by_area(head: Reader, officer: Officer) -> None:
 
 async def is_over(shown: Reader) -> None:
     """Open the link again until it opens nothing; a process may remember its key for two seconds."""
+    over = shown.page.locator("h1", has_text="ลิงก์นี้ใช้ไม่ได้แล้ว")
     while True:
         await shown.page.reload()
-        await shown.page.wait_for_selector("main[aria-busy=false] h1")
-        if await shown.page.locator(".step").count() == 0:
+        await over.or_(shown.page.locator(".step")).first.wait_for()
+        if await over.count():
             return
 
 

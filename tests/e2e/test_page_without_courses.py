@@ -87,9 +87,8 @@ async def test_who_dismissed_every_course_is_led_to_what_was_said(
     await officer.register(framework="one", job_group="group")
 
     async def has_a_course() -> bool:
-        address = f"/v1/officers/{officer.name}/path"
-        status, stored = await platform.ask("recommender", "GET", address, key=tenant.key)
-        return status == 200 and bool(stored["path"]["steps"])
+        stored = await officer.path_if_any()
+        return stored is not None and bool(stored["path"]["steps"])
 
     await until(has_a_course, "a path with the course")
     async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:

@@ -232,7 +232,7 @@ async def test_a_client_that_waits_is_asked_for_the_body_only_if_it_is_read(serv
         writer.write(importing + admin + b"Content-Type: " + rows + b"\r\n" + waits % len(body) + b"\r\n")
         assert (await answer_on(reader)).status == 100
         writer.write(body)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             answer = await reader.readuntil(b'"finished"')
         assert answer.startswith(b"HTTP/1.1 200")
     finally:

@@ -153,6 +153,41 @@ async def test_figures_stay_until_the_smallest_group_of_officers_has_changed(
     assert found["skills"][0]["level"] > 0
 
 
+async def test_another_question_about_a_deadline_tells_nothing_of_the_only_officer_who_has_changed(
+    service: Started,
+) -> None:
+    """Four officers lack time for reading, and a fifth one who is assessed between two questions would make it five."""
+    officers = [somebody(agency="asked", levels={"reading": 1, "dancing": 2}) for _ in range(4)]
+    officers += [somebody(agency="asked", levels={"reading": 3, "dancing": 2}) for _ in range(5)]
+    await planned(service, *officers)
+
+    async def short(weekly_hours: str) -> list[str] | None:
+        _, found = await gaps(service, "asked", deadline="2027-11-20", weekly_hours=weekly_hours)
+        return None if found["in_time"] is None else [row["skill"] for row in found["in_time"]["skills"]]
+
+    assert await short("0.1") == []
+    worse = somebody(agency="asked", levels={"reading": 1, "dancing": 2})
+    await planned(service, msgspec.structs.replace(worse, officer=officers[-1].officer, sequence=2))
+    assert await short("0.11") == []
+    await planned(service, somebody(agency="asked", levels={"reading": 1, "dancing": 2}))
+    assert await short("0.12") == [], "who has joined since is not in the released figures"
+    await service.database("recommender")["history"].delete_many({"officer": officers[-1].officer})
+    assert await short("0.13") is None, "the released plan of one officer is gone"
+    assert await short("0.11") == [], "an answer that was given stays"
+
+
+async def test_officers_who_moved_to_another_agency_are_not_told_apart_by_its_figures(service: Started) -> None:
+    officers = [somebody(agency="whole", levels={"reading": 1, "dancing": 0}) for _ in range(9)]
+    await planned(service, *officers)
+    assert (await gaps(service, "whole"))[1]["officers"] == 9
+    moved = [msgspec.structs.replace(one, sequence=2, agency="parted") for one in officers]
+    await planned(service, *moved[:8])
+    assert (await gaps(service, "parted"))[1]["officers"] is None
+    more = [somebody(agency="parted", levels={"reading": 1, "dancing": 0}) for _ in range(4)]
+    await planned(service, *more)
+    assert (await gaps(service, "parted"))[1]["officers"] == 12
+
+
 async def test_invalid_parameters_of_the_report_are_named(service: Started) -> None:
     for query, field in (
         ({"deadline": "2027-01-01"}, "weekly_hours"),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
-from playwright.async_api import Browser, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, FloatRect, Locator, Page, async_playwright, expect
 
 from tests.support.axe import violations
 from tests.support.platform import Officer, Platform, required
@@ -39,6 +39,7 @@ OPEN = """(inside) => {
   for (const one of parts) one.open = true;
   return parts.every((one) => one.children.length > 1);
 }"""
+BOXES = "all => all.map(one => document.querySelector(one).getBoundingClientRect().toJSON())"
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium"
 
@@ -157,8 +158,13 @@ class Reader:
             await self.page.keyboard.press("ArrowDown")
         raise AssertionError(value)
 
+    async def opens(self, part: Locator) -> None:
+        """Open a part, and wait until what is in it is drawn, which moves all that stands below it."""
+        await part.locator("summary").first.click()
+        await part.locator(":scope > :not(summary)").first.wait_for(state="attached")
+
     async def opens_all(self, inside: str) -> None:
-        """Open every part that opens within a selector, also those that are drawn with another part."""
+        """Open every part that opens within a selector, also those in another part, and wait for what is in them."""
 
         async def are_drawn() -> bool:
             drawn: bool = await self.page.evaluate(OPEN, inside)
@@ -189,6 +195,11 @@ class Reader:
         drawn = await session.send("CSS.getPlatformFontsForNode", {"nodeId": node["nodeId"]})
         await session.detach()
         return {font["familyName"] for font in drawn["fonts"]}
+
+    async def boxes(self, *selectors: str) -> list[FloatRect]:
+        """Return where the first element of each selector stands, all at one moment: what is drawn late moves them."""
+        found: list[FloatRect] = await self.page.evaluate(BOXES, selectors)
+        return found
 
     async def overflow(self) -> int:
         """Return by how many pixels the page is wider than the window."""

@@ -56,7 +56,7 @@ class Platform:
     ) -> tuple[int, Any]:
         """Return status and JSON of one request; `key` "" is the platform's own, None is none."""
         headers = {**options.pop("headers", {}), **({} if key is None else bearer(key or self.stack.keys.platform))}
-        timeout = aiohttp.ClientTimeout(total=15)
+        timeout = aiohttp.ClientTimeout(total=60)
         url = f"{self.stack.urls[service][0]}{path}"
         async with self.session.request(method, url, headers=headers, timeout=timeout, **options) as answer:
             return answer.status, await answer.json(content_type=None) if await answer.read() else None
@@ -222,9 +222,8 @@ class Officer:
         """Wait until the officer has a stored path that was made after an assessment."""
 
         async def is_so() -> bool:
-            key = await self._key_of_platform()
-            status, stored = await self.platform.ask("recommender", "GET", f"/v1/officers/{self.name}/path", key=key)
-            return status == 200 and stored["path"]["status"] == "ready"
+            stored = await self.path_if_any()
+            return stored is not None and stored["path"]["status"] == "ready"
 
         await until(is_so, f"a path of {self.name}")
 
@@ -244,8 +243,9 @@ class Officer:
 
     async def path_if_any(self) -> dict[str, Any] | None:
         """Return the stored path, None if there is none or nobody answers."""
+        address, key = f"/v1/officers/{self.name}/path", await self._key_of_platform()
         try:
-            status, stored = await self.platform.ask("recommender", "GET", f"/v1/officers/{self.name}/path")
+            status, stored = await self.platform.ask("recommender", "GET", address, key=key)
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             return None
         return stored if status == 200 else None

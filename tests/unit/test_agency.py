@@ -243,6 +243,79 @@ def test_a_change_of_every_plan_reveals_no_level_of_the_only_officer_assessed() 
         assert (group.as_of, group.hours) == (later, 9)
 
 
+def test_the_only_officer_assessed_in_a_skill_is_not_revealed_by_others_assessed_in_another() -> None:
+    officers = named(officer("service", row("reading", 1), row("writing", 1, required=2)) for _ in range(12))
+    first = released(Release(), cohorts_of(officers, K, DAY), K)
+
+    def later(reading: int, writing: int) -> Release:
+        """Return the next release after so many officers were assessed in each skill."""
+        people = [
+            officer(
+                "service",
+                row("reading", 3 if place < reading else 1),
+                row("writing", 2 if place >= 12 - writing else 1, required=2),
+            )
+            for place in range(12)
+        ]
+        changed = [
+            Officer(one.token, one.revision + (new != one.summary), new)
+            for one, new in zip(officers, people, strict=True)
+        ]
+        return released(first, cohorts_of(changed, K, date(2026, 12, 1)), K)
+
+    for writing in range(1, K):
+        assert later(K, writing) is first
+    assert shown(later(K, 0).cohorts).skills[0].level == 1.8
+    assert later(K, K) is not first
+
+
+def test_a_new_requirement_for_everybody_does_not_reveal_the_only_officer_assessed_or_gone() -> None:
+    before = named(officer("service", row("reading", 1)) for _ in range(12))
+    first = released(Release(), cohorts_of(before, K, DAY), K)
+
+    def later(assessed: int, gone: int = 0) -> Release:
+        levels = [3.0] * assessed + [1.0] * (12 - assessed - gone)
+        people = (officer("service", row("reading", level), row("writing", 0, required=2)) for level in levels)
+        present = [Officer(one.token, 2, one.summary) for one in named(people)]
+        return released(first, cohorts_of(present, K, date(2026, 12, 1)), K)
+
+    for assessed, gone in ((1, 0), (K - 1, 0), (0, 1), (1, 2)):
+        assert later(assessed, gone).cohorts == []  # the former requirement's cohort is gone, the present one waits
+    for assessed, gone in ((0, 0), (K, 0), (0, K)):
+        assert len(shown(later(assessed, gone).cohorts).skills) == 2
+
+
+def test_what_a_path_reaches_is_not_revealed_of_the_only_officer_whose_path_changed_in_a_skill() -> None:
+    officers = named(officer("service", row("reading", 1), row("writing", 1, required=2)) for _ in range(12))
+    first = released(Release(), cohorts_of(officers, K, DAY), K)
+    declined = officer("service", row("reading", 1, reached=1), row("writing", 1, required=2, reached=1))
+    others = officer("service", row("reading", 1), row("writing", 1, required=2, reached=1))
+    people = [Officer(one.token, 2, others if one.token > 1 else declined) for one in officers]
+    assert released(first, cohorts_of(people, K, DAY), K) is first
+
+
+def test_figures_of_another_agency_or_framework_are_compared_too() -> None:
+    """Nine of ten officers move to another agency: its figures would tell of the tenth."""
+    everyone = named(officer("service", row("reading", 1)) for _ in range(12))
+    first = released(Release(), cohorts_of(everyone, K, DAY), K)
+    for moved in range(K, 12):
+        present = cohorts_of([Officer(one.token, 2, one.summary) for one in everyone[:moved]], K, DAY)
+        found = released(Release(), present, K, elsewhere=first.cohorts)
+        assert (found.cohorts == []) == (0 < 12 - moved < K)
+
+
+def test_stored_versions_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = Release()
+    for revision in range(1, 12):
+        people = [Officer(token, revision, officer("service", row("reading", revision % 3))) for token in range(100)]
+        release = released(release, cohorts_of(people, K, DAY), K)
+    assert len(release.past) == 10
+    one = len(release.past[0].members) + sum(map(len, release.past[0].values.values()))
+    monkeypatch.setattr(disclosure, "RETAINED_BYTES", 4 * one)
+    people = [Officer(token, 99, officer("service", row("reading", 2.5))) for token in range(100)]
+    assert len(released(release, cohorts_of(people, K, DAY), K).past) == 4
+
+
 def test_versions_of_another_key_are_not_compared_and_nothing_new_is_published() -> None:
     everyone = [officer("service", row("reading", 1)) for _ in range(9)]
 
@@ -254,20 +327,20 @@ def test_versions_of_another_key_are_not_compared_and_nothing_new_is_published()
     assert released(first, cohorts(b"new", changed), K, token_of(b"new", "")) is first
 
 
-def test_versions_without_levels_are_compared_by_revisions() -> None:
+def test_versions_without_values_are_compared_by_revisions() -> None:
     officers = named(officer("service", row("reading", 1)) for _ in range(9))
     [present] = cohorts_of(officers, K, DAY)
-    older = msgspec.structs.replace(present, levels=b"")
+    older = msgspec.structs.replace(present, values={})
     [later] = cohorts_of([Officer(one.token, 2, one.summary) for one in officers], K, DAY)
-    assert differences(older, later) == (9, 9)
-    assert differences(present, later) == (9, 0)
+    assert differences(older, later) == (9, {9})
+    assert differences(present, later) == (9, {0})
 
 
-def test_a_release_of_an_older_version_gets_the_levels_and_the_key_of_the_same_officers() -> None:
+def test_a_release_of_an_older_version_gets_the_values_and_the_key_of_the_same_officers() -> None:
     officers = named(officer("service", row("reading", 1)) for _ in range(9))
     first = released(Release(), cohorts_of(officers, K, DAY), K, 7)
     older = msgspec.structs.replace(
-        first, key_id=0, cohorts=[msgspec.structs.replace(one, levels=b"") for one in first.cohorts]
+        first, key_id=0, cohorts=[msgspec.structs.replace(one, values={}) for one in first.cohorts]
     )
     found = released(older, cohorts_of(officers, K, date(2026, 12, 1)), K, 7)
     assert found == first
@@ -342,7 +415,15 @@ class Agency:
         if len(self.officers) > 1:
             del self.officers[self.random.choice(sorted(self.officers))]
 
+    def require_more(self) -> None:
+        """Require another skill of everybody, with one level for all."""
+        for number, old in self.officers.items():
+            rows = [*(it for it in old.summary.skills if it.skill != "writing"), row("writing", 1, required=2)]
+            self.officers[number] = Officer(number, old.revision + 1, msgspec.structs.replace(old.summary, skills=rows))
+
     def day(self) -> None:
+        if self.random.random() < 0.1:
+            self.require_more()
         for _ in range(self.random.randrange(2 * K)):
             self.random.choice([self.join, self.change, self.change, self.leave])()
 
@@ -352,7 +433,7 @@ class Agency:
 def test_the_difference_of_two_published_sums_concerns_at_least_the_smallest_group(seed: int, size: int) -> None:
     agency, release = Agency(seed, size), Release()
     versions: dict[bytes, frozenset[tuple[int, int]]] = {}
-    levels: dict[bytes, set[tuple[int, str]]] = {}
+    levels: dict[bytes, dict[str, set[tuple[int, float]]]] = {}
     for _ in range(25):
         present = cohorts_of(agency.officers.values(), K, DAY)
         people = {cohort.members: members_of(cohort, agency.officers.values()) for cohort in present}
@@ -360,14 +441,23 @@ def test_the_difference_of_two_published_sums_concerns_at_least_the_smallest_gro
         versions |= {one.members: people[one.members] for one in release.cohorts if one.members in people}
         for cohort in release.cohorts:
             if cohort.members in people:
-                tokens = [token for token, _ in people[cohort.members]]
-                levels[cohort.members] = {(token, levels_of(agency.officers[token])) for token in tokens}
+                levels[cohort.members] = {
+                    skill: {
+                        (
+                            token,
+                            next((it.level for it in agency.officers[token].summary.skills if it.skill == skill), -1.0),
+                        )
+                        for token, _ in people[cohort.members]
+                    }
+                    for skill in cohort.figures.skills
+                }
         assert all(one.figures.officers >= K for one in release.cohorts)
         agency.day()
     for one, other in itertools.combinations(versions.values(), 2):
         assert about(one, other) >= K
     for held, others in itertools.combinations(levels.values(), 2):
-        assert len({token for token, _ in held ^ others}) not in range(1, K)
+        for skill in held.keys() & others.keys():
+            assert len({token for token, _ in held[skill] ^ others[skill]}) not in range(1, K)
     stored = {version.members: version for version in [*release.cohorts, *release.past]}
     for first, second in itertools.combinations(stored, 2):
         assert differences(stored[first], stored[second])[0] == about(versions[first], versions[second])
@@ -411,10 +501,6 @@ def members_of(cohort: Cohort, officers: Iterable[Officer]) -> frozenset[tuple[i
 
 def key_of(one: Officer) -> tuple[str, tuple[tuple[str, float], ...]]:
     return one.summary.job_group, tuple(sorted((it.skill, it.required) for it in one.summary.skills))
-
-
-def levels_of(one: Officer) -> str:
-    return str(sorted((it.skill, float(it.level)) for it in one.summary.skills))
 
 
 def about(one: frozenset[tuple[int, int]], other: frozenset[tuple[int, int]]) -> int:

@@ -252,3 +252,45 @@ def test_a_single_row_without_a_role_is_reported_and_a_row_above_every_role_too(
     assert [fault[1:] for fault in faults_of(repeated)] == [(4, "job_group"), (5, "job_group"), (6, "job_group")]
     assert [fault[1:] for fault in faults_of(few)] == [(5, "job_group")]
     assert [fault[1:] for fault in faults_of(first)] == [(2, "job_group")]
+
+
+TWO_ROWS = [
+    ["ทักษะ,กลุ่มข้าราชการ,,", ",ผู้บริหาร,วิชาการ,บริการ"],
+    ["ตารางสมรรถนะดิจิทัล,,,", "ประจำปี 2567", ",กลุ่มข้าราชการ,,", "ทักษะ,ผู้บริหาร,วิชาการ,บริการ"],
+    ["ทักษะ,ผู้บริหาร,กลุ่มปฏิบัติการ,", ",,วิชาการ,บริการ"],
+]
+
+
+@pytest.mark.parametrize("heading", TWO_ROWS)
+def test_a_heading_in_two_rows_and_titles_above_it_are_read(heading: list[str]) -> None:
+    found = table(*heading, "การใช้งาน,2,1,1", "ความปลอดภัย,3,2,1").framework
+    assert found
+    assert [one.title.th for one in found.job_groups] == ["ผู้บริหาร", "วิชาการ", "บริการ"]
+    assert [one.title.th for one in found.skills] == ["การใช้งาน", "ความปลอดภัย"]
+    assert [row.level for row in found.requirements] == [2, 1, 1, 3, 2, 1]
+
+
+def test_names_that_several_groups_of_columns_have_keep_the_name_of_the_group() -> None:
+    read = table("รหัส,ทักษะ,บริหาร,,วิชาการ,", ",,ต้น,ปลาย,ต้น,ปลาย", "D1,การใช้งาน,2,3,1,2")
+    assert read.framework
+    assert [one.title.th for one in read.framework.job_groups] == ["บริหาร ต้น", "บริหาร ปลาย", "วิชาการ ต้น", "วิชาการ ปลาย"]
+    assert read.assumed[0].startswith("the heading has two rows; the columns are: รหัส, ทักษะ, บริหาร ต้น,")
+
+
+def test_a_first_row_of_levels_is_no_second_row_of_the_heading() -> None:
+    found = table("ทักษะ,บริหาร,", ",1,2").framework
+    assert found is None
+
+
+def test_cells_in_a_column_without_a_name_are_counted() -> None:
+    read = table("skill,clerk,", "law,2,1")
+    assert read.framework
+    assert [(one.what, one.examples) for one in read.not_kept] == [("a cell in a column without a name", ["row 2: 1"])]
+
+
+def test_totals_are_neither_skills_nor_job_groups() -> None:
+    read = table("ทักษะ,บริหาร,บริการ,รวม", "การใช้งาน,2,1,3", "รวม,2,1,3")
+    assert read.framework
+    assert [one.title.th for one in read.framework.skills] == ["การใช้งาน"]
+    assert [one.title.th for one in read.framework.job_groups] == ["บริหาร", "บริการ"]
+    assert [(one.what, one.count) for one in read.not_kept] == [("a column or row of totals", 2)]

@@ -133,7 +133,7 @@ def test_the_usual_name_of_a_fact_is_taken_before_one_that_means_something_near(
         ("ชื่อหลักสูตร|ชื่อหลักสูตรภาษาอังกฤษ|ชั่วโมง", "title title_en hours"),
         (
             "Training Title|Training Provider|Training Hours|Training Active|Training Type",
-            "title provider hours offered",
+            "title provider hours offered modality",
         ),
         ("CourseName|DurationHours|IsActive|CategoryName", "title duration offered tags"),
         ("หลักสูตร/Course|ชั่วโมง/Hours|ภาษา/Language", "title hours languages"),
@@ -141,6 +141,8 @@ def test_the_usual_name_of_a_fact_is_taken_before_one_that_means_something_near(
         ("Course Name|About this course|Skills Gained|Learning Time", "title description tags duration"),
         ("ชื่อโครงการฝึกอบรม|จำนวนวัน|วันที่อบรม|วิธีการอบรม", "title duration starts modality"),
         ("ชื่อรายวิชา|สถาบันผู้พัฒนา|ลิงก์รายวิชา", "title provider url"),
+        ("Asset ID|Asset Title|Content Type", "id title modality"),
+        ("ชื่อโครงการ|ระหว่างวันที่", "title starts"),
     ],
 )
 def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:

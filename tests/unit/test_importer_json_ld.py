@@ -524,3 +524,52 @@ def test_json_of_other_things_is_refused(document: object, size: int) -> None:
 )
 def test_an_empty_list_of_courses_is_one(document: object) -> None:
     assert courses("jsonld", json.dumps(document)) == []
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+@pytest.mark.parametrize("form", ["%s", '{"n": [1], "results": %s, "m": [2, [3]]}', '{"@graph": %s}'])
+def test_each_value_of_a_list_that_is_no_object_has_a_result_of_its_own(form: str, size: int) -> None:
+    values = '["A {", {"title": "B"}, 5, null, [{"title": "C"}], {"title": "D"}, true]'
+    _, rows = read("jsonld", (form % values).encode(), size=size)
+    assert [(row.number, row.content and row.content.title.en) for row in rows] == [
+        (1, None), (2, "B"), (3, None), (4, None), (5, None), (6, "D"), (7, None)
+    ]  # fmt: skip
+    assert [row.problems[0].detail for row in rows if row.problems] == [
+        "'A {' is no object, so it is no course",
+        "'5' is no object, so it is no course",
+        "'null' is no object, so it is no course",
+        '\'[{"title": "C"}]\' is a list, so it is no course',
+        "'true' is no object, so it is no course",
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_text_between_lines_of_objects_has_a_result_of_its_own(size: int) -> None:
+    _, rows = read("jsonld", b'{"title": "A"}\nlost line\n\x1e{"title": "B"}\n', size=size)
+    assert [row.content and row.content.title.en for row in rows] == ["A", None, "B"]
+
+
+def test_a_programme_that_lists_the_codes_of_its_courses_is_one_course() -> None:
+    [one] = courses("jsonld", '{"title": "Programme", "hours": 4, "courses": ["CS1", "CS2"]}')
+    assert (one.title.en, one.hours) == ("Programme", 4)
+
+
+@pytest.mark.parametrize("form", ["%s", '{"count": 2, "items": %s}', '{"courses": %s}'])
+def test_objects_by_their_codes_are_courses_with_these_codes(form: str) -> None:
+    by_code = '{"CS1": {"title": "A"}, "CS2": {"title": "B", "hours": 3, "code": "X2"}}'
+    assert [(one.title.en, one.code) for one in courses("jsonld", form % by_code)] == [("A", "CS1"), ("B", "X2")]
+
+
+def test_objects_by_names_without_a_digit_are_no_courses() -> None:
+    with pytest.raises(Malformed, match="no object in the JSON is a course"):
+        courses("jsonld", '{"lecture": {"title": "A"}, "instructor": {"name": "B"}}')
+
+
+def test_objects_by_their_places_are_courses_without_codes() -> None:
+    assert [one.code for one in courses("jsonld", '{"0": {"title": "A"}, "1": {"title": "B"}}')] == [None, None]
+
+
+@pytest.mark.parametrize("wrapped", ["//<![CDATA[\n%s\n//]]>", "<!-- %s -->"])
+def test_a_script_that_is_hidden_from_old_programs_is_read(wrapped: str) -> None:
+    script = wrapped % '{"@type": "Course", "name": "A"}'
+    assert len(courses("jsonld", f"<script type='application/ld+json'>{script}</script>")) == 1

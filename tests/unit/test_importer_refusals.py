@@ -198,3 +198,26 @@ def test_a_row_of_counts_is_no_course(words: str) -> None:
     _, rows = read("csv", f"no,title,hours\n1,A,3\n,{words},3\n".encode())
     assert [row.content is None for row in rows] == [False, True]
     assert rows[1].problems[0].detail == f"{words!r} marks a row of totals, which is not a course"
+
+
+@pytest.mark.parametrize("row", ["สรุป,2 หลักสูตร,7", "X,,\nสรุป,,", '"สรุป, 2 หลักสูตร",,7', "สรุปรวม,,7", "สรุปยอด,,7"])
+def test_a_row_with_the_thai_word_for_a_summary_is_a_row_of_totals(row: str) -> None:
+    _, rows = read("csv", f"title,tags,hours\nA,,3\n{row}\n".encode())
+    assert rows[-1].problems[0].detail.endswith("marks a row of totals, which is not a course")
+
+
+def test_a_course_about_summaries_is_a_course() -> None:
+    assert [one.title.th for one in courses("csv", "title\nการเขียนสรุป\nสรุปความ\n")] == ["การเขียนสรุป", "สรุปความ"]
+
+
+def test_the_rows_of_a_joined_page_with_fewer_columns_are_refused_with_the_reason() -> None:
+    _, rows = read("csv", b"Course name,Hours,Provider\nA,3,P\nCourse name,Hours\nB,4\n")
+    assert [row.content is None for row in rows] == [False, True, True]
+    assert [row.problems[0].detail for row in rows[1:]] == ["has 2 columns; the first row has 3"] * 2
+
+
+def test_a_kind_of_content_that_tells_no_modality_gives_no_warning() -> None:
+    _, rows = read("csv", b"Asset ID,Title,Content Type,Hours\na1,A,Course,3\na2,B,Video,1\na3,C,Hologram,1\n")
+    found = [row.content for row in rows if row.content]
+    assert [(one.id, one.modality) for one in found] == [("a1", "online"), ("a2", "online"), ("a3", "online")]
+    assert [[one.field for one in row.warnings] for row in rows] == [[], [], ["modality"]]

@@ -6,7 +6,7 @@ import pytest
 
 from services.catalog.importers.durations import duration_of
 from services.catalog.importers.words import is_placeholder, language_of, level_of, list_of, modality_of, plain
-from shared.imports.dates import InvalidDate, date_of
+from shared.imports.dates import InvalidDate, date_of, span_of
 from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import ROW_LIMIT
 
@@ -405,3 +405,74 @@ def test_months_with_other_short_names_are_read() -> None:
 def test_a_date_that_may_mean_another_is_not_read(text: str) -> None:
     with pytest.raises(InvalidDate):
         date_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hours", "assumed"),
+    [
+        ("3 x 2 hours", 6, False),
+        ("2x90 min", 3, False),
+        ("3 ครั้ง x 2 ชม.", 6, False),
+        ("2 hours × 3 sessions", 6, False),
+        ("5 วัน x 6 ชั่วโมง", 30, False),
+        ("2 hours x 5 days", 10, False),
+        ("5 days x 6 hours/day", 30, False),
+        ("half day", 3, True),
+        ("Half-day", 3, True),
+        ("3 half-day sessions", 9, True),
+        ("2 full days", 12, True),
+        ("ครึ่งวัน", 3, True),
+        ("เต็มวัน", 6, True),
+    ],
+)
+def test_several_times_the_same_time_and_parts_of_days_are_read(text: str, hours: float, assumed: bool) -> None:
+    read = duration_of(text)
+    assert read is not None
+    assert (read.hours, read.assumed, read.unread) == (hours, assumed, ())
+
+
+def test_a_number_of_groups_does_not_multiply_the_time_of_a_course() -> None:
+    assert duration_of("3 รุ่น x 2 วัน") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "modality"),
+    [
+        ("Virtual Classroom", "online"),
+        ("ห้องเรียนออนไลน์", "online"),
+        ("Online workshop", "online"),
+        ("VILT", "online"),
+        ("Video", "online"),
+        ("ILT", "classroom"),
+        ("Online and classroom", "blended"),
+        ("onsite/online", "blended"),
+        ("Course", None),
+    ],
+)
+def test_a_room_that_is_not_in_a_building_is_online(text: str, modality: str | None) -> None:
+    assert modality_of(text) == modality
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Englisch", "en"),
+        ("anglais", "en"),
+        ("Bahasa Inggris", "en"),
+        ("Bahasa Indonesia", "id"),
+        ("Bahasa Melayu", "ms"),
+        ("tiếng Việt", "vi"),
+        ("ภาษาสเปน", "es"),
+        ("英語", "en"),
+        ("Klingonisch", None),
+    ],
+)
+def test_languages_are_known_by_their_names_in_other_languages(text: str, code: str | None) -> None:
+    assert language_of(text) == code
+
+
+@pytest.mark.parametrize("text", ["ระหว่างวันที่ 15 - 17 มกราคม 2567", "ตั้งแต่วันที่ 15 ม.ค. - 17 ม.ค. 2567"])
+def test_words_before_a_span_of_days_are_left_out(text: str) -> None:
+    days = span_of(text)
+    assert days is not None
+    assert [date_of(day) for day in days] == [date(2024, 1, 15), date(2024, 1, 17)]

@@ -267,6 +267,22 @@ def test_a_link_over_several_cells_of_a_row_gives_the_address() -> None:
     assert [one.url for one in courses("xlsx", file.getvalue())] == ["https://example.org/a", None]
 
 
+@pytest.mark.parametrize("names", [("code", "title"), ("remark", "title")])
+def test_a_link_over_several_rows_is_the_address_of_courses_with_codes(names: tuple[str, ...]) -> None:
+    book = openpyxl.Workbook()
+    for row in (names, ["C1", "A"], ["C2", "B"], ["C3", "C"]):
+        book.active.append(row)
+    book.active["B2"].hyperlink = "https://example.org/a"
+    book.active["B2"].hyperlink.ref = "B2:B3"
+    book.active["B4"].hyperlink = "https://example.org/c"
+    file = io.BytesIO()
+    book.save(file)
+    found = courses("xlsx", file.getvalue())
+    several = "https://example.org/a" if names[0] == "code" else None
+    assert [one.url for one in found] == [several, several, "https://example.org/c"]
+    assert len({one.id for one in found}) == 3
+
+
 def _replaced(book: bytes, name: str, content: bytes) -> bytes:
     """Return a workbook with another content of one of its files."""
     file = io.BytesIO()

@@ -185,7 +185,7 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             str(made),
             *options,
         ]
-        subprocess.run([*command, "--formatters", "builtin"], check=True, capture_output=True, timeout=60)
+        subprocess.run([*command, "--formatters", "builtin"], check=True, capture_output=True)
         spec = importlib.util.spec_from_file_location(made.stem, made)
         assert spec is not None
         assert spec.loader is not None

@@ -13,10 +13,11 @@ from math import ceil
 from typing import Any
 
 from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading, not_held
-from services.catalog.frameworks.tables import Row, Source, row_of, rows_of, table
+from services.catalog.frameworks.tables import ColumnNames, Row, Source, first_rows_of, rows_of, table
 from services.catalog.frameworks.texts import Given, decimal, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
+from shared.imports.totals import is_total
 from shared.texts import folded
 
 _HEADINGS: dict[str, tuple[str, ...]] = {
@@ -51,6 +52,9 @@ _KNOWN_SCALES = (
 _NOT_REQUIRED = frozenset(
     map(folded, ("not in use", "not used", "not required", "not applicable", "n/a", "-", "–", "ไม่ใช้", "ไม่ต้องการ"))
 )
+_HEADING_ROWS = 12
+"""The names of the columns are looked for in this many rows."""
+
 _LEAST_LEVELS = 2
 """A table that holds what each level means has at least this many columns with the name of a level."""
 
@@ -120,11 +124,46 @@ def read(sources: list[Source], options: Options) -> Reading:
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     builder = Builder(options)
-    matrix = _Matrix(builder, row_of(sources[0])[0])
-    for row in rows_of(sources[0], builder):
-        matrix.take(row)
+    heading = _heading(sources[0], builder)
+    matrix = _Matrix(builder, heading.names)
+    for row in rows_of(sources[0], builder, heading=heading):
+        if words := matrix.total_of(row):
+            builder.not_kept("a column or row of totals", f"row {row.number}: {words}")
+        else:
+            matrix.take(row)
     matrix.finish()
     return builder.build()
+
+
+def _heading(source: Source, builder: Builder) -> ColumnNames:
+    """Return the names of the columns, which may have titles of the table above them and may be in two rows.
+
+    In a heading of two rows, the first one leaves columns empty that the second one names: those of a group, as when
+    merged cells are saved.
+    """
+    first, separator = first_rows_of(source, _HEADING_ROWS)
+    titles = next((n for n, row in enumerate(first) if sum(map(bool, map(str.strip, row))) > 1), 0)
+    upper, lower = ([" ".join(cell.split()) for cell in row] for row in [*first[titles : titles + 2], [], []][:2])
+    lower += [""] * (len(upper) - len(lower))
+    known = {folded(name) for names in (COLUMNS, *_HEADINGS.values()) for name in names}
+    known |= {name.replace("_", " ") for name in COLUMNS} | {folded(name) for name in builder.options.columns.values()}
+    pairs = [*zip(upper, lower, strict=False)]
+    rest = [(above, below) for above, below in pairs if not {folded(above), folded(below)} & known]
+    named = [below for _, below in rest if below]
+    if (
+        len(lower) > len(upper)
+        or len(rest) == len(pairs)
+        or any(above and below for above, below in pairs if (above, below) not in rest)
+        or not any(below and not above for above, below in rest)
+        or any(_number(below) or folded(below) in _NOT_REQUIRED | _MARKS for below in named)
+    ):
+        return ColumnNames(upper, separator, titles + 1)
+    names, group = list[str](), ""
+    for above, below in pairs:
+        group = above or group
+        names.append(f"{group} {below}" if below and named.count(below) > 1 else below or above)
+    builder.assume(f"the heading has two rows; the columns are: {', '.join(names)}")
+    return ColumnNames(names, separator, titles + 2)
 
 
 class _Matrix:
@@ -132,7 +171,11 @@ class _Matrix:
         self._builder = builder
         self._columns = _columns(heading, builder)
         taken = {folded(name) for names in self._columns.values() for name in names}
-        self._rest = [name.strip() for name in heading if name.strip() and folded(name) not in taken]
+        rest = [name.strip() for name in heading if name.strip() and folded(name) not in taken]
+        self._rest = [name for name in rest if not is_total(name)]
+        for name in rest:
+            if is_total(name):
+                builder.not_kept("a column or row of totals", name)
         self._across = self._orientation(heading)
         self._parts: dict[str, dict[str, _Seen]] = {name: {} for name in ("job_group", "stage", "area", "skill")}
         self._scale: dict[float, Given] = {}
@@ -161,6 +204,11 @@ class _Matrix:
         raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "map")
 
     # --- rows --------------------------------------------------------------------------------------------------------
+
+    def total_of(self, row: Row) -> str:
+        """Return the word for totals that a row has in place of a skill or a job group; empty without one."""
+        named = [titles.text for name in ("job_group", "skill") if (titles := self._titles(row, name))]
+        return next(filter(is_total, named), "")
 
     def take(self, row: Row) -> None:
         """Collect the parts and the level of a row."""

@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from services.catalog.frameworks.reading import Builder
 from services.catalog.frameworks.texts import clean, escaped
@@ -180,24 +181,43 @@ def _recoded(source: Source, builder: Builder | None) -> Iterator[bytes]:
 
 def row_of(source: Source) -> tuple[list[str], str]:
     """Return the cells of a table's first row that is not empty, and the separator of columns. Raises Malformed."""
-    first = next((line for line in lines_of(source) if line.strip(" \t\n")), "")
+    rows, separator = first_rows_of(source, 1)
+    return (rows or [[]])[0], separator
+
+
+def first_rows_of(source: Source, most: int) -> tuple[list[list[str]], str]:
+    """Return the cells of a table's first rows that are not empty, and the separator of columns. Raises Malformed."""
+    lines = list(islice((line for line in lines_of(source) if line.strip(" \t\n")), most))
     try:
-        separator = max(_SEPARATORS, key=lambda one: len(next(csv.reader([first], delimiter=one), [])))
+        widths = ({one: len(next(csv.reader([line], delimiter=one), [])) for one in _SEPARATORS} for line in lines)
+        width = next((found for found in widths if max(found.values()) > 1), dict.fromkeys(_SEPARATORS, 1))
+        separator = max(width, key=width.__getitem__)
         rows = csv.reader(lines_of(source), delimiter=separator)
-        return next((row for row in rows if any(cell.strip() for cell in row)), []), separator
+        return list(islice((row for row in rows if any(cell.strip() for cell in row)), most)), separator
     except csv.Error as error:
         raise Malformed(f"{source.name}: a line of its heading ends inside a value that is not in quotes") from error
 
 
-def rows_of(source: Source, builder: Builder, name_of: Callable[[str], str] = folded) -> Iterator[Row]:
+class ColumnNames(NamedTuple):
+    """The names of the columns of a table, and how many rows that are not empty state them or stand above them."""
+
+    names: Sequence[str]
+    separator: str
+    rows: int = 1
+
+
+def rows_of(
+    source: Source, builder: Builder, name_of: Callable[[str], str] = folded, heading: ColumnNames | None = None
+) -> Iterator[Row]:
     """Yield the rows of a table under its heading, without empty rows.
 
-    `name_of` returns the name of a column from its heading. Faults are reported to `builder`: a row with more cells
+    `name_of` returns the name of a column from its heading. `heading`: by default the first row. Faults are reported to
+    `builder`: a cell below no name of a column is counted; a row with more cells
     than the heading is left out; a quote that is never closed ends the rows, because the rest cannot be read. Raises
     Malformed.
     """
-    heading, separator = row_of(source)
-    names = [name_of(name) for name in heading]
+    given, separator, above = heading or ColumnNames(*row_of(source))
+    names = [name_of(name) for name in given]
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         builder.fault(f"two columns are called {name!r}; the last one is read", row=1, verdict="changed")
     lines = lines_of(source, builder)
@@ -205,15 +225,15 @@ def rows_of(source: Source, builder: Builder, name_of: Callable[[str], str] = fo
         reader = csv.reader(lines, delimiter=separator, strict=True)
     else:
         reader = csv.reader(lines, delimiter=separator, strict=True, quoting=csv.QUOTE_NONE)
-    number, line, headed = 0, 1, False
+    number, line = 0, 1
     try:
         for cells in reader:
             number += 1
             line = reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
-            if not headed:
-                headed = True
+            if above:
+                above -= 1
                 continue
             builder.rows += 1
             if any(cell.strip() for cell in cells[len(names) :]):
@@ -221,7 +241,9 @@ def rows_of(source: Source, builder: Builder, name_of: Callable[[str], str] = fo
                 builder.fault(reason, row=number, id=clean(cells[0])[:64], verdict="untrue")
                 continue
             read = zip(names, map(unguarded, cells), strict=False)
-            found = {name: words for name, cell in read if name and (words := clean(cell))}
+            found = {name: words for name, cell in read if (words := clean(cell))}
+            if unnamed := found.pop("", ""):
+                builder.not_kept("a cell in a column without a name", f"row {number}: {unnamed[:100]}")
             yield Row(number, found)
     except csv.Error as error:
         closed = "a quote that opens in this row is never closed" if "unexpected end" in str(error) else str(error)

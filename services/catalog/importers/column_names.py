@@ -20,8 +20,8 @@ NAMES: dict[str, str] = {
     "prerequisites": "prerequisites,prerequisite,course prerequisites,entry requirements,วิชาบังคับก่อน,เงื่อนไขก่อนเรียน,เงื่อนไขรายวิชา,พื้นฐานที่ต้องมี",
     "description": "description,short description,summary,about,course description,abstract,รายละเอียด,คำอธิบาย,คำอธิบายรายวิชา,เนื้อหา,overview,course summary,dc description,dc description abstract,คำอธิบายหลักสูตร,รายละเอียดหลักสูตร,คำอธิบายโดยย่อ,about this course,about the course,headline,full description,เนื้อหาโดยสังเขป,เนื้อหาหลักสูตร,สาระสำคัญ",
     "url": "url,link,course url,course link,website,ลิงก์,ลิงค์,เว็บไซต์,course page,landing page,marketing url,dc identifier uri,ลิงก์หลักสูตร,ลิงค์หลักสูตร,url หลักสูตร,เว็บไซต์หลักสูตร,deep link,course web address,ลิงก์รายวิชา,ลิงค์รายวิชา,ลิงก์เข้าเรียน,ลิงค์เข้าเรียน",
-    "modality": "modality,mode,course mode,course format,delivery,delivery method,รูปแบบ,รูปแบบการเรียน,วิธีการเรียน,รูปแบบการอบรม,รูปแบบการจัดอบรม,รูปแบบการสอน,วิธีการอบรม,วิธีการฝึกอบรม,ช่องทางการเรียน",
-    "starts": "starts,start,เริ่ม,เริ่มต้น,เริ่มเรียน,เริ่มอบรม,start date,startdate,วันที่เริ่ม,วันเริ่ม,วันเริ่มเรียน,course start date,วันเริ่มต้น,วันที่เริ่มต้น,วันที่เริ่มเรียน,วันที่เริ่มอบรม,วันเริ่มอบรม,วันที่อบรม,วันอบรม,วันที่จัดอบรม,ช่วงเวลาอบรม,dates",
+    "modality": "modality,mode,course mode,course format,delivery,delivery method,training type,delivery type,item type,content type,asset type,learning type,รูปแบบ,รูปแบบการเรียน,วิธีการเรียน,รูปแบบการอบรม,รูปแบบการจัดอบรม,รูปแบบการสอน,วิธีการอบรม,วิธีการฝึกอบรม,ช่องทางการเรียน",
+    "starts": "starts,start,เริ่ม,เริ่มต้น,เริ่มเรียน,เริ่มอบรม,start date,startdate,วันที่เริ่ม,วันเริ่ม,วันเริ่มเรียน,course start date,วันเริ่มต้น,วันที่เริ่มต้น,วันที่เริ่มเรียน,วันที่เริ่มอบรม,วันเริ่มอบรม,วันที่อบรม,วันอบรม,วันที่จัดอบรม,ช่วงเวลาอบรม,ระหว่างวันที่,ช่วงวันที่,วันที่ดำเนินการ,dates",
     "ends": "ends,end,end date,enddate,expires,valid until,วันที่สิ้นสุด,วันสิ้นสุด,สิ้นสุด,course end date,วันที่สิ้นสุดการอบรม,วันที่สิ้นสุดอบรม,วันสิ้นสุดการอบรม,วันสิ้นสุดอบรม",
     "rating": "rating,course rating,stars,คะแนน,avg rating,average rating",
     "rating_count": "rating count,reviewcount,review count,reviews,ratings,number of ratings,num reviews,number of reviews,no of reviews,num ratings",
@@ -37,7 +37,8 @@ NAMES: dict[str, str] = {
 LESS_SURE = (
     "content info", "content info short", "headline", "about this course", "about the course", "contact hours", "learning time", "deep link", "dates",
     "ชื่อโครงการ", "ชื่อโครงการฝึกอบรม", "ชื่อโครงการอบรม", "โครงการฝึกอบรม", "สาระสำคัญ", "ผู้พัฒนาหลักสูตร", "หน่วยงานผู้พัฒนา",
-    "สถาบันผู้พัฒนา", "วันที่อบรม", "วันอบรม", "วันที่จัดอบรม", "ช่วงเวลาอบรม",
+    "สถาบันผู้พัฒนา", "ระหว่างวันที่", "ช่วงวันที่", "วันที่ดำเนินการ", "training type", "delivery type", "item type", "content type",
+    "asset type", "learning type", "วันที่อบรม", "วันอบรม", "วันที่จัดอบรม", "ช่วงเวลาอบรม",
 )  # fmt: skip
 """Names that give way to a more usual name of the same fact, because beside it they mean something else."""
 

@@ -32,7 +32,7 @@ _UNITS_OF_PLATFORMS = {"estimated content length": "minutes"}
 
 _NUMBER = re.compile(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*")
 _OF_A_COURSE = re.compile(
-    r"(?:course|lo|training|learning|content|item|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
+    r"(?:course|lo|training|learning|content|item|asset|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
 )
 """Words that may come before the name of a fact: `Training Title`."""
 

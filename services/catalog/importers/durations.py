@@ -92,6 +92,14 @@ _BESIDE = re.compile(
 _SESSIONS = re.compile(
     rf"(?P<times>\d{{1,3}})\s*(?:ครั้ง|sessions?)\s*[,()]?\s*(?:ครั้งละ|ๆ\s*ละ|of)\s*(?P<amount>{NUMBER})\s*(?P<unit>ชั่วโมง|ชม\.?|hours?|นาที|minutes?)"
 )
+_TURN = r"(?:sessions?|classes|times|modules?|lessons?|ครั้ง|คาบ|รอบ|days?|weeks?|วัน|สัปดาห์)"
+_PRODUCT = re.compile(
+    rf"(?P<times>\d{{1,3}})\s*{_TURN}?\s*[x×*]\s*(?P<amount>{NUMBER})\s*(?P<unit>{UNITS_OF_TIME})\.?(?![a-z])(?!\s*(?:per|/|ต่อ))"
+    rf"|(?P<each>{NUMBER})\s*(?P<of>{UNITS_OF_HOURS}|{UNITS_OF_MINUTES})\.?\s*[x×*]\s*(?P<count>\d{{1,3}})(?!\d)(?:\s*{_TURN}(?![a-z]))?"
+)
+"""Several times the same time: `3 x 2 hours`, `5 วัน x 6 ชั่วโมง`, `2 hours x 3 sessions`."""
+
+_PART_OF_DAY = re.compile(r"(?:(\d{1,3})\s+)?(half|full)[\s-]+(?=days?\b)|(?:เต็ม|ทั้ง)วัน")
 _BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไม่เกิน|น้อยกว่า|มากกว่า|อย่างน้อย|\d\s?\+")
 _THEN = re.compile(r"\s*(?:and|และ|,)?\s*")
 """What is between the parts of one duration: `1 day and 2 hours`."""
@@ -141,10 +149,11 @@ def _duration(text: str) -> Duration | None:
     text = THAI_NUMBER.sub(lambda found: f" {thai_digits(found[0])} ", text)
     for _ in range(2):  # the second of "one to two hours" comes first
         text = _WORDS_BEFORE_A_UNIT.sub(lambda found: f"{english_digits(found['words'])} ", text)
+    text = _PART_OF_DAY.sub(_days, text)
     text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
     text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2\3 min", text)
-    text = _SESSIONS.sub(_in_all, _BESIDE.sub(" ", text))
+    text = _PRODUCT.sub(_multiplied, _SESSIONS.sub(_in_all, _BESIDE.sub(" ", text)))
     rest = _AMOUNT.sub(" ", text)
     if re.search(r"\d", rest) or "每" in text or re.match(r"^[-−–]\s*[\dp]", text):
         return None  # a number that nothing is known of, or a pace before its amount
@@ -155,6 +164,20 @@ def _duration(text: str) -> Duration | None:
 def _in_all(found: re.Match[str]) -> str:
     """Return the time of several sessions together: `4 ครั้ง ครั้งละ 3 ชั่วโมง` is 12 hours."""
     return f"{int(found['times']) * as_number(found['amount']):g} {found['unit']}"
+
+
+def _multiplied(found: re.Match[str]) -> str:
+    times, amount, unit = (
+        found.group("times", "amount", "unit") if found["times"] else found.group("count", "each", "of")
+    )
+    return f"{int(times) * as_number(amount):g} {unit}"
+
+
+def _days(found: re.Match[str]) -> str:
+    """Return the number for `half` or `full` before `day`: `3 half-days` are 1.5 days."""
+    if not found[2]:
+        return "1 วัน"
+    return f"{int(found[1] or 1) * (0.5 if found[2] == 'half' else 1):g} "
 
 
 def _of_amounts(text: str) -> Duration | None:

@@ -17,6 +17,7 @@ from services.catalog.importers.durations import UNITS_OF_PERIODS, doubtful_hour
 from services.catalog.importers.prerequisites import code_key, conditions_of, requires_nothing
 from services.catalog.importers.words import (
     HIDDEN,
+    KINDS,
     NOT_OFFERED,
     is_placeholder,
     language_of,
@@ -404,7 +405,7 @@ class _Draft:
         if words := self._text("modality"):
             if modality := modality_of(words):
                 self._given["modality"] = modality
-            else:
+            elif folded(words) not in KINDS:
                 self._warn("modality", f"{words[:100]!r} is neither online, classroom nor blended")
         for name, first, second in (
             ("rating", ("mean", "rating"), ("count", "rating_count")),

@@ -10,6 +10,7 @@ up to a thousand courses wait.
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from services.catalog.importers.totals import totals_row
 from shared.decoding import refuse_repeated_names
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
-from shared.imports.rows import ROW_LIMIT, Row, refused
+from shared.imports.rows import ROW_LIMIT, Row, beginning, refused
 
 _HTML_LIMIT = 16 * 1024 * 1024
 _PIECE = 64 * 1024
@@ -37,6 +38,12 @@ _LOOKS = 20
 """The most times that an incomplete object is decoded; lists that begin later belong to the object."""
 
 _STRUCTURE = re.compile(rb'["{}\[\]\\]')
+_UNWRAPPED = re.compile(rb"^\s*(?://)?\s*(?:<!\[CDATA\[|<!--)|(?://)?\s*(?:\]\]>|-->)\s*$")
+"""What hides a script from programs that do not know scripts."""
+
+_DIVIDERS = b" \t\r\n,;\x1e"
+"""What may be between the objects of a list, or between lines of objects."""
+
 _STRING_END = re.compile(rb'["\\]')
 _LISTS = re.compile(
     rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)}|({"|".join(objects.VAGUE_LISTS)}))"'
@@ -44,6 +51,7 @@ _LISTS = re.compile(
 )
 """A name before a list of courses; the group matches a name that a single course may use for its lessons."""
 
+_HAS_DIGIT = re.compile(r"\d")
 _PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
 _HOLDERS = (
@@ -166,11 +174,12 @@ class JsonLdReader:
                     else:
                         yield self._row(self._number, short)
                     continue
-                self._others += short.keys().isdisjoint(_HOLDERS)
+                self._others += short.keys().isdisjoint(_HOLDERS) and not _by_code(short)
                 if isinstance(name := short.get("@id"), str) and len(self._nodes) < _NODES:
                     self._nodes[name] = short
                 if "BreadcrumbList" not in _types(short):
                     inner += [part for name in _HOLDERS for part in _held_in(name, short.get(name))]
+                    inner += _by_code(short)
             waiting = inner
         yield None
 
@@ -205,7 +214,7 @@ def _scripts(page: bytes) -> Iterator[bytes]:
         if not begin or end < 0:
             return
         if b"ld+json" in lower[start:begin]:
-            yield page[begin:end]
+            yield _UNWRAPPED.sub(b"", page[begin:end])
         place = end + 1
 
 
@@ -231,6 +240,8 @@ class _Splitter:
         """The brackets that are open."""
         self._base = 0
         """The depth of the list whose items are cut out."""
+        self._is_listed = True
+        """Whether each value at that depth is an item: not so in the rest of an object that held a list of courses."""
         self._item = bytearray()
         self._in_string = False
         self._over = False
@@ -260,6 +271,7 @@ class _Splitter:
         self._before -= len(inside) - len(self._left)
         self._left, self._in_string = b"", False
         self._stack, self._base = bytearray(b"{" * self._list_depth + b"["), self._list_depth + 1
+        self._is_listed = True
         yield from self._feed(inside)
 
     def _feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
@@ -282,23 +294,26 @@ class _Splitter:
                 if self._deep is None and len(self._stack) >= _NESTED:
                     self._deep = self._before + place
                 if sign == b"[" and self._deep is None and self._opens_list(data, start, place):
-                    self._base = len(self._stack) + 1
+                    self._base, self._is_listed = len(self._stack) + 1, True
                     self._start_item()
                     start = place
                 elif len(self._stack) == self._base:
-                    self._start_item()
+                    yield from self._between(data[start : mark.start()])
                     start = mark.start()
                 self._stack += sign
             elif self._stack:
+                if len(self._stack) == self._base and sign == b"]":
+                    yield from self._between(data[start : mark.start()])
+                    start = mark.start()
                 self._stack.pop()
                 if len(self._stack) < self._base:
                     # beyond a list in an object comes the rest of that object
-                    self._base = len(self._stack) + 1 if self._stack else 0
+                    self._base, self._is_listed = len(self._stack) + 1 if self._stack else 0, not self._stack
                     self._start_item()
                     start = place
-                elif len(self._stack) == self._base and sign == b"}" and self._is_in_list():
+                elif len(self._stack) == self._base and self._is_in_list() and (sign == b"}" or self._is_listed):
                     self._keep(data[start:place])
-                    yield from self._cut()
+                    yield from self._cut(is_object=sign == b"}")
                     start = place
         self._keep(data[start:])
         self._before += len(data)
@@ -306,6 +321,26 @@ class _Splitter:
     def end(self) -> Iterator[bytes | Malformed | TooLarge]:
         if self._stack or self._in_string:
             yield Malformed("the JSON breaks off")
+        else:
+            yield from self._between(b"")
+
+    def _between(self, part: bytes) -> Iterator[Malformed]:
+        """Yield what is wrong with each value between the objects of a list, or with a text between objects.
+
+        `part`: the bytes between the item so far and the next object, or the end of the list. Begins a new item.
+        """
+        text, over = (bytes(self._item) + part).strip(_DIVIDERS), self._over
+        self._start_item()
+        if not self._is_listed:
+            return
+        if over:
+            yield Malformed(f"over {ROW_LIMIT} bytes of the list are no objects")
+        values: list[object] = [text.decode(errors="replace")] if text else []
+        if self._base:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                values = msgspec.json.decode(b"[" + text + b"]", type=list)
+        for one in values:
+            yield Malformed(f"{_shown(one)} is no object, so it is no course")
 
     def _is_in_list(self) -> bool:
         """Return whether an object at the depth of the items is an item; after a list, the rest of its object is not."""
@@ -323,11 +358,13 @@ class _Splitter:
             return False
         before = end - 1  # without the bracket
         found = _LISTS.search(bytes(self._item[-200:]) + data[max(start, before - 200) : before])
-        may_be_inside = found is not None and (bool(found[1]) or len(self._stack) > 1)
-        if may_be_inside and self._list_begins is None and not self._is_of_course(data[start:before]):
+        if found is None or self._is_of_course(data[start:before]):
+            return False
+        may_be_inside = bool(found[1]) or len(self._stack) > 1
+        if may_be_inside and self._list_begins is None:
             self._list_begins = len(self._item) + end - start
             self._list_depth = len(self._stack)
-        return found is not None and not may_be_inside
+        return not may_be_inside
 
     def _is_of_course(self, part: bytes) -> bool:
         """Return whether a list holds the lessons of a course, because the object around it describes a course so far.
@@ -354,14 +391,22 @@ class _Splitter:
         else:
             self._item += part
 
-    def _cut(self) -> Iterator[bytes | Malformed | TooLarge]:
+    def _cut(self, *, is_object: bool) -> Iterator[bytes | Malformed | TooLarge]:
         part: bytes | Malformed | TooLarge = bytes(self._item)
         if self._over:
             part = TooLarge(f"a course may hold {ROW_LIMIT} bytes")
         elif self._deep is not None:
             part = Malformed("lists and objects are nested too deep")
+        elif not is_object:
+            part = Malformed(f"{_shown(part.decode(errors='replace'))} is a list, so it is no course")
         self._start_item()
         yield part
+
+
+def _shown(value: object) -> str:
+    """Return the first characters of a value of JSON, in which API keys and passwords are masked."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return repr(beginning(text) or "")
 
 
 # --- what a node states ----------------------------------------------------------------------------------------------
@@ -383,8 +428,22 @@ def _is_plain(node: Mapping[str, Any]) -> bool:
 def _held_in(name: str, value: Any) -> list[Any]:
     """Return the nodes in a property: the items of a list, or an object and the objects that it holds by id."""
     if name in objects.LISTS and isinstance(value, dict) and all(isinstance(one, dict) for one in value.values()):
-        return [value, *value.values()]
+        return [value] if _by_code(value) else [value, *value.values()]
     return _many(value)
+
+
+def _by_code(node: Mapping[str, Any]) -> list[Any]:
+    """Return the courses of an object that holds nothing else, by their codes: `{"CS1": {…}, "CS2": {…}}`.
+
+    Every code holds a digit. A course without an id and a code gets the one under which it stands, unless these only
+    count the courses.
+    """
+    courses = [_short(one) for one in node.values() if isinstance(one, dict)]
+    if len(courses) < len(node) or not all(map(_HAS_DIGIT.search, node)) or not all(map(_is_plain, courses)):
+        return []
+    if [*node] in ([*map(str, range(len(node)))], [*map(str, range(1, len(node) + 1))]):
+        return courses
+    return [one if objects.is_named(one) else one | {"code": code} for code, one in zip(node, courses, strict=True)]
 
 
 def _is_reference(node: Mapping[str, Any]) -> bool:

@@ -110,6 +110,11 @@ def is_course(node: Mapping[str, Any]) -> bool:
     )
 
 
+def is_named(node: Mapping[str, Any]) -> bool:
+    """Return whether an object has an id or a code."""
+    return bool(guessed(list(_flat(node))).keys() & {"id", "code"})
+
+
 def _is_about_a_list(node: Mapping[str, Any]) -> bool:
     """Return whether the title in the metadata of an object is that of what it holds, and not of a course."""
     own = guessed(list(node))

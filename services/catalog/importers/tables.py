@@ -8,6 +8,7 @@ and the error holds a guess, which `map=guess` accepts.
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -218,6 +219,8 @@ class Table(MappedTable):
         self._begun = False
         """Whether a row below the header was read."""
         self._first: list[SampleRow] = []
+        self.shared_links: AbstractSet[str] = frozenset()
+        """The addresses to which several rows of the sheet link; they tell no course from another."""
 
     @property
     def sample(self) -> TableSample | None:
@@ -328,7 +331,8 @@ class Table(MappedTable):
                 stated[fact] = found if fact in MANY else found[0]
         if links and "://" not in stated.get("url", ""):
             places = (n for fact in ("url", *TITLES) for n in self._columns.get(fact, ()))
-            if link := next((links[n] for n in places if n in links), ""):
+            link = next((links[n] for n in places if n in links), "")
+            if link and (link not in self.shared_links or stated.keys() & {"id", "code"}):
                 stated["url"] = link
         add_minutes(stated, [header[n] for n in self._columns.get("duration", ())])
         if self._columns.get("title") == self._columns.get("description") is not None:
@@ -347,8 +351,9 @@ class Table(MappedTable):
         """Return the course of a row, None for an empty row and the header; a faulty row is returned as rejected.
 
         `number`: the number of the row in the file. `links`: {number of a cell, from 0: the address that it links to};
-        the address of the course is that of its cell for the address, or else of its title. Raises InvalidInput, which
-        names `map`, if the header is not known.
+        the address of the course is that of its cell for the address, or else of its title. An address to which several
+        rows link is used only for courses with an id or a code. Raises InvalidInput, which names `map`, if the header
+        is not known.
         """
         if not any(cell.strip() for cell in cells):
             return None

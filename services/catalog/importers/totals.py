@@ -9,19 +9,11 @@ from shared.domain import Course
 from shared.errors import InvalidInput
 from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import Row, refused
+from shared.imports.totals import is_count, is_total
 from shared.texts import folded
 
 IDENTIFYING = ("id", "code", "url")
 TITLES = ("title", "title_th", "title_en")
-_COUNT = r"[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?"
-_COUNTED = re.compile(_COUNT)
-_TOTAL = re.compile(
-    r"(?:(?:grand|sub)?[ -]?totals?(?: (?:hours|courses))?|sum|average|ค่าเฉลี่ย|เฉลี่ย|"
-    r"(?:ยอด|ผล)?รวม(?:ทั้งสิ้น|ทั้งหมด|ย่อย|จำนวน|เวลา|ชั่วโมง|จำนวนชั่วโมง|หลักสูตร|จำนวนหลักสูตร)*)"
-    rf"(?:\s*[:=(]?\s*{_COUNT}){{0,2}}\s*[:.=)]?"
-)
-"""The words that a row of totals under a table has in place of a title."""
-
 LONGEST_LINE = 300
 """The characters of a line that are compared."""
 
@@ -63,10 +55,6 @@ def _total(stated: Mapping[str, Fact], cells: Sequence[str]) -> str | None:
     """
     named = [str(stated[name]) for name in IDENTIFYING if name in stated]
     titles = [str(stated[name]) for name in TITLES if name in stated]
-    named += [text for text in titles if not _COUNTED.fullmatch(folded(text[:100]))]
-    found = [text for text in named or cells if _is_total(text)]
+    named += [text for text in titles if not is_count(text)]
+    found = [text for text in named or cells if is_total(text)]
     return found[0].strip() if found and len(found) >= len(named) else None
-
-
-def _is_total(text: str) -> bool:
-    return bool(_TOTAL.fullmatch(folded(text[:100])))

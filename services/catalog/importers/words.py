@@ -182,12 +182,12 @@ def _level(text: str) -> EducationalLevel | None:
 
 
 _LANGUAGES = {
-    "th": "thai tha ไทย ภาษาไทย", "en": "english eng อังกฤษ ภาษาอังกฤษ", "zh": "chinese mandarin cantonese 中文 汉语 漢語 zho chi จีน ภาษาจีน",
-    "ja": "japanese 日本語 jpn ญี่ปุ่น ภาษาญี่ปุ่น", "ko": "korean 한국어 kor เกาหลี ภาษาเกาหลี", "fr": "french français francais fra fre ฝรั่งเศส",
+    "th": "thai tha ไทย", "en": "english eng อังกฤษ", "zh": "chinese mandarin cantonese 中文 汉语 漢語 zho chi จีน",
+    "ja": "japanese 日本語 jpn ญี่ปุ่น", "ko": "korean 한국어 kor เกาหลี", "fr": "french français francais fra fre ฝรั่งเศส",
     "de": "german deutsch deu ger เยอรมัน", "es": "spanish español espanol castellano spa สเปน", "pt": "portuguese português por",
     "ru": "russian русский rus รัสเซีย", "ar": "arabic العربية ara อาหรับ", "it": "italian italiano ita", "nl": "dutch nld",
-    "pl": "polish pol", "tr": "turkish türkçe tur", "vi": "vietnamese vie เวียดนาม", "id": "indonesian bahasa ind อินโดนีเซีย",
-    "ms": "malay msa มลายู มาเลย์", "hi": "hindi hin", "lo": "lao ลาว", "km": "khmer เขมร", "my": "burmese พม่า", "uk": "ukrainian",
+    "pl": "polish pol", "tr": "turkish türkçe tur", "vi": "vietnamese vie เวียดนาม", "id": "indonesian indonesia bahasa ind อินโดนีเซีย",
+    "ms": "malay melayu malaysia msa มลายู มาเลย์", "hi": "hindi hin", "lo": "lao ลาว", "km": "khmer เขมร", "my": "burmese พม่า", "uk": "ukrainian",
     "el": "greek", "he": "hebrew", "sv": "swedish", "da": "danish", "no": "norwegian", "fi": "finnish", "cs": "czech",
     "hu": "hungarian", "ro": "romanian", "bg": "bulgarian", "ca": "catalan", "et": "estonian", "kk": "kazakh",
     "mn": "mongolian", "fa": "persian farsi", "ur": "urdu", "bn": "bengali", "ta": "tamil", "te": "telugu", "sk": "slovak",
@@ -196,16 +196,25 @@ _LANGUAGES = {
 _COUNTRIES = {"jp": "ja", "cn": "zh", "vn": "vi", "us": "en", "gb": "en"}
 """Codes of countries in place of languages; none of them is the code of another language."""
 
-_CODES = {folded(word): code for code, words in _LANGUAGES.items() for word in words.split()} | {
-    folded(name): code
-    for name, code in {
-        **_COUNTRIES,
-        "bahasa melayu": "ms",
-        "bahasa malaysia": "ms",
-        "tiếng việt": "vi",
-        "tiếng anh": "en",
-    }.items()
-}
+_ELSEWHERE = {
+    "th": "thailändisch thaï thaïlandais tailandés thailand thái 泰语 泰文 泰語 タイ語",
+    "en": "englisch anglais inglés ingles inggris inggeris anh 英语 英文 英語",
+    "zh": "chinesisch chinois chino trung mandarin cina 汉语 华语 中国語", "ja": "japanisch japonais japonés jepang nhật 日语 日文",
+    "ko": "koreanisch coréen coreano hàn 韩语 韓語", "fr": "französisch francés perancis pháp 法语 法語 フランス語",
+    "de": "allemand alemán jerman đức 德语 德語 ドイツ語", "es": "spanisch espagnol tây 西班牙语 スペイン語", "vi": "việt vietnamesisch vietnamien",
+    "pt": "portugiesisch portugais portugués", "ru": "russisch russe ruso", "ar": "arabisch arabe árabe",
+    "it": "italienisch italien italia", "nl": "niederländisch néerlandais", "pl": "polnisch polonais", "tr": "türkisch turc turco",
+}  # fmt: skip
+"""The names of languages in the other languages whose names of columns are known."""
+
+_CODES = {
+    folded(word): code
+    for languages in (_ELSEWHERE, _LANGUAGES)
+    for code, words in languages.items()
+    for word in words.split()
+} | _COUNTRIES
+_LANGUAGE = re.compile(r"^(?:ภาษา\s*|(?:bahasa|tiếng|langue)\s+)(?=.)")
+"""The word for language before the name of one."""
 
 
 def language_of(text: str) -> str | None:
@@ -213,6 +222,7 @@ def language_of(text: str) -> str | None:
     name = folded(re.sub(r"[\u064b-\u0652]", "", text[:LONGEST_WORDS]))  # Arabic vowel signs
     if re.fullmatch(r"[a-z]{2}(?:[-_][a-z0-9]+)*", name):
         return _COUNTRIES.get(name[:2], name[:2])
+    name = _LANGUAGE.sub("", name)
     word = re.split(r"[\s(\-_,/]", name, maxsplit=1)[0]
     return _CODES.get(name) or _CODES.get(word)
 
@@ -222,15 +232,38 @@ def language_of_writing(text: str) -> str:
     return "th" if re.search(r"[\u0e01-\u0e2e]", text) else "en"
 
 
+_ONLINE_ROOM = re.compile(
+    r"(?:virtual|online|remote|live)[\s_-]*(?:live[\s_-]*|online[\s_-]*)?(?:class(?:room|es)?|workshops?|full-?time|part-?time)\b|"
+    r"\bvilt\b|ห้องเรียน(?:แบบ)?\s*(?:ออนไลน์|เสมือน(?:จริง)?)"
+)
+"""A room that is not in a building: `Virtual classroom`, `ห้องเรียนออนไลน์`."""
+
+KINDS = frozenset(
+    map(
+        folded,
+        (
+            "course", "courses", "curriculum", "learning path", "learning program", "program", "programme", "event", "item",
+            "article", "book", "audio", "podcast", "document", "material", "test", "assessment", "quiz", "หลักสูตร", "รายวิชา",
+            "บทความ", "เอกสาร", "หนังสือ",
+        ),
+    )
+)  # fmt: skip
+"""What a column such as `Content type` may hold that says nothing about the modality."""
+
 Modality = Literal["online", "classroom", "blended"]
 
 
 def modality_of(text: str) -> Modality | None:
     """Return whether a text says that a course is online, in a classroom, or both (`blended`); None if neither."""
-    name = folded(text[:LONGEST_WORDS])
-    online = re.search(r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|ออนไลน์|ทางไกล", name)
+    name = _ONLINE_ROOM.sub(" online ", folded(text[:LONGEST_WORDS]))
+    online = re.search(
+        r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|video|webinar|web-?based|on-?demand|"
+        r"\b(?:wbt|zoom)\b|ออนไลน์|ทางไกล",
+        name,
+    )
     onsite = re.search(
-        r"on[-_ ]?site|on[-_ ]?campus|classroom|in[-_ ]?person|face|full-?time|part-?time|workshop|ห้องเรียน|onground",
+        r"on[-_ ]?site|on[-_ ]?campus|classroom|in[-_ ]?person|face|full-?time|part-?time|workshop|\bilt\b|onground|"
+        r"ห้องเรียน|ชั้นเรียน",
         name,
     )
     if re.search(r"blended|hybrid|ผสม", name) or (online and onsite):

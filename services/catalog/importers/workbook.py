@@ -9,6 +9,7 @@ import html
 import re
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -60,7 +61,7 @@ _LINKS = 70_000
 """The most rows whose cells link to an address; Excel stores 65,530 links of a sheet."""
 
 _LINK = re.compile(rb"<(?:\w{1,10}:)?hyperlink\s([^<>]{1,8192})>")
-_PLACE = re.compile(rb'(?<!\S)ref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})\d{1,7})?"')
+_PLACE = re.compile(rb'(?<!\S)ref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
 _KEY = re.compile(rb'(?<!\S)\w{1,10}:id="([^"]{1,100})"')
 
 _LONGEST_MARK = 10_000
@@ -144,6 +145,7 @@ class WorkbookReader:
         for sheet in [chosen] if chosen else sheets:
             begun = False
             left_out = _LeftOut(book, sheet)
+            self.table.shared_links = left_out.shared_links
             for number, row in enumerate(sheet.iter_rows(max_col=_COLUMNS), 1):
                 cells = [_text(cell) for cell in row]
                 left_out.fill(number, cells)
@@ -232,11 +234,25 @@ class _LeftOut:
         for one in _LINK.finditer(text) if b"hyperlink" in text else ():
             end = max(end, one.end())
             place, key = _PLACE.search(one[1]), _KEY.search(one[1])
-            if place and key and len(self._links) < _LINKS:
-                first, last = (column_index_from_string((one or place[1]).decode()) for one in place.group(1, 3))
-                row = self._links.setdefault(int(place[2]), {})
+            if not (place and key):
+                continue
+            first, last = (column_index_from_string((one or place[1]).decode()) for one in place.group(1, 3))
+            for number in range(int(place[2]), int(place[4] or place[2]) + 1):
+                if len(self._links) >= _LINKS:
+                    break
+                row = self._links.setdefault(number, {})
                 row |= dict.fromkeys(range(first - 1, min(last, _COLUMNS)), key[1].decode(errors="replace"))
         return end
+
+    @property
+    def shared_links(self) -> set[str]:
+        """The addresses to which cells of several rows link."""
+        rows = [set(row.values()) for row in self._linked.values()]
+        rows += [
+            {self._addresses[key] for key in row.values() if key in self._addresses} for row in self._links.values()
+        ]
+        counts = Counter(address for row in rows for address in row)
+        return {address for address, count in counts.items() if count > 1}
 
     def links(self, number: int) -> dict[int, str]:
         """Return {number of a cell of a row, from 0: the address on the web that it links to}."""

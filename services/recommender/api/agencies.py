@@ -1,6 +1,6 @@
 """Routes for analysts: the agencies that have officers with a path, and the gaps of an agency."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated
 
@@ -10,12 +10,21 @@ from msgspec.structs import asdict, replace
 
 from services.recommender.agency_report import AgencyGaps, DeadlineReport, agency_report, first_groups, unclosable_gaps
 from services.recommender.api.context import caller_of, context_of, framework_of, view_of
-from services.recommender.disclosure import Officer, Release, cohorts_of, released, rounded_down, token_of
+from services.recommender.disclosure import (
+    Officer,
+    Release,
+    cohorts_of,
+    members_of,
+    released,
+    rounded_down,
+    token_of,
+)
 from services.recommender.inputs import PlanRequest, hours_until
 from services.recommender.path_summary import path_summary
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from shared.domain import Framework, Identifier, WeeklyHours
+from services.recommender.store.history import ArchivedPlan
+from shared.domain import Framework, Identifier, WeeklyHours, key_of
 from shared.errors import InvalidInput, NotFound
 from shared.paths import PLANNED
 from shared.routes import REQUEST_ID, json_response, paged, principal, read_query
@@ -55,7 +64,8 @@ class Agencies(Struct, frozen=True):
 class AgencyView(AgencyGaps, frozen=True):
     """An agency's gaps. `in_time`: what training cannot close by the deadline of the request.
 
-    `in_time` is null without a deadline, and if too few officers may be published or could be planned.
+    `in_time` is null without a deadline, if too few officers may be published or could be planned, and if a plan of the
+    published figures is not stored any more.
     """
 
     in_time: DeadlineReport | None
@@ -79,9 +89,9 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     For admins, platforms and analysts; an analyst of one agency gets 404 for every other agency. Sums are published for
     whole cohorts of at least `min_group` officers; a cohort's figures are updated once at least that many of its
     officers have changed. Counts of some officers are rounded down to multiples of `min_group`. With `deadline` and
-    `weekly_hours`, a sample of at most 64 officers is planned with these: the answer lists the gaps that stay open, and
-    whether courses or hours are missing; it stays the same until the figures are updated. 404 if no officer of the
-    agency has a path.
+    `weekly_hours`, a sample of at most 64 of the published officers is planned with these: the answer lists the gaps
+    that stay open, and whether courses or hours are missing; it stays the same until the figures are updated. 404
+    if no officer of the agency has a path.
     """
     query = read_query(request, AskGaps)
     if (query.deadline is None) != (query.weekly_hours is None):
@@ -93,7 +103,7 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     if not frameworks:
         raise NotFound("no officers of such an agency")
     framework = framework_of(view, query.framework or _most(view, frameworks))
-    version, release = await _release(request, tenant, agency, framework.id)
+    version, release, names = await _release(request, tenant, agency, framework.id)
     courses = {course for cohort in release.cohorts for course in cohort.figures.courses}
     report = agency_report(
         release.cohorts,
@@ -110,28 +120,38 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
         about = {"framework": framework.id, "question": f"{query.deadline}/{query.weekly_hours}"}
         in_time = await store.releases.report(tenant, agency, version, **about)
         if in_time is None:
-            in_time = await _in_time(request, agency, framework, query.deadline, query.weekly_hours)
+            plans = await _sample(request, release, names)
+            in_time = await _in_time(request, plans, framework, query.deadline, query.weekly_hours) if plans else None
             if in_time is not None:
                 await store.releases.save_report(tenant, agency, version, in_time, **about)
     return json_response(AgencyView(**asdict(report), in_time=in_time, request_id=request[REQUEST_ID]))
 
 
-async def _release(request: web.Request, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
-    """Return the current release, after updating it if permitted. Raises Unavailable."""
+async def _release(
+    request: web.Request, tenant: str, agency: str, framework: str
+) -> tuple[int, Release, dict[int, str]]:
+    """Return the current release with its version, after updating it if permitted, and {token: officer}.
+
+    Raises Unavailable.
+    """
     context = context_of(request)
     store, smallest, key = context.store, context.settings.min_group_size, context.settings.api_key_pepper
     while True:
         version, before = await store.releases.find(tenant, agency, framework)
-        officers = [
-            Officer(token_of(key, f"{tenant}/{officer}"), revision, summary)
-            async for officer, revision, summary in store.summaries(tenant, agency, framework)
-        ]
+        officers: list[Officer] = []
+        names: dict[int, str] = {}
+        async for officer, revision, summary in store.summaries(tenant, agency, framework):
+            officers.append(Officer(token_of(key, f"{tenant}/{officer}"), revision, summary))
+            names[officers[-1].token] = officer
         present = cohorts_of(officers, smallest, context.planner.today())
         after = released(before, present, smallest, token_of(key, ""))
+        if after is not before:  # there is something new to compare with other agencies and frameworks
+            elsewhere = await store.releases.versions_elsewhere(tenant, agency, framework, list(names))
+            after = released(before, present, smallest, token_of(key, ""), elsewhere) if elsewhere else after
         if after is before:
-            return version, before
+            return version, before, names
         if await store.releases.replace(tenant, agency, framework, version, after):
-            return version + 1, after
+            return version + 1, after, names
 
 
 def _most(view: View, frameworks: Mapping[str, int]) -> str:
@@ -142,24 +162,40 @@ def _most(view: View, frameworks: Mapping[str, int]) -> str:
     return max(here, key=lambda name: frameworks[name])
 
 
+async def _sample(request: web.Request, release: Release, names: Mapping[int, str]) -> list[ArchivedPlan]:
+    """Return plans of at most SAMPLE officers of a release, in the revisions that it was computed from.
+
+    The officers are the same for every question about this release, because two questions about different officers
+    would tell what a single one lacks. Returns no plans if the plan of one of them is not stored any more. Raises
+    Unavailable.
+    """
+    members = members_of(release)
+    chosen = members[:: -(-len(members) // SAMPLE)]
+    if any(token not in names for token, _ in chosen):
+        return []
+    tenant, history = principal(request).tenant, context_of(request).store.history
+    found = [await history.find(key_of(tenant, names[token]), revision) for token, revision in chosen]
+    return [] if None in found else [one for one in found if one is not None]
+
+
 async def _in_time(
-    request: web.Request, agency: str, framework: Framework, deadline: date, weekly_hours: float
+    request: web.Request, plans: Sequence[ArchivedPlan], framework: Framework, deadline: date, weekly_hours: float
 ) -> DeadlineReport | None:
     context, tenant, view = context_of(request), principal(request).tenant, view_of(request)
-    store, today, smallest = context.store, context.planner.today(), context.settings.min_group_size
+    today, smallest = context.planner.today(), context.settings.min_group_size
     if deadline < today:
         raise InvalidInput("is in the past", "deadline")
-    plans = await store.sample(tenant, agency, framework.id, SAMPLE)
-    rules = await store.rules.recent(tenant)
+    rules = await context.store.rules.recent(tenant)
     requests = [
         PlanRequest(
-            replace(plan.profile, deadline=deadline, weekly_hours=weekly_hours),
+            replace(plan.record.profile, deadline=deadline, weekly_hours=weekly_hours),
             today,
-            plan.feedback,
+            plan.record.feedback,
             rules,
-            plan.head.courses,
+            [step.course.id for step in plan.event.path.steps],
         )
         for plan in plans
+        if plan.record is not None  # otherwise the framework had not arrived
     ]
     planned = [
         await context.work_queue.run(caller_of(request), context.planner.pool.one, one, view) for one in requests

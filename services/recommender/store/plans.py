@@ -265,20 +265,6 @@ class PlanStore:
                 if whole and (summary := readable(whole, _summary)):
                     yield document["officer"], document["revision"], summary
 
-    async def sample(self, tenant: str, agency: str, framework: str, most: int) -> list[StoredPlan]:
-        """Return up to `most` readable plans of an agency under a framework, spread evenly over the officers' ids.
-
-        The same plans are returned while the agency has the same officers. Raises Unavailable.
-        """
-        query = {"tenant": tenant, "agency": agency, "framework_id": framework}
-        with unavailable():
-            found = await self._plans.find(query, {"_id": 1}).sort("_id", 1).to_list(None)
-            step = max(1, -(-len(found) // most))
-            ids = [document["_id"] for document in found[::step]]
-            documents = await self._plans.find({"_id": {"$in": ids}}, PLAN).sort("_id", 1).to_list(None)
-        plans = [readable(document, plan_of) for document in documents if not document.get("erased")]
-        return [plan for plan in plans if plan]
-
     # --- writing -----------------------------------------------------------------------------------------------------
 
     async def save(self, plans: Sequence[NewPlan]) -> list[NewPlan]:

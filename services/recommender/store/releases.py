@@ -1,19 +1,23 @@
 """The published figures of agencies: one document per agency and framework, and the answers about deadlines.
 
-A release is replaced by compare-and-set on its version, so two requests cannot publish two different releases.
+A release is replaced by compare-and-set on its version, so two requests cannot publish two different releases. The
+document lists the officers of its versions (`officers`, by token), by which the releases of other agencies and
+frameworks are found that contain some of the same officers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
+from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.recommender.agency_report import DeadlineReport
-from services.recommender.disclosure import Release
+from services.recommender.disclosure import Release, Version, tokens_in
 from shared.mongo import Database, unavailable
 
 COLLECTION = "agency_releases"
+INDEXES = [IndexModel([("officers", 1)], name="officers")]
 _RETAINED_REPORTS = 20
 
 
@@ -32,13 +36,35 @@ class ReleaseStore:
             found = await self._releases.find_one({"_id": _id(tenant, agency, framework)}, {"version": 1, "release": 1})
         return (found["version"], msgspec.json.decode(found["release"], type=Release)) if found else (0, Release())
 
+    async def versions_elsewhere(
+        self, tenant: str, agency: str, framework: str, officers: Collection[int]
+    ) -> list[Version]:
+        """Return the stored versions of other agencies and frameworks whose releases contain one of these officers.
+
+        Raises Unavailable. `officers`: tokens.
+        """
+        query = {
+            "officers": {"$in": [_stored(token) for token in officers]},
+            "tenant": tenant,
+            "_id": {"$ne": _id(tenant, agency, framework)},
+        }
+        with unavailable():
+            found = await self._releases.find(query, {"release": 1}).to_list(None)
+        releases = [msgspec.json.decode(one["release"], type=Release) for one in found]
+        return [version for one in releases for version in (*one.cohorts, *one.past)]
+
     async def replace(self, tenant: str, agency: str, framework: str, version: int, release: Release) -> bool:
         """Store the release that follows `version`; return False if another one was stored since.
 
         Raises Unavailable.
         """
         key = _id(tenant, agency, framework)
-        fields: dict[str, Any] = {"version": version + 1, "release": msgspec.json.encode(release), "reports": []}
+        fields: dict[str, Any] = {
+            "version": version + 1,
+            "release": msgspec.json.encode(release),
+            "officers": [_stored(token) for token in tokens_in(release)],
+            "reports": [],
+        }
         with unavailable():
             if version == 0:
                 owner = {"_id": key, "tenant": tenant, "agency": agency, "framework": framework}
@@ -97,3 +123,8 @@ class ReleaseStore:
 
 def _id(tenant: str, agency: str, framework: str) -> str:
     return f"{tenant}/{agency}/{framework}"
+
+
+def _stored(token: int) -> int:
+    """Return a token of 64 bits as the signed integer that MongoDB stores."""
+    return token - 2**64 if token >= 2**63 else token
