@@ -398,7 +398,7 @@ class _Splitter:
         elif self._deep is not None:
             part = Malformed("lists and objects are nested too deep")
         elif not is_object:
-            part = Malformed(f"{_shown(part.decode(errors='replace'))} is a list, so it is no course")
+            part = Malformed(f"{_shown(bytes(self._item).decode(errors='replace'))} is a list, so it is no course")
         self._start_item()
         yield part
 
