@@ -74,31 +74,44 @@ class Staged(asyncio.Event):
         self._unread = True
         super().set()
 
+    @contextmanager
+    def staging(self, keys: Iterable[str]) -> Iterator[None]:
+        """Expect a report of each of these documents, in which the block stages an event.
+
+        The change stream may report the event before the server has answered the write. After the block its caller
+        hands the event over or calls `set`; after an error, when it may be stored, the relay is woken to read.
+        """
+        for key in keys:
+            self._count_unreported(key, 1)
+        try:
+            yield
+        except BaseException:
+            self.set()
+            raise
+
     def hand_over(self, key: str, envelope: Envelope) -> None:
         """Wake the relay and give it an event that is stored in the document `key`, which it then need not read.
 
-        Only for an event that is the only one waiting in its document. The event is sent from memory at most once, and
-        stays in the document until it is acknowledged.
+        Only for an event that is the only one waiting in its document and that was stored in a block of `staging`. The
+        event is sent from memory at most once, and stays in the document until it is acknowledged.
         """
         if len(self._handed_over) >= MOST_HANDED_OVER:
             self.set()
             return
         self._handed_over[key] = envelope
-        self._count_unreported(key, 1)
         super().set()
 
     def report(self, key: str) -> None:
-        """Wake the relay because the change stream reported a staged event, unless the event was handed over.
+        """Wake the relay because the change stream reported a staged event, unless the report was expected.
 
-        A report may come before the hand-over. Reports and hand-overs of a document are only counted, and the counts
-        are forgotten when the relay reads. If a report is counted for another event, its own event waits for the
-        relay's timer.
+        Expected and received reports of a document are only counted, and the counts are forgotten when the relay reads.
+        If the report of another event is counted, that event waits for the relay's timer.
         """
         if self._count_unreported(key, -1) < 0:
             self.set()
 
     def _count_unreported(self, key: str, change: int) -> int:
-        """Return the number of hand-overs of a document without a report, negative with more reports."""
+        """Return how many reports of a document are still expected, negative if more have come."""
         count = self._unreported.pop(key, 0) + change
         if count:
             self._unreported[key] = count
@@ -110,7 +123,7 @@ class Staged(asyncio.Event):
         return unread
 
     def forget_reports(self) -> None:
-        """Forget which events were handed over and reported."""
+        """Forget which reports are expected and which have come."""
         self._unreported.clear()
 
     def take_handed_over(self) -> dict[str, Envelope]:

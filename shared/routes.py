@@ -206,13 +206,18 @@ def read_query(request: web.Request, shape: type[T]) -> T:
 
 
 def check_parameters(request: web.Request, shape: type[msgspec.Struct] | None) -> None:
-    """Check the names of a query: each is known and is given once. Raises InvalidInput naming the parameter."""
+    """Check a query: each name is known and is given once, and each value is UTF-8.
+
+    Raises InvalidInput naming the parameter.
+    """
     known = _names_of(shape) if shape else ()
     for name in (query := request.query):
         if name not in known:
             raise InvalidInput(UNKNOWN, name)
         if name != "lang" and len(query.getall(name)) > 1:
             raise InvalidInput("is given twice", name)
+        if "\ufffd" in query[name]:  # aiohttp reads other bytes so
+            raise InvalidInput("is not UTF-8", name)
 
 
 @lru_cache(maxsize=256)

@@ -5,6 +5,7 @@ A server that cannot be had skips its tests with the reason; with CI=true it fai
 
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 settings.register_profile("explore", ANY_SPEED, derandomize=False)
 settings.register_profile("tests", ANY_SPEED, derandomize=True, database=None)
 settings.load_profile("tests")
+
+# A shell that starts the tests in the background has them, and every process that they start, ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST = (
     *("e2e/", "unit/test_reference", "unit/test_local_environment", "unit/test_warming"),

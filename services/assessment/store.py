@@ -165,7 +165,7 @@ class OfficerStore:
         change.check()
         if change.before is None:
             try:
-                with unavailable():
+                with self._staged.staging([change.profile.key]), unavailable():
                     await self._officers.insert_one(change.document())
             except DuplicateKeyError:
                 return False
@@ -272,11 +272,11 @@ class OfficerStore:
 
     async def _compare_and_set(self, before: Officer, change: Document, envelope: Envelope | None = None) -> bool:
         """Update an officer unless the sequence has changed. `envelope`: the event, if it may be sent from memory."""
-        with unavailable():
+        with self._staged.staging([before.key]), unavailable():
             result = await self._officers.update_one({"_id": before.key, "sequence": before.sequence}, change)
         if result.matched_count and envelope and before.announced:
             self._staged.hand_over(before.key, envelope)
-        elif result.matched_count:
+        else:
             self._staged.set()
         return bool(result.matched_count)
 

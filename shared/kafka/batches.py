@@ -1,20 +1,21 @@
 """Reads batches of records on which aiokafka's own reader would fail. Any client can write such batches.
 
 If a header name is not UTF-8, the batch is read once more with lenient decoding of names. One record marked UNREADABLE
-replaces a batch that decompresses to more than `MAX_UNPACKED_BYTES` (a broker limits the compressed size only), and
-the records of a batch that aiokafka cannot unpack (a broker checks less: it accepts bytes after compressed data, for
-instance). Every other batch is read by aiokafka's own parser. `install` puts this module in place.
+replaces a batch with a wrong checksum (aiokafka fetches it again for ever), one that decompresses to more than
+`MAX_UNPACKED_BYTES` (a broker limits the compressed size only), and the records of a batch that cannot be unpacked or
+that end outside it (brokers check less, and the compiled parser of aiokafka reads other memory there, or crashes).
+Every other batch is read by aiokafka's own parser. `install` puts this module in place.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
 
-from aiokafka.codec import _detect_xerial_stream
+from aiokafka.codec import _detect_xerial_stream, gzip_decode, lz4_decode, snappy_decode, zstd_decode
 from aiokafka.consumer import fetcher
-from aiokafka.record import default_records, memory_records
+from aiokafka.record import default_records, legacy_records, memory_records
 
 from shared.kafka.records import UNREADABLE, Headers
 
@@ -24,7 +25,14 @@ MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 _FORMAT, _HEADER_BYTES = 2, 61  # of a batch; brokers before Kafka 4 also keep the older formats, without headers
 _CODEC = 7  # the bits of the attributes that name it
 _GZIP, _SNAPPY, _LZ4, _ZSTD = 1, 2, 3, 4
+_UNPACK: dict[int, Callable[[bytes], bytes]] = {
+    _GZIP: gzip_decode,
+    _SNAPPY: snappy_decode,
+    _LZ4: lz4_decode,
+    _ZSTD: zstd_decode,
+}
 _SKIPPED, _SKIPPED_MASK = 0x184D2A50, 0xFFFFFFF0  # frames that zstd and LZ4 skip
+_MORE, _LONGEST_BITS = 0x80, 70  # a byte that is not the last one of a number; ten bytes of seven bits
 _REPEATED, _PACKED = 1, 2
 _GZIP_MOST, _LZ4_MOST = 1032, 255  # the highest ratios
 _ZSTD_BLOCK = 128 * 1024  # the largest block
@@ -51,18 +59,25 @@ class _LooseBatch(default_records._DefaultRecordBatchPy):  # type: ignore[misc] 
 class _Batch:
     """A batch read by aiokafka; after a header name that cannot be decoded, by `_LooseBatch`."""
 
-    def __init__(self, batch: Any, raw: memoryview) -> None:
-        self._batch = batch
+    def __init__(self, raw: memoryview) -> None:
         self._raw = raw
-
-    def _too_large(self) -> str | None:
-        if unpacked(self._attributes & _CODEC, self._packed) <= MAX_UNPACKED_BYTES:
-            return None
-        return f"a batch of {len(self._raw)} bytes would unpack to more than {MAX_UNPACKED_BYTES}"
+        self._format = raw[16]
+        if self._format == _FORMAT:
+            self._batch: Any = default_records.DefaultRecordBatch(raw)
+        else:  # rare, and the compiled parser checks no more than that of the newer format
+            self._batch = legacy_records._LegacyRecordBatchPy(raw, self._format)  # noqa: SLF001 - as below
 
     @property
-    def _format(self) -> int:
-        return self._raw[16]
+    def next_offset(self) -> int:
+        return max(int(self._batch.next_offset), int(self._batch.base_offset) + 1)
+
+    @property
+    def is_control_batch(self) -> bool:
+        return bool(self._batch.is_control_batch and self._batch.validate_crc())
+
+    def validate_crc(self) -> bool:
+        """Return True: `__iter__` reports a wrong checksum."""
+        return True
 
     @property
     def _attributes(self) -> int:
@@ -80,24 +95,102 @@ class _Batch:
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            reason = self._too_large()
+            reason = self._unusable()
             if reason is None:
                 yield from self._records()
         except Exception as error:  # noqa: BLE001 - whatever a parser raises must not stop the partition
             reason = f"a batch of {len(self._raw)} bytes cannot be read: {type(error).__name__}"
         if reason is not None:
-            yield _Unreadable(self._batch.next_offset - 1, bytes(self._packed), [(UNREADABLE, reason.encode())])
+            yield _Unreadable(self.next_offset - 1, bytes(self._packed), [(UNREADABLE, reason.encode())])
+
+    def _unusable(self) -> str | None:
+        if not self._batch.validate_crc():
+            return f"a batch of {len(self._raw)} bytes has a wrong checksum"
+        if unpacked(self._attributes & _CODEC, self._packed) > MAX_UNPACKED_BYTES:
+            return f"a batch of {len(self._raw)} bytes would unpack to more than {MAX_UNPACKED_BYTES}"
+        return None
 
     def _records(self) -> Iterator[Any]:
+        if self._format != _FORMAT:
+            yield from self._batch
+            return
+        plain = self._plain()
+        check_records(plain[_HEADER_BYTES:], int.from_bytes(plain[_HEADER_BYTES - 4 : _HEADER_BYTES], "big"))
         done = 0
         try:
-            for record in self._batch:
+            for record in default_records.DefaultRecordBatch(plain):
                 yield record
                 done += 1
-        except Exception:
-            if self._format != _FORMAT:
-                raise
-            yield from islice(_LooseBatch(self._raw), done, None)
+        except UnicodeDecodeError:
+            yield from islice(_LooseBatch(plain), done, None)
+
+    def _plain(self) -> bytes:
+        """Return the batch without compression; its checksum stays that of the compressed one."""
+        codec = self._attributes & _CODEC
+        if not codec:
+            return bytes(self._raw)
+        whole = bytearray(self._raw[:_HEADER_BYTES])
+        whole[22] &= ~_CODEC
+        return bytes(whole) + _UNPACK[codec](bytes(self._packed))
+
+
+def check_records(data: bytes, count: int) -> None:
+    """Check that `count` records fill these bytes exactly, each ending where it says. Raises ValueError, IndexError."""
+    place = 0
+    for _ in range(count):
+        size, place = _number(data, place)
+        end = place + size
+        if not place < end <= len(data):
+            raise ValueError("a record ends outside its batch")
+        _check_record(data, place, end)
+        place = end
+    if place != len(data):
+        raise ValueError("bytes follow the records")
+
+
+def _check_record(data: bytes, place: int, end: int) -> None:
+    """Check that a record ends at `end`. No length takes `place` back, so every part of it is inside then."""
+    if data[place] >= _MORE:  # one byte by the format, which aiokafka reads as a number
+        raise ValueError("a record has unknown attributes")
+    _, place = _number(data, place + 1)  # the time
+    _, place = _number(data, place)  # the offset
+    place = _after(data, _after(data, place))  # key and value
+    headers, place = _number(data, place)
+    if not 0 <= headers <= end - place:
+        raise ValueError("a record cannot have so many headers")
+    for _ in range(headers):
+        size = data[place]
+        if size & 1:  # a negative length
+            raise ValueError("a header has no name")
+        place = place + 1 + (size >> 1) if size < _MORE else _after(data, place)
+        place = _after(data, place)
+    if place != end:
+        raise ValueError("a record does not end where it says")
+
+
+def _after(data: bytes, place: int) -> int:
+    """Return the place after bytes whose length comes first; a negative length stands for null."""
+    byte = data[place]
+    if byte < _MORE:  # without a call, since most lengths are short
+        return place + 1 + (0 if byte & 1 else byte >> 1)
+    size, place = _number(data, place)
+    return place + max(size, 0)
+
+
+def _number(data: bytes, place: int) -> tuple[int, int]:
+    """Return the zigzag-encoded number at a place, and the place after it."""
+    byte = data[place]
+    if byte < _MORE:
+        return byte >> 1 ^ -(byte & 1), place + 1
+    value, shift = byte & 0x7F, 7
+    while byte >= _MORE and shift < _LONGEST_BITS:
+        place += 1
+        byte = data[place]
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    if byte >= _MORE:
+        raise ValueError("a number is too long")
+    return value >> 1 ^ -(value & 1), place + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +294,10 @@ def _zstd_size(packed: memoryview) -> int:
 class _Records(memory_records._MemoryRecordsPy):  # type: ignore[misc]  # noqa: SLF001 - aiokafka's own decoder, pinned by the lock
     def next_batch(self) -> Any:
         raw = self._next_slice
-        batch = super().next_batch()
-        return None if batch is None else _Batch(batch, cast("memoryview", raw))
+        if raw is None:
+            return None
+        self._cache_next()
+        return _Batch(cast("memoryview", raw))
 
 
 def install() -> None:

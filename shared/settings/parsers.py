@@ -9,6 +9,9 @@ from zoneinfo import available_timezones
 from shared import limits
 from shared.auth import GIVEN_ROLES, Role
 
+_DIGITS = re.compile("[0-9]{1,9}")
+_LARGEST_PORT = 65535
+
 
 class Parser(Protocol):
     """Returns the parsed value. Raises ValueError, whose message follows the name of the setting."""
@@ -29,7 +32,7 @@ def namespace(text: str) -> str:
 
 
 def port(text: str) -> int:
-    if not text.isdigit() or not 0 <= int(text) <= 65535:  # noqa: PLR2004 - the largest port
+    if not _DIGITS.fullmatch(text) or int(text) > _LARGEST_PORT:
         raise ValueError("must be a port number (0 takes a free one)")
     return int(text)
 
@@ -53,7 +56,7 @@ def mongodb(text: str) -> str:
 def servers(text: str) -> str:
     for server in text.split(","):
         host, _, port = server.strip().rpartition(":")
-        if not host or not port.isdigit():
+        if not host or not _DIGITS.fullmatch(port) or not 1 <= int(port) <= _LARGEST_PORT:
             raise ValueError("must be host:port, several separated by commas")
     return text
 
@@ -101,7 +104,7 @@ def roles(text: str) -> tuple[tuple[str, Role], ...]:
 
 def whole_number(least: int, most: int) -> Parser:
     def parse(text: str) -> int:
-        if not text.isdigit() or not least <= int(text) <= most:
+        if not _DIGITS.fullmatch(text) or not least <= int(text) <= most:
             raise ValueError(f"must be a whole number between {least} and {most}")
         return int(text)
 

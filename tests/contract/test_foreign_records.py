@@ -44,8 +44,10 @@ async def test_a_header_that_is_not_utf8_stops_no_reader(bootstrap: str, topic: 
     assert (consumer.dead_lettered, follower.skipped) == (0, 0)
 
 
-async def send_with_bad_packing(bootstrap: str, topic: str, envelope: Envelope, packing: int, packed: Pack) -> None:
-    """Send a batch of one record, compressed by another program."""
+async def send_with_bad_packing(  # noqa: PLR0917 - each is a part of the batch
+    bootstrap: str, topic: str, envelope: Envelope, packing: int, packed: Pack, wrong: int = 0
+) -> None:
+    """Send a batch of one record, compressed by another program. `wrong`: which bits of its checksum to change."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         batch = producer.create_batch()
         key, value, headers = to_kafka(envelope)
@@ -54,7 +56,7 @@ async def send_with_bad_packing(bootstrap: str, topic: str, envelope: Envelope, 
         whole[61:] = packed(bytes(whole[61:]))
         struct.pack_into(">i", whole, 8, len(whole) - 12)
         struct.pack_into(">h", whole, 21, packing)
-        struct.pack_into(">I", whole, 17, calc_crc32c(bytes(whole[21:])))
+        struct.pack_into(">I", whole, 17, calc_crc32c(bytes(whole[21:])) ^ wrong)
         batch._buffer = whole
         await (await producer.send_batch(batch, topic, partition=0))
 
@@ -95,6 +97,44 @@ async def test_a_batch_that_the_broker_accepts_and_that_cannot_be_unpacked_becom
     [letter] = await records_of(bootstrap, f"{topic}.dead", 1)
     assert dict(letter.headers)["dead_place"] == f"{topic}/0/1".encode()
     assert b"cannot be read" in (dict(letter.headers)["dead_reason"] or b"")
+
+
+def with_a_long_name(whole: bytes) -> bytes:
+    """Return a record whose last header claims a name of 2 GiB, at which the compiled parser crashes."""
+    ended = whole[1:] if whole[0] < 0x80 else whole[2:]  # after its length
+    name = ended.rindex(b"ce_") - 1
+    ended = ended[:name] + b"\xfe\xff\xff\xff\x0f" + ended[name + 1 :]
+    size = len(ended) << 1
+    return bytes([size & 0x7F | 0x80, size >> 7]) + ended
+
+
+@pytest.mark.parametrize(
+    ("packed", "wrong", "reason"),
+    [
+        pytest.param(bytes, 1, b"has a wrong checksum", id="a wrong checksum"),
+        pytest.param(with_a_long_name, 0, b"cannot be read: IndexError", id="a name that ends outside its batch"),
+    ],
+)
+async def test_a_batch_that_only_the_embedded_bootstrap_accepts_becomes_one_dead_letter(
+    packed: Pack, wrong: int, reason: bytes, embedded_bootstrap: str, namespace: str
+) -> None:
+    topic = f"{namespace}things"
+    await create_topics(embedded_bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    one, two, three = things(3)
+    async with Publisher(embedded_bootstrap) as publisher:
+        await publisher.send(topic, [one])
+        await send_with_bad_packing(embedded_bootstrap, topic, two, 0, packed, wrong)
+        await publisher.send(topic, [three])
+        grouped, followed = Reader(), Reader()
+        consumer = GroupConsumer(embedded_bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
+        follower = Follower(embedded_bootstrap, topic, followed)
+        async with running(consumer), running(follower):
+            await until(lambda: grouped.sequences == followed.sequences == {1, 3})
+            await until(follower.caught_up.is_set)
+    assert (consumer.dead_lettered, follower.skipped) == (1, 1)
+    [letter] = await records_of(embedded_bootstrap, f"{topic}.dead", 1)
+    assert dict(letter.headers)["dead_place"] == f"{topic}/0/1".encode()
+    assert reason in (dict(letter.headers)["dead_reason"] or b"")
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4", "snappy"])

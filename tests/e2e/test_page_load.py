@@ -287,7 +287,7 @@ async def test_a_file_of_100000_rows_is_looked_at_and_its_report_has_them_all(
             assert await reader.overflow() == 0
             assert await reader.violations() == []
             await switch_language(page)
-        async with page.expect_download() as download:
+        async with page.expect_download(timeout=_PATIENCE_MS) as download:
             await page.click("[data-keep=report]")
         report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
         assert report.count(" (created),") == rows

@@ -2,12 +2,16 @@
 
 import gzip
 import struct
+import subprocess
+import sys
+import zlib
 
 import cramjam
 import pytest
 from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,6 +96,15 @@ def batch(compression: int, packed: bytes) -> bytes:
     whole[61:] = packed or whole[61:]
     struct.pack_into(">i", whole, 8, len(whole) - 12)
     struct.pack_into(">h", whole, 21, compression)
+    return summed(whole)
+
+
+def summed(whole: bytearray) -> bytes:
+    """Return a batch with its right checksum."""
+    if whole[16] < 2:
+        struct.pack_into(">I", whole, 12, zlib.crc32(whole[16:]))
+    else:
+        struct.pack_into(">I", whole, 17, calc_crc32c(bytes(whole[21:])))
     return bytes(whole)
 
 
@@ -141,5 +154,60 @@ def test_a_batch_of_an_older_format_that_decompresses_to_too_much_is_not_unpacke
     builder.append(0, 1_700_000_000_000, key, packed)
     whole = bytearray(builder.build())
     whole[17] |= GZIP
-    [record] = _Records(bytes(whole)).next_batch()
+    [record] = _Records(summed(whole)).next_batch()
     assert b"would unpack to more" in dict(record.headers)[UNREADABLE]
+
+
+@pytest.mark.parametrize("magic", [0, 1, 2])
+def test_a_batch_with_a_wrong_checksum_is_reported_once_and_passed(magic: int) -> None:
+    whole = bytearray(batch(0, b""))
+    if magic < 2:
+        builder = LegacyRecordBatchBuilder(magic, 0, 100_000)
+        builder.append(0, 1_700_000_000_000, b"key", b"value")
+        whole = bytearray(builder.build())
+    whole[-1] ^= 1
+    found = _Records(bytes(whole)).next_batch()
+    assert found.validate_crc(), "aiokafka would fetch it again"
+    [record] = found
+    assert b"wrong checksum" in dict(record.headers)[UNREADABLE]
+    assert record.offset == found.next_offset - 1 == (2 if magic == 2 else 0)
+
+
+def test_a_batch_that_claims_to_end_before_its_first_record_is_passed() -> None:
+    whole = bytearray(batch(0, b""))
+    struct.pack_into(">i", whole, 23, -7)
+    struct.pack_into(">q", whole, 0, 40)
+    assert _Records(summed(whole)).next_batch().next_offset == 41
+
+
+NUMBERS = [bytes([number]) for number in (0x00, 0x01, 0x7E, 0x7F, 0x80, 0xFF)] + [
+    b"\xfe\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x08", b"\xfe" + b"\xff" * 8 + b"\x01", b"\xff" * 12,
+]  # fmt: skip
+MUTATED = """
+import sys
+from tests.unit.test_batches import mutants, read
+for codec in range(3):
+    for one in mutants(codec):
+        read(one)
+"""
+
+
+def mutants(codec: int) -> list[bytes]:
+    """Return batches with right checksums of which one place of the records holds another number, or is cut there."""
+    compression, encode = [(0, bytes), (ZSTD, zstd_encode), (GZIP, gzip_encode)][codec]
+    plain = [PLAIN[:place] + number + PLAIN[place + len(number) :] for place in range(len(PLAIN)) for number in NUMBERS]
+    return [batch(compression, encode(one)) for one in [*plain, *(PLAIN[:end] for end in range(1, len(PLAIN)))]]
+
+
+def read(whole: bytes) -> list[object]:
+    """Return the records of a batch: all three, or the report alone."""
+    records = [*_Records(whole).next_batch()]
+    unreadable = [one for one in records if UNREADABLE in dict(one.headers)]
+    assert len(records) == COUNT if not unreadable else records == unreadable
+    return records
+
+
+def test_no_length_within_a_record_lets_the_reader_leave_its_batch() -> None:
+    """In a process of its own, because the compiled parser crashes."""
+    done = subprocess.run([sys.executable, "-c", MUTATED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

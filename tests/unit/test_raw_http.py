@@ -147,6 +147,13 @@ async def test_a_header_that_may_be_sent_once_is_refused_twice(header: str, once
         assert (got.status, got.problem["field"], got.problem["detail"]) == (400, header, "is given twice")
 
 
+@pytest.mark.parametrize("value", [b"%ff", b"1%e0%b8", b"%c0%80", b"%ed%a0%80"])
+async def test_a_query_that_is_not_utf8_names_its_parameter(value: bytes) -> None:
+    async with wired() as wire:
+        got = await wire.ask(GET.replace(b" HTTP", b"?limit=" + value + b" HTTP") + await wire.key() + b"\r\n")
+        assert (got.status, got.problem["field"], got.problem["detail"]) == (422, "limit", "is not UTF-8")
+
+
 @pytest.mark.parametrize("credential", [b"\xff", b"\xe0\xb8\x81.\xe0\xb8\x82", b"a.b\x7f"])
 async def test_a_key_that_is_not_ascii_is_rejected(credential: bytes) -> None:
     async with wired() as wire:

@@ -85,6 +85,24 @@ SECURED = {
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        *(("HTTP_PORT", text, "must be a port number") for text in ("²", "٨١", "9" * 5000, "-1", "65536", "8 1")),
+        *(("RATE_PER_KEY", text, "must be a whole number between") for text in ("³", "๕", "9" * 5000, "1e3")),
+        *(
+            ("KAFKA_BOOTSTRAP_SERVERS", f"kafka:{port}", "must be host:port")
+            for port in ("٣", "0", "65536", "9" * 5000)
+        ),
+    ],
+)
+def test_numbers_are_ascii_digits_within_their_range(name: str, text: str, expected: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        read(AssessmentSettings, SECURED | {name: text})
+    [problem] = caught.value.problems
+    assert problem.startswith(f"{name} {expected}")
+
+
+@pytest.mark.parametrize(
     "pepper",
     [
         "a" * 40,

@@ -392,14 +392,13 @@ class _Splitter:
             self._item += part
 
     def _cut(self, *, is_object: bool) -> Iterator[bytes | Malformed | TooLarge]:
-        item = bytes(self._item)
-        part: bytes | Malformed | TooLarge = item
+        part: bytes | Malformed | TooLarge = bytes(self._item)
         if self._over:
             part = TooLarge(f"a course may hold {ROW_LIMIT} bytes")
         elif self._deep is not None:
             part = Malformed("lists and objects are nested too deep")
         elif not is_object:
-            part = Malformed(f"{_shown(item.decode(errors='replace'))} is a list, so it is no course")
+            part = Malformed(f"{_shown(bytes(self._item).decode(errors='replace'))} is a list, so it is no course")
         self._start_item()
         yield part
 

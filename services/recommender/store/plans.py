@@ -277,7 +277,9 @@ class PlanStore:
         envelopes = [envelope_of(plan) for plan in plans]
         writes = [write_of(plan, envelope) for plan, envelope in zip(plans, envelopes, strict=True)]
         self.plan_bases.begin(plans)
-        if await bulk_write(self._plans, writes) == len(plans):
+        with self._staged.staging([plan.profile.key for plan in plans]):
+            saved = await bulk_write(self._plans, writes)
+        if saved == len(plans):
             unchanged_since = self.plan_bases.keep(plans)
             for envelope in envelopes:
                 if envelope.subject in unchanged_since:  # it is the only event that its document holds now
