@@ -39,8 +39,9 @@ BOUNDS = (0.0, 0.5, 1.0, 2.0)
 RETAINED_VERSIONS = 60
 """How many earlier versions of cohorts are stored, to be compared with new ones."""
 
-RETAINED_BYTES = 6 * 2**20
-"""How many bytes these versions may have together; one document of MongoDB holds them, encoded."""
+MAX_BYTES = 9 * 2**20
+"""How many bytes the versions of a release may have together, published and earlier, because one document of MongoDB
+holds them: for example of 60,000 officers who need 30 skills."""
 
 _VALUE = np.dtype("<u2")
 _MEMBER = np.dtype([("officer", "<u8"), ("revision", "<u4")])
@@ -115,6 +116,11 @@ class Version(Struct, kw_only=True):
     members: bytes
     values: dict[str, bytes] = {}
     until: int = 0
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of its arrays, and of its officers in the index by officer."""
+        return 2 * len(self.members) + sum(map(len, self.values.values()))
 
 
 class Cohort(Version, kw_only=True):
@@ -200,7 +206,8 @@ def released(
 ) -> Release:
     """Return the next release: each cohort's current version if it may be published, otherwise its released version.
 
-    A released cohort that no longer exists is not published any more. Returns `before` itself if nothing changes, and
+    A released cohort that no longer exists is not published any more, and a cohort that exceeds MAX_BYTES together with
+    those before it is not published. Returns `before` itself if nothing changes, and
     if its officers were hashed with another key, because the versions cannot be compared then. `history` retains the
     figures of a release while every version that they were computed from is stored, because new versions are compared
     with stored ones only. `elsewhere`: the versions of other agencies and frameworks.
@@ -211,11 +218,13 @@ def released(
     known = [*before.cohorts, *before.past, *elsewhere]
     old = {cohort.name: cohort for cohort in before.cohorts}
     cohorts: list[Cohort] = []
+    room = MAX_BYTES
     for cohort in present:
-        if all(_may_both_be_published(cohort, version, smallest) for version in known):
-            cohorts.append(cohort)
-        elif cohort.name in old:
-            cohorts.append(old[cohort.name])
+        may_be_published = all(_may_both_be_published(cohort, version, smallest) for version in known)
+        found = cohort if may_be_published else old.get(cohort.name)
+        if found and found.size <= room:
+            cohorts.append(found)
+            room -= found.size
     if [cohort.members for cohort in cohorts] == [cohort.members for cohort in before.cohorts]:
         return before
     kept = {cohort.members for cohort in cohorts}
@@ -225,7 +234,7 @@ def released(
         if cohort.members not in kept
     ]
     past = [*before.past, *gone]
-    retained = _retained(past)
+    retained = _retained(past, room)
     forgotten = max((version.until for version in past[: len(past) - len(retained)]), default=0)
     history = [one for one in before.history if one.number > forgotten]
     number = before.number + 1
@@ -235,12 +244,10 @@ def released(
     return Release(cohorts, retained, number, history[-RETAINED_VERSIONS:], key_id)
 
 
-def _retained(past: Sequence[Version]) -> list[Version]:
-    """Return the latest of these versions that are stored: RETAINED_VERSIONS of at most RETAINED_BYTES together."""
-    sizes = accumulate(
-        len(version.members) + sum(map(len, version.values.values())) for version in reversed(past[-RETAINED_VERSIONS:])
-    )
-    number = sum(size <= RETAINED_BYTES for size in sizes)
+def _retained(past: Sequence[Version], room: int) -> list[Version]:
+    """Return the latest of these versions that are stored: RETAINED_VERSIONS of at most `room` bytes together."""
+    sizes = accumulate(version.size for version in reversed(past[-RETAINED_VERSIONS:]))
+    number = sum(size <= room for size in sizes)
     return list(past[len(past) - number :])
 
 

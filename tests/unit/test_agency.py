@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+import bson
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from services.recommender import disclosure
 from services.recommender.agency_report import AgencyGaps, agency_report, first_groups, unclosable_gaps
 from services.recommender.disclosure import (
+    MAX_BYTES,
     POOL,
     Cohort,
     Officer,
@@ -22,6 +24,7 @@ from services.recommender.disclosure import (
     released,
     rounded_down,
     token_of,
+    tokens_in,
 )
 from services.recommender.inputs import MICRO
 from services.recommender.path_summary import PathSummary, SkillOutcome, rounded_share
@@ -310,10 +313,29 @@ def test_stored_versions_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPa
         people = [Officer(token, revision, officer("service", row("reading", revision % 3))) for token in range(100)]
         release = released(release, cohorts_of(people, K, DAY), K)
     assert len(release.past) == 10
-    one = len(release.past[0].members) + sum(map(len, release.past[0].values.values()))
-    monkeypatch.setattr(disclosure, "RETAINED_BYTES", 4 * one)
+    monkeypatch.setattr(disclosure, "MAX_BYTES", 4 * release.cohorts[0].size)
     people = [Officer(token, 99, officer("service", row("reading", 2.5))) for token in range(100)]
-    assert len(released(release, cohorts_of(people, K, DAY), K).past) == 4
+    after = released(release, cohorts_of(people, K, DAY), K)
+    assert (len(after.cohorts), len(after.past)) == (1, 3)
+
+
+def test_a_cohort_that_exceeds_what_a_document_may_hold_is_not_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [officer(group, row("reading", 1)) for group in ("first", "second", "third") for _ in range(20)]
+    present = cohorts_of([Officer(token, 1, one) for token, one in enumerate(people)], K, DAY)
+    monkeypatch.setattr(disclosure, "MAX_BYTES", 2 * present[0].size)
+    assert [one.job_group for one in released(Release(), present, K).cohorts] == ["first", "second"]
+
+
+@pytest.mark.parametrize("skills", [1, 30])
+def test_the_largest_release_fits_in_a_document_of_mongodb(skills: int) -> None:
+    summary = officer("service", *(row(f"a-skill-with-a-long-name-{n}", 1) for n in range(skills)))
+    [one] = cohorts_of([Officer(token, 1, summary) for token in range(100)], K, DAY)
+    officers = MAX_BYTES * 100 // one.size
+    release = released(Release(), cohorts_of([Officer(2**63 + n, 1, summary) for n in range(officers)], K, DAY), K)
+    [cohort] = release.cohorts
+    assert cohort.size > MAX_BYTES * 0.99
+    stored = {"release": msgspec.json.encode(release), "officers": [token - 2**63 for token in tokens_in(release)]}
+    assert len(bson.encode(stored)) < 15 * 2**20
 
 
 def test_versions_of_another_key_are_not_compared_and_nothing_new_is_published() -> None:
