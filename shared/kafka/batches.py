@@ -65,7 +65,7 @@ class _Batch:
         if self._format == _FORMAT:
             self._batch: Any = default_records.DefaultRecordBatch(raw)
         else:  # rare, and the compiled parser checks no more than that of the newer format
-            self._batch = legacy_records._LegacyRecordBatchPy(raw, self._format)  # noqa: SLF001 - as below
+            self._batch = legacy_records._LegacyRecordBatchPy(raw, self._format)  # noqa: SLF001 - aiokafka's own decoder, pinned by the lock
 
     @property
     def next_offset(self) -> int:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from typing import NamedTuple
 
 import cramjam
 import pytest
@@ -44,21 +45,48 @@ async def test_a_header_that_is_not_utf8_stops_no_reader(bootstrap: str, topic: 
     assert (consumer.dead_lettered, follower.skipped) == (0, 0)
 
 
-async def send_with_bad_packing(  # noqa: PLR0917 - each is a part of the batch
-    bootstrap: str, topic: str, envelope: Envelope, packing: int, packed: Pack, wrong: int = 0
-) -> None:
-    """Send a batch of one record, compressed by another program. `wrong`: which bits of its checksum to change."""
+class BadBatch(NamedTuple):
+    """What another program did to a batch: its packing, and which bits of its checksum are wrong."""
+
+    packed: Pack
+    packing: int = 0
+    wrong: int = 0
+
+
+async def send_bad_batch(bootstrap: str, topic: str, envelope: Envelope, bad: BadBatch) -> None:
+    """Send a batch of one record as another program writes it."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         batch = producer.create_batch()
         key, value, headers = to_kafka(envelope)
         batch.append(key=key, value=value, timestamp=None, headers=headers)
         whole = bytearray(batch._build())
-        whole[61:] = packed(bytes(whole[61:]))
+        whole[61:] = bad.packed(bytes(whole[61:]))
         struct.pack_into(">i", whole, 8, len(whole) - 12)
-        struct.pack_into(">h", whole, 21, packing)
-        struct.pack_into(">I", whole, 17, calc_crc32c(bytes(whole[21:])) ^ wrong)
+        struct.pack_into(">h", whole, 21, bad.packing)
+        struct.pack_into(">I", whole, 17, calc_crc32c(bytes(whole[21:])) ^ bad.wrong)
         batch._buffer = whole
         await (await producer.send_batch(batch, topic, partition=0))
+
+
+async def becomes_one_dead_letter(bootstrap: str, namespace: str, bad: BadBatch, reason: bytes) -> None:
+    """Check that a batch between two good ones becomes one dead letter with this reason, and both readers go on."""
+    topic = f"{namespace}things"
+    await create_topics(bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
+    one, two, three = things(3)
+    async with Publisher(bootstrap) as publisher:
+        await publisher.send(topic, [one])
+        await send_bad_batch(bootstrap, topic, two, bad)
+        await publisher.send(topic, [three])
+        grouped, followed = Reader(), Reader()
+        consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
+        follower = Follower(bootstrap, topic, followed)
+        async with running(consumer), running(follower):
+            await until(lambda: grouped.sequences == followed.sequences == {1, 3})
+            await until(follower.caught_up.is_set)
+    assert (consumer.dead_lettered, follower.skipped) == (1, 1)
+    [letter] = await records_of(bootstrap, f"{topic}.dead", 1)
+    assert dict(letter.headers)["dead_place"] == f"{topic}/0/1".encode()
+    assert reason in (dict(letter.headers)["dead_reason"] or b"")
 
 
 def with_a_wrong_checksum(whole: bytes) -> bytes:
@@ -80,23 +108,7 @@ def with_a_wrong_checksum(whole: bytes) -> bytes:
 async def test_a_batch_that_the_broker_accepts_and_that_cannot_be_unpacked_becomes_one_dead_letter(
     packing: int, packed: Pack, bootstrap: str, namespace: str
 ) -> None:
-    topic = f"{namespace}things"
-    await create_topics(bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
-    one, two, three = things(3)
-    async with Publisher(bootstrap) as publisher:
-        await publisher.send(topic, [one])
-        await send_with_bad_packing(bootstrap, topic, two, packing, packed)
-        await publisher.send(topic, [three])
-        grouped, followed = Reader(), Reader()
-        consumer = GroupConsumer(bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
-        follower = Follower(bootstrap, topic, followed)
-        async with running(consumer), running(follower):
-            await until(lambda: grouped.sequences == followed.sequences == {1, 3})
-            await until(follower.caught_up.is_set)
-    assert (consumer.dead_lettered, follower.skipped) == (1, 1)
-    [letter] = await records_of(bootstrap, f"{topic}.dead", 1)
-    assert dict(letter.headers)["dead_place"] == f"{topic}/0/1".encode()
-    assert b"cannot be read" in (dict(letter.headers)["dead_reason"] or b"")
+    await becomes_one_dead_letter(bootstrap, namespace, BadBatch(packed, packing), b"cannot be read")
 
 
 def with_a_long_name(whole: bytes) -> bytes:
@@ -118,23 +130,7 @@ def with_a_long_name(whole: bytes) -> bytes:
 async def test_a_batch_that_only_the_embedded_bootstrap_accepts_becomes_one_dead_letter(
     packed: Pack, wrong: int, reason: bytes, embedded_bootstrap: str, namespace: str
 ) -> None:
-    topic = f"{namespace}things"
-    await create_topics(embedded_bootstrap, [TopicSpec(topic, 1, 1, {}), TopicSpec(f"{topic}.dead", 1, 1, {})])
-    one, two, three = things(3)
-    async with Publisher(embedded_bootstrap) as publisher:
-        await publisher.send(topic, [one])
-        await send_with_bad_packing(embedded_bootstrap, topic, two, 0, packed, wrong)
-        await publisher.send(topic, [three])
-        grouped, followed = Reader(), Reader()
-        consumer = GroupConsumer(embedded_bootstrap, topic, f"{topic}.g", grouped, publisher=publisher)
-        follower = Follower(embedded_bootstrap, topic, followed)
-        async with running(consumer), running(follower):
-            await until(lambda: grouped.sequences == followed.sequences == {1, 3})
-            await until(follower.caught_up.is_set)
-    assert (consumer.dead_lettered, follower.skipped) == (1, 1)
-    [letter] = await records_of(embedded_bootstrap, f"{topic}.dead", 1)
-    assert dict(letter.headers)["dead_place"] == f"{topic}/0/1".encode()
-    assert reason in (dict(letter.headers)["dead_reason"] or b"")
+    await becomes_one_dead_letter(embedded_bootstrap, namespace, BadBatch(packed, wrong=wrong), reason)
 
 
 @pytest.mark.parametrize("packing", ["gzip", "zstd", "lz4", "snappy"])

@@ -212,9 +212,8 @@ def rows_of(
     """Yield the rows of a table under its heading, without empty rows.
 
     `name_of` returns the name of a column from its heading. `heading`: by default the first row. Faults are reported to
-    `builder`: a cell below no name of a column is counted; a row with more cells
-    than the heading is left out; a quote that is never closed ends the rows, because the rest cannot be read. Raises
-    Malformed.
+    `builder`: a cell in a column without a name is counted; a row with more cells than the heading is left out; a quote
+    that is never closed ends the rows, because the rest cannot be read. Raises Malformed.
     """
     given, separator, above = heading or ColumnNames(*row_of(source))
     names = [name_of(name) for name in given]
