@@ -10,7 +10,6 @@ up to a thousand courses wait.
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -18,41 +17,23 @@ import msgspec
 from services.catalog.importers import objects
 from services.catalog.importers.durations import duration_of
 from services.catalog.importers.facts import Fact, course_row
+from services.catalog.importers.json_splitter import NESTED, Splitter, TooDeep
 from services.catalog.importers.tables import Options
 from services.catalog.importers.totals import totals_row
 from shared.decoding import refuse_repeated_names
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
-from shared.imports.rows import ROW_LIMIT, Row, beginning, refused
+from shared.imports.rows import Row, refused
 
 _HTML_LIMIT = 16 * 1024 * 1024
-_PIECE = 64 * 1024
 _NODES = 10_000
 _HELD = 1000
 _DEPTH = 10
 """The most objects around a course, such as a page, an organisation or a list."""
-_NESTED = 1000
-"""The most lists and objects inside each other, because no decoder reads more. A course with more is refused alone; if
-it is too large as well, the rest of the document is not read."""
-_LOOKS = 20
-"""The most times that an incomplete object is decoded; lists that begin later belong to the object."""
-
-_STRUCTURE = re.compile(rb'["{}\[\]\\]')
 _UNWRAPPED = re.compile(rb"^\s*(?://)?\s*(?:<!\[CDATA\[|<!--)|(?://)?\s*(?:\]\]>|-->)\s*$")
 """What hides a script from programs that do not know scripts."""
 
-_DIVIDERS = b" \t\r\n,;\x1e"
-"""What may be between the objects of a list, or between lines of objects."""
-
-_STRING_END = re.compile(rb'["\\]')
-_LISTS = re.compile(
-    rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)}|({"|".join(objects.VAGUE_LISTS)}))"'
-    r"\s*:\s*$".encode()
-)
-"""A name before a list of courses; the group matches a name that a single course may use for its lessons."""
-
 _HAS_DIGIT = re.compile(r"\d")
-_PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
 _COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
 _HOLDERS = (
     "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
@@ -68,7 +49,7 @@ class JsonLdReader:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._splitter = _Splitter()
+        self._splitter = Splitter()
         self._number = 0
         self._nodes: dict[str, Mapping[str, Any]] = {}
         self._held: list[tuple[int, dict[str, Any]]] = []
@@ -110,7 +91,7 @@ class JsonLdReader:
         found = False
         for script in _scripts(bytes(self._html)):
             found = True
-            splitter = _Splitter()
+            splitter = Splitter()
             yield from self._rows(splitter.feed(script.strip()))
             yield from self._rows(splitter.end())
         if not found:
@@ -131,10 +112,10 @@ class JsonLdReader:
         try:
             for part in parts:
                 yield from self._of_part(part)
-        except _TooDeep as error:
+        except TooDeep as error:
             yield from self._kept_back()
             raise Malformed(
-                f"lists and objects are nested more than {_NESTED} deep in row {self._number + 1}, "
+                f"lists and objects are nested more than {NESTED} deep in row {self._number + 1}, "
                 f"at byte {error.byte} of the JSON; the rest is not read"
             ) from error
 
@@ -166,7 +147,7 @@ class JsonLdReader:
             for one in waiting:
                 if not isinstance(one, dict):
                     continue
-                short = _short(one)
+                short = objects.short_names(one)
                 if _types(short) & _COURSES or _is_plain(short):
                     self._number += 1
                     if self._waits(short):
@@ -218,206 +199,11 @@ def _scripts(page: bytes) -> Iterator[bytes]:
         place = end + 1
 
 
-class _TooDeep(Exception):
-    """Raised for an item that is too large and nested too deeply; `byte`, from 1, is where it becomes too deep."""
-
-    def __init__(self, byte: int) -> None:
-        super().__init__()
-        self.byte = byte
-
-
-class _Splitter:
-    """Splits JSON that arrives in pieces into items: objects that are in a list of courses, or stand alone.
-
-    Raises _TooDeep if an item is both nested too deeply and too large, because it may never end.
-    """
-
-    def __init__(self) -> None:
-        self._left = b""
-        self._before = 0
-        """The number of bytes of the JSON before those in `_left`."""
-        self._stack = bytearray()
-        """The brackets that are open."""
-        self._base = 0
-        """The depth of the list whose items are cut out."""
-        self._is_listed = True
-        """Whether each value at that depth is an item: not so in the rest of an object that held a list of courses."""
-        self._item = bytearray()
-        self._in_string = False
-        self._over = False
-        self._deep: int | None = None
-        """The byte of the JSON at which the item becomes nested too deeply."""
-        self._list_depth = 1
-        self._list_begins: int | None = None
-        """The byte of the item at which a list begins that holds courses, unless the object around it is a course."""
-        self._looks = 0
-
-    def _start_item(self) -> None:
-        """Begin a new item, and forget the one before."""
-        self._item.clear()
-        self._over, self._deep, self._list_begins, self._looks = False, None, None, 0
-
-    def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
-        for at in range(0, len(piece), _PIECE):
-            part = piece[at : at + _PIECE]
-            if self._list_begins is not None and len(self._item) + len(part) > ROW_LIMIT:
-                yield from self._open_list(self._list_begins)
-            yield from self._feed(part)
-
-    def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
-        """Split the list that begins at a byte of the item into items, because the object is too long for one course."""
-        inside = bytes(self._item[begin:]) + self._left
-        self._start_item()
-        self._before -= len(inside) - len(self._left)
-        self._left, self._in_string = b"", False
-        self._stack, self._base = bytearray(b"{" * self._list_depth + b"["), self._list_depth + 1
-        self._is_listed = True
-        yield from self._feed(inside)
-
-    def _feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
-        data = self._left + piece
-        self._left = b""
-        start = place = 0
-        while mark := (_STRING_END if self._in_string else _STRUCTURE).search(data, place):
-            place = mark.end()
-            sign = mark[0]
-            if sign == b"\\":
-                if place == len(data):  # the next piece has not come yet
-                    self._keep(data[start : place - 1])
-                    self._left = b"\\"
-                    self._before += place - 1
-                    return
-                place += 1
-            elif sign == b'"':
-                self._in_string = not self._in_string
-            elif sign in b"{[":
-                if self._deep is None and len(self._stack) >= _NESTED:
-                    self._deep = self._before + place
-                if sign == b"[" and self._deep is None and self._opens_list(data, start, place):
-                    self._base, self._is_listed = len(self._stack) + 1, True
-                    self._start_item()
-                    start = place
-                elif len(self._stack) == self._base:
-                    yield from self._between(data[start : mark.start()])
-                    start = mark.start()
-                self._stack += sign
-            elif self._stack:
-                if len(self._stack) == self._base and sign == b"]":
-                    yield from self._between(data[start : mark.start()])
-                    start = mark.start()
-                self._stack.pop()
-                if len(self._stack) < self._base:
-                    # beyond a list in an object comes the rest of that object
-                    self._base, self._is_listed = len(self._stack) + 1 if self._stack else 0, not self._stack
-                    self._start_item()
-                    start = place
-                elif len(self._stack) == self._base and self._is_in_list() and (sign == b"}" or self._is_listed):
-                    self._keep(data[start:place])
-                    yield from self._cut(is_object=sign == b"}")
-                    start = place
-        self._keep(data[start:])
-        self._before += len(data)
-
-    def end(self) -> Iterator[bytes | Malformed | TooLarge]:
-        if self._stack or self._in_string:
-            yield Malformed("the JSON breaks off")
-        else:
-            yield from self._between(b"")
-
-    def _between(self, part: bytes) -> Iterator[Malformed]:
-        """Yield what is wrong with each value between the objects of a list, or with a text between objects.
-
-        `part`: the bytes between the item so far and the next object, or the end of the list. Begins a new item.
-        """
-        text, over = (bytes(self._item) + part).strip(_DIVIDERS), self._over
-        self._start_item()
-        if not self._is_listed:
-            return
-        if over:
-            yield Malformed(f"over {ROW_LIMIT} bytes of the list are no objects")
-        values: list[object] = [text.decode(errors="replace")] if text else []
-        if self._base:
-            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                values = msgspec.json.decode(b"[" + text + b"]", type=list)
-        for one in values:
-            yield Malformed(f"{_shown(one)} is no object, so it is no course")
-
-    def _is_in_list(self) -> bool:
-        """Return whether an object at the depth of the items is an item; after a list, the rest of its object is not."""
-        return not self._base or self._stack[self._base - 1 : self._base] == b"["
-
-    def _opens_list(self, data: bytes, start: int, end: int) -> bool:
-        """Return whether the bracket before `end` opens a list of courses. `data[start:end]` is not in the item yet.
-
-        A list that may hold the lessons of a course stays in the item, because only the end of the object shows which
-        of both it is.
-        """
-        if not self._stack:
-            return True
-        if b"[" in self._stack:
-            return False
-        before = end - 1  # without the bracket
-        found = _LISTS.search(bytes(self._item[-200:]) + data[max(start, before - 200) : before])
-        if found is None or self._is_of_course(data[start:before]):
-            return False
-        may_be_inside = bool(found[1]) or len(self._stack) > 1
-        if may_be_inside and self._list_begins is None:
-            self._list_begins = len(self._item) + end - start
-            self._list_depth = len(self._stack)
-        return not may_be_inside
-
-    def _is_of_course(self, part: bytes) -> bool:
-        """Return whether a list holds the lessons of a course, because the object around it describes a course so far.
-
-        `part`: the bytes between the item so far and the list.
-        """
-        self._looks += 1
-        if self._looks > _LOOKS:
-            return True
-        try:
-            node = msgspec.json.decode(bytes(self._item) + part + b"null" + b"}" * len(self._stack))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return False
-        for _ in self._stack[1:]:  # the object that holds the list is the last value of each one around it
-            node = [*node.values()][-1] if isinstance(node, dict) else None
-        return isinstance(node, dict) and objects.is_studied(_short(node))
-
-    def _keep(self, part: bytes) -> None:
-        if self._over or len(self._item) + len(part) > ROW_LIMIT:
-            if self._deep is not None:
-                raise _TooDeep(self._deep)
-            self._over = True
-            self._item.clear()
-        else:
-            self._item += part
-
-    def _cut(self, *, is_object: bool) -> Iterator[bytes | Malformed | TooLarge]:
-        part: bytes | Malformed | TooLarge = bytes(self._item)
-        if self._over:
-            part = TooLarge(f"a course may hold {ROW_LIMIT} bytes")
-        elif self._deep is not None:
-            part = Malformed("lists and objects are nested too deep")
-        elif not is_object:
-            part = Malformed(f"{_shown(bytes(self._item).decode(errors='replace'))} is a list, so it is no course")
-        self._start_item()
-        yield part
-
-
-def _shown(value: object) -> str:
-    """Return the first characters of a value of JSON, in which API keys and passwords are masked."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return repr(beginning(text) or "")
-
-
 # --- what a node states ----------------------------------------------------------------------------------------------
 
 
-def _short(node: Mapping[str, Any]) -> dict[str, Any]:
-    return {_PREFIX.sub("", str(name)): value for name, value in node.items()}
-
-
 def _types(node: Mapping[str, Any]) -> set[str]:
-    return {_PREFIX.sub("", str(one)) for one in _many(node.get("@type", ""))}
+    return {objects.PREFIX.sub("", str(one)) for one in _many(node.get("@type", ""))}
 
 
 def _is_plain(node: Mapping[str, Any]) -> bool:
@@ -438,7 +224,7 @@ def _by_code(node: Mapping[str, Any]) -> list[Any]:
     Every code holds a digit. A course without an id and a code gets the one under which it stands, unless these only
     count the courses.
     """
-    courses = [_short(one) for one in node.values() if isinstance(one, dict)]
+    courses = [objects.short_names(one) for one in node.values() if isinstance(one, dict)]
     if len(courses) < len(node) or not all(map(_HAS_DIGIT.search, node)) or not all(map(_is_plain, courses)):
         return []
     if [*node] in ([*map(str, range(len(node)))], [*map(str, range(1, len(node) + 1))]):
@@ -519,7 +305,7 @@ class _Facts:
             value = {"@id": value}
         if not isinstance(value, dict):
             return {}
-        node = _short(value)
+        node = objects.short_names(value)
         if _is_reference(node):
             return dict(self._nodes.get(str(node["@id"]), {}))
         return node
@@ -536,7 +322,7 @@ class _Facts:
 
     def _language(self, value: Any) -> str:
         if isinstance(value, dict):
-            return str(_short(value).get("alternateName") or self._name(value))
+            return str(objects.short_names(value).get("alternateName") or self._name(value))
         return self._name(value)
 
     def _tags(self, value: Any) -> list[str]:

@@ -4,6 +4,7 @@ The name of a field tells the fact that it holds, like the name of a column: `{"
 a course of Open edX, `{"shortname": …, "fullname": …}` one of Moodle. The fields of this project's courses work too.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,9 @@ LISTS = ("results", "courses", "courseList", "course_list", "catalog", "catalogu
 """Names of fields that hold the list of courses in an answer."""
 WRAPPERS = ("response", "result", "payload", "body", "node", "edges")
 """Names of fields that hold another object, which holds the list of courses or is a course."""
+
+PREFIX = re.compile(r"^(?:https?://schema\.org/|schema:|sdo:)")
+"""What may stand before a name of schema.org."""
 
 _OWN = frozenset({"teaches", "requires", "corequisites", "antirequisites", "stated", "assumed"})
 _LANGUAGES = ("th", "en")
@@ -96,6 +100,11 @@ def _flat(node: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(name, str):
             flat.setdefault(name, value)
     return flat
+
+
+def short_names(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an object with the names of schema.org without address and prefix."""
+    return {PREFIX.sub("", str(name)): value for name, value in node.items()}
 
 
 def is_course(node: Mapping[str, Any]) -> bool:

@@ -1,0 +1,223 @@
+"""Splits JSON that arrives in pieces into the objects that may be courses, and says what else a list of them holds. Pure.
+
+No document is decoded as a whole, so it may have any length; each object may have ROW_LIMIT bytes.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+import msgspec
+
+from services.catalog.importers import objects
+from shared.errors import Malformed, TooLarge
+from shared.imports.rows import ROW_LIMIT, beginning
+
+_PIECE = 64 * 1024
+NESTED = 1000
+"""The most lists and objects inside each other, because no decoder reads more. A course with more is refused alone; if
+it is too large as well, the rest of the document is not read."""
+_LOOKS = 20
+"""The most times that an incomplete object is decoded; lists that begin later belong to the object."""
+
+_STRUCTURE = re.compile(rb'["{}\[\]\\]')
+_DIVIDERS = b" \t\r\n,;\x1e"
+"""What may be between the objects of a list, or between lines of objects."""
+
+_STRING_END = re.compile(rb'["\\]')
+_LISTS = re.compile(
+    rf'"(?:@graph|itemListElement|schema:itemListElement|{"|".join(objects.LISTS)}|({"|".join(objects.VAGUE_LISTS)}))"'
+    r"\s*:\s*$".encode()
+)
+"""A name before a list of courses; the group matches a name that a single course may use for its lessons."""
+
+
+class TooDeep(Exception):
+    """Raised for an item that is too large and nested too deeply; `byte`, from 1, is where it becomes too deep."""
+
+    def __init__(self, byte: int) -> None:
+        super().__init__()
+        self.byte = byte
+
+
+class Splitter:
+    """Splits JSON that arrives in pieces into items: objects that are in a list of courses, or stand alone.
+
+    Raises TooDeep if an item is both nested too deeply and too large, because it may never end.
+    """
+
+    def __init__(self) -> None:
+        self._left = b""
+        self._before = 0
+        """The number of bytes of the JSON before those in `_left`."""
+        self._stack = bytearray()
+        """The brackets that are open."""
+        self._base = 0
+        """The depth of the list whose items are cut out."""
+        self._is_listed = True
+        """Whether each value at that depth is an item: not so in the rest of an object that held a list of courses."""
+        self._item = bytearray()
+        self._in_string = False
+        self._over = False
+        self._deep: int | None = None
+        """The byte of the JSON at which the item becomes nested too deeply."""
+        self._list_depth = 1
+        self._list_begins: int | None = None
+        """The byte of the item at which a list begins that holds courses, unless the object around it is a course."""
+        self._looks = 0
+
+    def _start_item(self) -> None:
+        """Begin a new item, and forget the one before."""
+        self._item.clear()
+        self._over, self._deep, self._list_begins, self._looks = False, None, None, 0
+
+    def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
+        for at in range(0, len(piece), _PIECE):
+            part = piece[at : at + _PIECE]
+            if self._list_begins is not None and len(self._item) + len(part) > ROW_LIMIT:
+                yield from self._open_list(self._list_begins)
+            yield from self._feed(part)
+
+    def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
+        """Split the list that begins at a byte of the item into items, because the object is too long for one course."""
+        inside = bytes(self._item[begin:]) + self._left
+        self._start_item()
+        self._before -= len(inside) - len(self._left)
+        self._left, self._in_string = b"", False
+        self._stack, self._base = bytearray(b"{" * self._list_depth + b"["), self._list_depth + 1
+        self._is_listed = True
+        yield from self._feed(inside)
+
+    def _feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
+        data = self._left + piece
+        self._left = b""
+        start = place = 0
+        while mark := (_STRING_END if self._in_string else _STRUCTURE).search(data, place):
+            place = mark.end()
+            sign = mark[0]
+            if sign == b"\\":
+                if place == len(data):  # the next piece has not come yet
+                    self._keep(data[start : place - 1])
+                    self._left = b"\\"
+                    self._before += place - 1
+                    return
+                place += 1
+            elif sign == b'"':
+                self._in_string = not self._in_string
+            elif sign in b"{[":
+                if self._deep is None and len(self._stack) >= NESTED:
+                    self._deep = self._before + place
+                if sign == b"[" and self._deep is None and self._opens_list(data, start, place):
+                    self._base, self._is_listed = len(self._stack) + 1, True
+                    self._start_item()
+                    start = place
+                elif len(self._stack) == self._base:
+                    yield from self._between(data[start : mark.start()])
+                    start = mark.start()
+                self._stack += sign
+            elif self._stack:
+                if len(self._stack) == self._base and sign == b"]":
+                    yield from self._between(data[start : mark.start()])
+                    start = mark.start()
+                self._stack.pop()
+                if len(self._stack) < self._base:
+                    # beyond a list in an object comes the rest of that object
+                    self._base, self._is_listed = len(self._stack) + 1 if self._stack else 0, not self._stack
+                    self._start_item()
+                    start = place
+                elif len(self._stack) == self._base and self._is_in_list() and (sign == b"}" or self._is_listed):
+                    self._keep(data[start:place])
+                    yield from self._cut(is_object=sign == b"}")
+                    start = place
+        self._keep(data[start:])
+        self._before += len(data)
+
+    def end(self) -> Iterator[bytes | Malformed | TooLarge]:
+        if self._stack or self._in_string:
+            yield Malformed("the JSON breaks off")
+        else:
+            yield from self._between(b"")
+
+    def _between(self, part: bytes) -> Iterator[Malformed]:
+        """Yield what is wrong with each value between the objects of a list, or with a text between objects.
+
+        `part`: the bytes between the item so far and the next object, or the end of the list. Begins a new item.
+        """
+        text, over = (bytes(self._item) + part).strip(_DIVIDERS), self._over
+        self._start_item()
+        if not self._is_listed:
+            return
+        if over:
+            yield Malformed(f"over {ROW_LIMIT} bytes of the list are no objects")
+        values: list[object] = [text.decode(errors="replace")] if text else []
+        if self._base:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                values = msgspec.json.decode(b"[" + text + b"]", type=list)
+        for one in values:
+            yield Malformed(f"{_shown(one)} is no object, so it is no course")
+
+    def _is_in_list(self) -> bool:
+        """Return whether an object at the depth of the items is an item; after a list, the rest of its object is not."""
+        return not self._base or self._stack[self._base - 1 : self._base] == b"["
+
+    def _opens_list(self, data: bytes, start: int, end: int) -> bool:
+        """Return whether the bracket before `end` opens a list of courses. `data[start:end]` is not in the item yet.
+
+        A list that may hold the lessons of a course stays in the item, because only the end of the object shows which
+        of both it is.
+        """
+        if not self._stack:
+            return True
+        if b"[" in self._stack:
+            return False
+        before = end - 1  # without the bracket
+        found = _LISTS.search(bytes(self._item[-200:]) + data[max(start, before - 200) : before])
+        if found is None or self._is_of_course(data[start:before]):
+            return False
+        may_be_inside = bool(found[1]) or len(self._stack) > 1
+        if may_be_inside and self._list_begins is None:
+            self._list_begins = len(self._item) + end - start
+            self._list_depth = len(self._stack)
+        return not may_be_inside
+
+    def _is_of_course(self, part: bytes) -> bool:
+        """Return whether a list holds the lessons of a course, because the object around it describes a course so far.
+
+        `part`: the bytes between the item so far and the list.
+        """
+        self._looks += 1
+        if self._looks > _LOOKS:
+            return True
+        try:
+            node = msgspec.json.decode(bytes(self._item) + part + b"null" + b"}" * len(self._stack))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        for _ in self._stack[1:]:  # the object that holds the list is the last value of each one around it
+            node = [*node.values()][-1] if isinstance(node, dict) else None
+        return isinstance(node, dict) and objects.is_studied(objects.short_names(node))
+
+    def _keep(self, part: bytes) -> None:
+        if self._over or len(self._item) + len(part) > ROW_LIMIT:
+            if self._deep is not None:
+                raise TooDeep(self._deep)
+            self._over = True
+            self._item.clear()
+        else:
+            self._item += part
+
+    def _cut(self, *, is_object: bool) -> Iterator[bytes | Malformed | TooLarge]:
+        part: bytes | Malformed | TooLarge = bytes(self._item)
+        if self._over:
+            part = TooLarge(f"a course may hold {ROW_LIMIT} bytes")
+        elif self._deep is not None:
+            part = Malformed("lists and objects are nested too deep")
+        elif not is_object:
+            part = Malformed(f"{_shown(bytes(self._item).decode(errors='replace'))} is a list, so it is no course")
+        self._start_item()
+        yield part
+
+
+def _shown(value: object) -> str:
+    """Return the first characters of a value of JSON, in which API keys and passwords are masked."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return repr(beginning(text) or "")
