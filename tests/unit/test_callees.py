@@ -7,6 +7,7 @@ import pytest
 from numba.core.codegen import JITCodeLibrary
 
 from services.recommender.planner import jit as compiling
+from services.recommender.planner.callees import EntryCompiler
 from services.recommender.planner.jit import jit
 
 
@@ -37,14 +38,14 @@ def test_only_entries_are_linked_and_optimised_and_become_machine_code(monkeypat
         return first(doubled(number)) - doubled_factorial(number)
 
     done = list[tuple[str, str]]()
-    for step in ("_optimize_final_module", "_finalize_specific"):
-        original = getattr(JITCodeLibrary, step)
+    for kind, step in ((EntryCompiler.code, "_optimize_final_module"), (JITCodeLibrary, "_finalize_specific")):
+        original = getattr(kind, step)
 
         def recorded(library: Any, step: str = step, original: Any = original) -> None:
             done.append((step, library.name.rpartition(".")[2]))
             original(library)
 
-        monkeypatch.setattr(JITCodeLibrary, step, recorded)
+        monkeypatch.setattr(kind, step, recorded)
     linked = Counter[str]()
     get_module: Any = JITCodeLibrary._get_module_for_linking
 

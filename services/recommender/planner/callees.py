@@ -11,8 +11,13 @@ from typing import Any
 
 from numba.core.codegen import CodeLibrary, JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
+from numba.core.typed_passes import InlineOverloads, NopythonRewrites
+from numba.core.untyped_passes import DeadBranchPrune, InlineClosureLikes, WithLifting
 
 _DEFAULTS = {name: option.default for name, option in Flags.options.items()}
+
+_UNUSED = {DeadBranchPrune, InlineClosureLikes, InlineOverloads, NopythonRewrites, WithLifting}
+"""The slowest of numba's passes for what no compiled function has: closures, contexts, branches that are never taken."""
 
 
 class _Flags(Flags):
@@ -25,16 +30,20 @@ class _Flags(Flags):
         return _DEFAULTS | self._values
 
 
-class _CalleeCode(JITCodeLibrary):
+class _Code(JITCodeLibrary):
+    """The code of one function."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """Leave the functions as they are until an entry is optimised as a whole."""
+
+
+class _CalleeCode(_Code):
     """The code of one callee, to be linked into entries."""
 
     @property
     def linked(self) -> list[CodeLibrary]:
         """The code that this callee calls."""
         return self._linking_libraries
-
-    def _optimize_functions(self, ll_module: Any) -> None:
-        """Leave the functions as they are."""
 
     def finalize(self) -> None:
         """Link nothing and make no machine code. Let several entries define the function."""
@@ -53,7 +62,7 @@ class _CalleeCode(JITCodeLibrary):
         """Store nothing. Only code that uses Python objects reads an environment."""
 
 
-class _EntryCode(JITCodeLibrary):
+class _EntryCode(_Code):
     """The code of one entry."""
 
     def __init__(self, *args: Any) -> None:
@@ -68,6 +77,11 @@ class _EntryCode(JITCodeLibrary):
                 linked += [one for one in library.linked if one not in linked]
         super().finalize()
 
+    def _optimize_final_module(self) -> None:
+        """Optimise once. numba does so twice, to remove more counting of references."""
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
 
 class EntryCompiler(Compiler):
     """The compiler of an entry."""
@@ -79,9 +93,11 @@ class EntryCompiler(Compiler):
         self.state.flags = _Flags(self.state.flags)
 
     def define_pipelines(self) -> Any:
-        """Return numba's own pipeline. The code that it makes is of this compiler's kind."""
+        """Return numba's own pipeline without unused passes. The code that it makes is of this compiler's kind."""
         self.state.library = self.code(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
-        return super().define_pipelines()
+        (pipeline,) = super().define_pipelines()
+        pipeline.passes = [one for one in pipeline.passes if one[0] not in _UNUSED]
+        return [pipeline]
 
 
 class CalleeCompiler(EntryCompiler):

@@ -3,11 +3,13 @@
 numba passes a named tuple by value: each array in it is seven numbers, in every function that takes it, at every call
 and in every caller of that function. A class that is marked `by_reference` is one address instead. The call from Python
 stores the arrays' descriptors on the stack; compiled code loads those that it reads. It cannot make or return such a
-tuple. Only numba's extension API is used (https://numba.readthedocs.io/en/stable/extending/low-level.html).
+tuple, and must not return its arrays, because their references are not counted. numba's extension API is used
+(https://numba.readthedocs.io/en/stable/extending/low-level.html).
 """
 
 from typing import Any, TypeVar
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AttributeTemplate
@@ -38,6 +40,9 @@ class _Reference(types.Type):
 
 
 register_model(_Reference)(models.PointerModel)
+
+_ADAPTER = ir.FunctionType(ir.IntType(32), [cgutils.voidptr_t, cgutils.voidptr_t])
+"""numba's own function that writes an array's descriptor to an address."""
 
 
 def by_reference(named_tuple: T) -> T:
@@ -77,14 +82,17 @@ def _load(context: Any, builder: Any, reference: Any, value: Any, name: str) -> 
 
 @unbox(_Reference)
 def _stored(reference: Any, instance: Any, call: Any) -> NativeValue:
-    """Store the descriptors of a named tuple's arrays on the stack of the call from Python."""
-    native = call.unbox(reference.dtype, instance)
-    place = cgutils.alloca_once_value(call.builder, native.value)
+    """Store the descriptors of a named tuple's arrays on the stack of the call from Python.
 
-    def cleanup() -> None:
-        if native.cleanup is not None:
-            native.cleanup()
-        if call.context.enable_nrt:
-            call.context.nrt.decref(call.builder, reference.dtype, native.value)
-
-    return NativeValue(place, native.is_error, cleanup)
+    The arrays belong to the caller until the call returns, so no references are counted.
+    """
+    builder, api = call.builder, call.pyapi
+    adapter = api._get_function(_ADAPTER, name="numba_adapt_ndarray")
+    place = cgutils.alloca_once(builder, call.context.get_value_type(reference.dtype))
+    for number, kind in enumerate(reference.dtype):
+        field, address = api.tuple_getitem(instance, number), cgutils.gep_inbounds(builder, place, 0, number)
+        if isinstance(kind, types.Array):
+            builder.call(adapter, (field, builder.bitcast(address, api.voidptr)))
+        else:
+            builder.store(call.unbox(kind, field).value, address)
+    return NativeValue(place)
