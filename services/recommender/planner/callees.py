@@ -17,7 +17,7 @@ from numba.core.untyped_passes import DeadBranchPrune, InlineClosureLikes, WithL
 _DEFAULTS = {name: option.default for name, option in Flags.options.items()}
 
 _UNUSED = {DeadBranchPrune, InlineClosureLikes, InlineOverloads, NopythonRewrites, WithLifting}
-"""The slowest of numba's passes for what no compiled function has: closures, contexts, branches that are never taken."""
+"""numba's slowest passes for what no compiled function has: closures, contexts, branches that are never taken."""
 
 
 class _Flags(Flags):
@@ -79,7 +79,7 @@ class _EntryCode(_Code):
 
     def _optimize_final_module(self) -> None:
         """Optimise once. numba does so twice, to remove more counting of references."""
-        passes, builder = self._codegen._module_pass_manager()
+        passes, builder = self._codegen._module_pass_manager()  # noqa: SLF001 - nothing public gives it
         passes.run(self._final_module, builder)
 
 

@@ -87,7 +87,7 @@ def _stored(reference: Any, instance: Any, call: Any) -> NativeValue:
     The arrays belong to the caller until the call returns, so no references are counted.
     """
     builder, api = call.builder, call.pyapi
-    adapter = api._get_function(_ADAPTER, name="numba_adapt_ndarray")
+    adapter = cgutils.get_or_insert_function(builder.module, _ADAPTER, "numba_adapt_ndarray")
     place = cgutils.alloca_once(builder, call.context.get_value_type(reference.dtype))
     for number, kind in enumerate(reference.dtype):
         field, address = api.tuple_getitem(instance, number), cgutils.gep_inbounds(builder, place, 0, number)

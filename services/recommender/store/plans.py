@@ -46,6 +46,7 @@ from services.recommender.store.history import History
 from services.recommender.store.plan_bases import PlanBases
 from services.recommender.store.releases import ReleaseStore
 from services.recommender.store.rules import RuleStore
+from services.recommender.store.shared_reads import SharedReads
 from services.recommender.store.supervision import SupervisionStore
 from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Unavailable
@@ -92,6 +93,7 @@ class PlanStore:
         self.plan_bases = PlanBases()
         self._staged = staged or Staged()
         self._plans = database[COLLECTION]
+        self._path_heads = SharedReads(self._read_path_heads)
         self.rules = RuleStore(database)
         self.history = History(database, COLLECTION)
         self.releases = ReleaseStore(database)
@@ -105,16 +107,18 @@ class PlanStore:
         The head is without courses and open skills, because this is the most frequent read and seldom needs them.
         `known`: the version that the caller has rendered; the path itself is read only if it is another one.
         """
-        query, found = {"_id": key_of(tenant, officer)}, None
+        key = key_of(tenant, officer)
+        if known is not None:
+            found = await self._path_heads.of(key)
+            if found is None or found.version == known:
+                return found
         with unavailable():
-            if known is not None:
-                found = await self._plans.find_one(query, _HEAD_OF_PATH)
-            if known is None or (found and _version_of(found) != known):
-                found, known = await self._plans.find_one(query, _PATH_AND_HEAD), None
-        if found is None or found.get("erased"):
-            return None
-        head = head_of({"profile_sequence": 0, **found})
-        return FoundPath(_version_of(found), head, {} if known else found)
+            document = await self._plans.find_one({"_id": key}, _PATH_AND_HEAD)
+        return _found_path(document) if document and not document.get("erased") else None
+
+    async def _read_path_heads(self, keys: Collection[str]) -> dict[str, FoundPath]:
+        documents = await self._by_keys(keys, _HEAD_OF_PATH)
+        return {one["_id"]: _found_path(one)._replace(document={}) for one in documents if not one.get("erased")}
 
     async def find(self, tenant: str, officer: str) -> StoredPlan | None:
         """Return an officer's plan, with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
@@ -420,8 +424,9 @@ def _copied(plans: Iterable[NewPlan]) -> dict[str, int]:
     return {plan.profile.key: plan.based_on.revision for plan in plans if plan.based_on}
 
 
-def _version_of(document: Document) -> PathVersion:
-    return PathVersion(document["revision"], document.get("planned_at"))
+def _found_path(document: Document) -> FoundPath:
+    version = PathVersion(document["revision"], document.get("planned_at"))
+    return FoundPath(version, head_of({"profile_sequence": 0, **document}), document)
 
 
 def _officer(document: Document) -> OfficerSummary:

@@ -1,0 +1,70 @@
+"""Reads that are asked for at the same moment share one query."""
+
+import asyncio
+from collections.abc import Collection
+
+import pytest
+
+from services.recommender.store.shared_reads import SharedReads
+
+
+class Store:
+    """Counts up at each query; every query waits until `answer` is called."""
+
+    def __init__(self) -> None:
+        self.queries: list[list[str]] = []
+        self._begun = asyncio.Semaphore(0)
+        self._answers: asyncio.Queue[Exception | None] = asyncio.Queue()
+
+    async def read(self, keys: Collection[str]) -> dict[str, int]:
+        self.queries.append(sorted(keys))
+        number = len(self.queries)
+        self._begun.release()
+        if error := await self._answers.get():
+            raise error
+        return {key: number for key in keys if key != "absent"}
+
+    async def begun(self) -> None:
+        """Wait until one more query has begun."""
+        await self._begun.acquire()
+
+    def answer(self, error: Exception | None = None) -> None:
+        """Let one query end."""
+        self._answers.put_nowait(error)
+
+
+async def test_reads_of_one_moment_share_a_query_and_later_ones_do_not_join_it() -> None:
+    store = Store()
+    reads = SharedReads(store.read)
+    first = asyncio.gather(*map(reads.of, ["a", "b", "a", "absent"]))
+    await store.begun()
+    later = asyncio.ensure_future(reads.of("a"))
+    await store.begun()
+    assert store.queries == [["a", "absent", "b"], ["a"]]
+    store.answer()
+    store.answer()
+    assert await first == [1, 1, 1, None]
+    assert await later == 2
+
+
+async def test_a_failure_reaches_everybody_and_the_next_read_tries_again() -> None:
+    store = Store()
+    reads = SharedReads(store.read)
+    store.answer(LookupError("no server"))
+    for found in await asyncio.gather(reads.of("a"), reads.of("b"), return_exceptions=True):
+        assert isinstance(found, LookupError)
+    store.answer()
+    assert await reads.of("a") == 2
+
+
+async def test_a_reader_that_is_cancelled_leaves_the_query_to_the_others() -> None:
+    store = Store()
+    reads = SharedReads(store.read)
+    gone, other = asyncio.ensure_future(reads.of("a")), asyncio.ensure_future(reads.of("b"))
+    await store.begun()
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    store.answer()
+    assert await other == 1
+    assert len(store.queries) == 1
