@@ -270,9 +270,11 @@ class KeyStore:
             await self._keys.insert_one({"_id": key.key_id, **given, **times, **session})
 
     async def note_use(self, key_id: str) -> None:
-        """Record that a key is used now. Raises Unavailable."""
+        """Record that a key is used now, unless it was revoked meanwhile. Raises Unavailable."""
         with unavailable():
-            await self._keys.update_one({"_id": str(key_id)}, {"$set": {"used_at": datetime.now(UTC)}})
+            await self._keys.update_one(
+                {"_id": str(key_id), "revoked_at": None}, {"$set": {"used_at": datetime.now(UTC)}}
+            )
 
     async def working(self, key_ids: Iterable[str]) -> set[str]:
         """Return those of the given ids whose keys are neither revoked nor expired. Raises Unavailable."""
@@ -281,17 +283,18 @@ class KeyStore:
         with unavailable():
             return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
 
-    async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
-        """Revoke an officer's keys that were created by `until`; return how many. Raises Unavailable.
+    async def revoke_of(self, tenant: str, officer: str) -> int:
+        """Revoke all keys of an officer; return how many were not revoked before. Raises Unavailable.
 
-        Deletes the labels, subjects and times of use of these keys. May be repeated.
+        Also deletes the labels, subjects and times of use of keys that were revoked earlier. May be repeated.
         """
-        theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
+        theirs = {"tenant": str(tenant), "officer": str(officer)}
+        personal = dict.fromkeys(("label", "used_at", "subject"), "")
         with unavailable():
             result = await self._keys.update_many(
-                theirs,
-                {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": "", "subject": ""}},
+                {**theirs, "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
             )
+            await self._keys.update_many(theirs, {"$unset": personal})
         return int(result.modified_count)
 
     async def revoke(self, key_id: str) -> bool:

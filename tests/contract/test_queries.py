@@ -451,7 +451,7 @@ async def keys(watched: Watched) -> AsyncIterator[Call]:
     yield "KeyStore.viewed_until", store.viewed_until(TENANT, ["a", "b"])
     yield "KeyStore.remove_viewer", store.remove_viewer(TENANT, "a", "v")
     yield "KeyStore.remove_viewers", store.remove_viewers(TENANT, "a")
-    yield "KeyStore.revoke_of", store.revoke_of(TENANT, "a", LATER)
+    yield "KeyStore.revoke_of", store.revoke_of(TENANT, "a")
     yield "KeyStore.revoke_subject", store.revoke_subject("https://provider.example 1")
     yield "KeyStore.revoke", store.revoke("k")
 

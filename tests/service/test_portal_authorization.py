@@ -102,9 +102,21 @@ async def test_only_the_cookie_with_the_expected_name_is_accepted(
         expected, planted = (
             ("__Host-learning-path", "learning-path") if secure else ("learning-path", "__Host-learning-path")
         )
-        for cookies in (f"{expected}={key}; {planted}={other}", f"{planted}={other}; {expected}={key}"):
+        smuggled = f"{expected}={other}"
+        for cookies in (
+            f"{expected}={key}; {planted}={other}",
+            f"{planted}={other}; {expected}={key}",
+            f"{expected}={key}; theme=dark {smuggled}",  # a value that a browser accepts from another host
+            f'{expected}={key}; theme="dark" {smuggled}',
+            f"{expected}={key}; \u2003{smuggled}",  # a name that begins with a space for Python only
+            f"{expected}={key}; \u00a0{smuggled}",
+            f'a="; {expected}={key}; b="',
+        ):
             async with portal.session.get(f"{portal.url}/session", headers={"Cookie": cookies}) as answer:
                 assert (await answer.json())["role"] == "platform"
+        for cookies in (f"theme=dark {smuggled}", f"\u2003{smuggled}", f"{smuggled}; {expected}={key}", f"={smuggled}"):
+            async with portal.session.get(f"{portal.url}/session", headers={"Cookie": cookies}) as answer:
+                assert answer.status == 401
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,18 @@ def check_origin(request: web.Request) -> None:
         raise Forbidden("this request must come from the officers' page itself")
 
 
+def cookie_of(request: web.Request, name: str) -> str:
+    """Return the value of a cookie; an empty text without it, or if there are several of this name.
+
+    A browser does not accept a cookie with the prefix `__Host-` from another host of the domain. It does accept cookies
+    that a lenient parser reads as this one, because the name begins with a space that only Unicode knows, or because
+    the value contains a space and then the name. So only a semicolon ends a cookie, and its name is compared exactly.
+    """
+    pairs = [pair.partition("=") for header in request.headers.getall(hdrs.COOKIE, []) for pair in header.split(";")]
+    values = [value.strip(' \t"') for given, _, value in pairs if given.strip(" \t") == name]
+    return values[0] if len(values) == 1 else ""
+
+
 def _host_of(origin: str) -> str | None:
     try:
         return urlsplit(origin).netloc or None
@@ -134,7 +146,7 @@ def credential_of(request: web.Request) -> str | None:
     """
     if hdrs.AUTHORIZATION in request.headers:
         return bearer(request)
-    key = request.cookies.get(request.app[COOKIE])
+    key = cookie_of(request, request.app[COOKIE])
     if key and request.method not in _SAFE:
         check_origin(request)
     return key or None
@@ -209,7 +221,7 @@ class Sessions:
         """
         check_origin(request)
         query = read_query(request, AskSignOut)
-        credential = request.cookies.get(request.app[COOKIE]) or ""
+        credential = cookie_of(request, request.app[COOKIE])
         try:
             key_id = (await self._authenticator.authenticate(credential, request[ADDRESS])).key_id
         except Unauthorized:
@@ -265,7 +277,7 @@ class Sessions:
         """
         provider = self._known_provider()
         state, code = request.query.get("state", ""), request.query.get("code", "")
-        pending = self._unsigned(request.cookies.get(self._waiting_cookie(request), ""))
+        pending = self._unsigned(cookie_of(request, self._waiting_cookie(request)))
         to = pending.to if pending else "/"
         try:
             if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
