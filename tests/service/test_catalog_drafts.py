@@ -125,6 +125,29 @@ async def test_a_revision_that_was_seen_is_never_that_of_a_later_draft(service: 
     assert (got.status, (await got.json())["revision"]) == (200, 5)
 
 
+async def test_a_draft_that_two_publish_at_once_is_one_version(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await approve(service, "both", cooking=2)
+    store, gate, waiting = drafts.store_framework, asyncio.Event(), 0
+
+    async def both_have_checked(*given: Any) -> Any:
+        nonlocal waiting
+        waiting += 1
+        if waiting == 2:
+            gate.set()
+        await gate.wait()
+        return await store(*given)
+
+    monkeypatch.setattr(drafts, "store_framework", both_have_checked)
+    answers = await asyncio.gather(*(answer_of(service, "POST", "both/draft:publish") for _ in range(2)))
+    assert sorted((status, put["version"], put["changed"]) for status, put in answers) == [
+        (200, 1, False),
+        (200, 1, True),
+    ]
+    assert (await answer_of(service, "GET", "both/draft"))[0] == 404
+
+
 async def test_an_interrupted_publication_is_completed(service: Started) -> None:
     await approve(service, "broken-off", cooking=2)
     published = body("broken-off", cooking=2)["framework"]
