@@ -104,7 +104,8 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
         conditions.check(Tag(str(before.revision)) if before else None)
         entry = await store.find(framework_key(tenant, name))
         base = entry.sequence if entry else 0
-        after = drafts.proposed(before, body, _signature(request, body.by), base)
+        last = 0 if before else await kept.last_revision(tenant, name)
+        after = drafts.proposed(before, body, _signature(request, body.by), base, last)
         if after is None and before:
             return _put(before, changed=False), False
         if after and await kept.save(tenant, before, after):
