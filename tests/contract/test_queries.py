@@ -338,17 +338,19 @@ async def drafts(store: DraftStore) -> AsyncIterator[Call]:
     yield "DraftStore.prepare", store.prepare()
     yield "DraftStore.save", store.save(TENANT, None, first)
     yield "DraftStore.save again", store.save(TENANT, first, second)
+    yield "DraftStore.last_revision", store.last_revision(TENANT, yardstick.id)
     yield "DraftStore.find", store.find(TENANT, yardstick.id)
     yield "DraftStore.keep_approval", store.keep_approval(TENANT, second, 1)
     yield "DraftStore.approvals", store.approvals(TENANT, yardstick.id, [1, 2], 1000)
     yield "DraftStore.remove", store.remove(TENANT, second)
-    yield "DraftStore.save of another one", store.save(TENANT, None, first)
+    yield "DraftStore.save of another one", store.save(TENANT, None, msgspec.structs.replace(second, revision=3))
     large = FrameworkDraft(msgspec.structs.replace(large_framework(), id="large"), 1, "draft", 0, by)
     yield "DraftStore.save in pieces", store.save(TENANT, None, large)
     yield "DraftStore.save in pieces again", store.save(TENANT, large, msgspec.structs.replace(large, revision=2))
     yield "DraftStore.find in pieces", store.find(TENANT, "large")
     yield "DraftStore.remove in pieces", store.remove(TENANT, msgspec.structs.replace(large, revision=2))
-    yield "DraftStore.save in pieces once more", store.save(TENANT, None, large)
+    third = msgspec.structs.replace(large, revision=3)
+    yield "DraftStore.save in pieces once more", store.save(TENANT, None, third)
 
 
 async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Call]:
