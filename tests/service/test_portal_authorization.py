@@ -1,6 +1,7 @@
 """Signing in, the page's files, and what is forwarded to whom."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -71,6 +72,31 @@ async def test_an_invalid_key_signs_nobody_in(portal: Portal, body: dict[str, st
     async with portal.session.post(f"{portal.url}/session", json=body) as answer:
         assert answer.status == status
         assert not answer.cookies
+
+
+async def test_the_access_log_names_the_key_of_a_sign_in_and_of_a_sign_out(
+    portal: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "access")
+    key = await portal.key("officer", "me")
+    cookie = {"Cookie": f"learning-path={key}"}
+    async with portal.session.post(f"{portal.url}/session", json={"key": "0.wrong"}) as answer:
+        assert answer.status == 401
+    async with portal.session.post(f"{portal.url}/session", json={"key": key}) as answer:
+        assert answer.status == 200
+    async with portal.session.get(f"{portal.url}/session/start", headers=cookie) as answer:
+        assert answer.status == 200
+    async with portal.session.delete(f"{portal.url}/session", headers=cookie) as answer:
+        assert answer.status == 204
+    lines = [vars(record)["fields"] for record in caplog.records if record.name == "access"]
+    named = [(line["route"], line.get("key_id"), line.get("tenant")) for line in lines]
+    key_id = key.partition(".")[0]
+    assert named == [
+        ("/session", None, None),
+        ("/session", key_id, "agency"),
+        ("/session/start", key_id, "agency"),
+        ("/session", key_id, "agency"),
+    ]
 
 
 async def test_the_secure_cookie_is_bound_to_the_host(stage: tuple[PortalSettings, Owner]) -> None:

@@ -28,7 +28,7 @@ from shared.auth import Authenticator, GivenRole, Principal, issue
 from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized, Unavailable
 from shared.middleware import ADDRESS, bearer
 from shared.mongo import KeyStore
-from shared.routes import json_response, no_content, principal, read_body, read_query
+from shared.routes import PRINCIPAL, json_response, no_content, principal, read_body, read_query
 
 PLAIN_COOKIE = "learning-path"
 SECURE_COOKIE = f"__Host-{PLAIN_COOKIE}"
@@ -187,7 +187,7 @@ class Sessions:
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
-        response = json_response(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
+        response = json_response(_session(await self._authenticated(request, key)))
         self._set_key(request, response, key)
         return response
 
@@ -201,7 +201,7 @@ class Sessions:
         session = None
         if credential:
             try:
-                session = _session(await self._authenticator.authenticate(credential, request[ADDRESS]))
+                session = _session(await self._authenticated(request, credential))
             except (Unauthorized, Forbidden):
                 session = None
         return json_response(Start(openid=self._provider is not None, session=session))
@@ -223,7 +223,7 @@ class Sessions:
         query = read_query(request, AskSignOut)
         credential = cookie_of(request, request.app[COOKIE])
         try:
-            key_id = (await self._authenticator.authenticate(credential, request[ADDRESS])).key_id
+            key_id = (await self._authenticated(request, credential)).key_id
         except Unauthorized:
             key_id = ""
         stored = await self._keys.find(key_id) if key_id else None
@@ -236,6 +236,11 @@ class Sessions:
         response = no_content()
         response.del_cookie(request.app[COOKIE], path="/", secure=self._secure, httponly=True, samesite="Strict")
         return response
+
+    async def _authenticated(self, request: web.Request, credential: str) -> Principal:
+        """Return the caller of a public route, whom the access log then names. Raises as `Authenticator`."""
+        request[PRINCIPAL] = await self._authenticator.authenticate(credential, request[ADDRESS])
+        return request[PRINCIPAL]
 
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
@@ -287,7 +292,8 @@ class Sessions:
             else:
                 claims = await provider.claims_of(code, pending.nonce, pending.verifier)
                 response = _moved(pending.to)
-                self._set_key(request, response, await self._new_key(identity_of(claims, self._claims)))
+                key, request[PRINCIPAL] = await self._new_key(identity_of(claims, self._claims))
+                self._set_key(request, response, key)
         except Problem as problem:
             result = next((name for kind, name in _RESULTS.items() if isinstance(problem, kind)), "unavailable")
             response = _not_signed_in(result, to, problem.detail)
@@ -299,15 +305,15 @@ class Sessions:
             raise NotFound("people sign in with keys here: no OpenID provider is set")
         return self._provider
 
-    async def _new_key(self, who: Identity) -> str:
-        """Return a key for this session of a person. Raises Unavailable."""
+    async def _new_key(self, who: Identity) -> tuple[str, Principal]:
+        """Return a key for this session of a person, and its principal. Raises Unavailable."""
         ends = datetime.now(UTC) + self._limits.lasts
         key, stored = issue(
             self._pepper, who.tenant, who.role, who.officer, ends, label="OpenID Connect", agency=who.agency
         )
         idle = int(self._limits.idle.total_seconds())
         await self._keys.create(replace(stored, subject=who.subject, idle_seconds=idle))
-        return key
+        return key, Principal(stored.key_id, who.tenant, who.role, who.officer, who.agency, who.subject)
 
     # --- cookies -----------------------------------------------------------------------------------------------------
 
