@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from services.catalog.api import drafts
+from services.catalog.api.frameworks import store_framework
 from services.catalog.store import CatalogStore
 from shared.auth import issue
 from shared.mongo import KeyStore
@@ -129,7 +130,7 @@ async def test_a_draft_that_two_publish_at_once_is_one_version(
     service: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await approve(service, "both", cooking=2)
-    store, gate, waiting = drafts.store_framework, asyncio.Event(), 0
+    gate, waiting = asyncio.Event(), 0
 
     async def both_have_checked(*given: Any) -> Any:
         nonlocal waiting
@@ -137,7 +138,7 @@ async def test_a_draft_that_two_publish_at_once_is_one_version(
         if waiting == 2:
             gate.set()
         await gate.wait()
-        return await store(*given)
+        return await store_framework(*given)
 
     monkeypatch.setattr(drafts, "store_framework", both_have_checked)
     answers = await asyncio.gather(*(answer_of(service, "POST", "both/draft:publish") for _ in range(2)))
