@@ -24,7 +24,14 @@ from typing import Any, TypeVar
 import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
-from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
 
 from shared.auth import StoredKey
 from shared.errors import Unavailable
@@ -112,7 +119,7 @@ def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Turn transient errors (no server, no primary, time-out) and a refused user into Unavailable; re-raise others."""
+    """Turn errors of the connection into Unavailable, also a refused user and an unknown name; re-raise others."""
     try:
         yield
     except PyMongoError as error:
@@ -120,6 +127,11 @@ def unavailable() -> Iterator[None]:
             raise Unavailable("the database does not answer; try again soon") from error
         if isinstance(error, OperationFailure) and error.code in _REFUSED_CODES:
             raise Unavailable("the database refuses the user of MONGODB_URI") from error
+        if isinstance(error, ConfigurationError):  # only a connection shows it; its message may hold a part of the URI
+            raise Unavailable(
+                "the database cannot be connected to: see that the DNS knows the name in mongodb+srv://, and that the "
+                "server is a version that is supported"
+            ) from None
         raise
 
 
@@ -223,6 +235,8 @@ async def reachable(client: Client) -> str | None:
     except PyMongoError as error:
         if error.timeout:
             return "no answer in time"
+        if isinstance(error, ConfigurationError):
+            return "the DNS does not know the name, or the server is not supported"
         refused = isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
         return "the user of MONGODB_URI is refused" if refused else type(error).__name__
     return None

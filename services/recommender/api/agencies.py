@@ -137,6 +137,7 @@ async def _release(
     context = context_of(request)
     store, smallest, key = context.store, context.settings.min_group_size, context.settings.api_key_pepper
     while True:
+        turn = await store.releases.turn(tenant)
         version, before = await store.releases.find(tenant, agency, framework)
         officers: list[Officer] = []
         names: dict[int, str] = {}
@@ -150,7 +151,7 @@ async def _release(
             after = released(before, present, smallest, token_of(key, ""), elsewhere) if elsewhere else after
         if after is before:
             return version, before, names
-        if await store.releases.replace(tenant, agency, framework, version, after):
+        if await store.releases.replace(tenant, agency, framework, version, after, turn=turn):
             return version + 1, after, names
 
 
