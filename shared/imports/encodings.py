@@ -211,6 +211,10 @@ def _has_utf_8(raw: bytes) -> bool:
 
 
 def _is_mostly_utf_8(raw: bytes) -> bool:
-    """Return whether valid non-ASCII characters outnumber invalid bytes, which then are single faults."""
-    high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
-    return sum("\udc80" <= char <= "\udcff" for char in high) * 2 < len(high)
+    """Return whether most of the text is in lines whose valid non-ASCII characters outnumber their invalid bytes."""
+    text = 0
+    for line in raw.splitlines():
+        high = [char for char in line.decode(errors="surrogateescape") if not char.isascii()]
+        faults = sum("\udc80" <= char <= "\udcff" for char in high)
+        text += len(high) if faults * 2 < len(high) else -len(high)
+    return text > 0
