@@ -26,6 +26,8 @@ _SEVERAL = re.compile(r"[\s,;|]+")
 _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 """A text that a spreadsheet may take for a formula: also with full-width signs, or after spaces or a line end."""
 
+_CONSTANT = re.compile(r'="([^"]*)"')
+
 
 def guarded(cell: str) -> str:
     """Return the text of a cell, after an apostrophe if a spreadsheet might take the text for a formula."""
@@ -33,7 +35,12 @@ def guarded(cell: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """Return the text of a cell without the apostrophe that `guarded` puts before it."""
+    """Return the text of a cell without the apostrophe that `guarded` puts before it.
+
+    A formula of a text alone, with which programs keep the zeros of a number (`="00123"`), is that text.
+    """
+    if constant := _CONSTANT.fullmatch(cell):
+        return constant[1]
     found = _COMPUTED.match(cell)
     return cell[1:] if found and found["mark"] else cell
 
