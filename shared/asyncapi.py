@@ -1,6 +1,6 @@
 """The AsyncAPI 3.1 document of the events on Kafka, generated from their shapes: `python -m shared.asyncapi`.
 
-docs/asyncapi.json is this output; a test compares them.
+Tests hold the golden records of all events to it.
 """
 
 import inspect

@@ -60,6 +60,13 @@ def eight_bit(raw: bytes) -> str:
     return "cp874" if thai * 2 > sum(map(len, runs)) else "cp1252"
 
 
+def has_few_faults(raw: bytes) -> bool:
+    """Return whether a row that is not UTF-8 is UTF-8 but for a few bytes, as where a text was cut within a letter."""
+    high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
+    valid = "".join(char for char in high if not "\udc80" <= char <= "\udcff")
+    return 4 * (len(high) - len(valid)) < len(high) and _COMMON.fullmatch(valid) is not None
+
+
 class Recoder:
     """Converts a body that arrives in pieces to UTF-8.
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
-from shared.imports.encodings import eight_bit
+from shared.imports.encodings import eight_bit, has_few_faults
 from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import ROW_LIMIT, Row, refused, row_of
 
@@ -274,9 +274,13 @@ class CsvReader(Generic[T]):
         try:
             text = raw.decode()
         except UnicodeDecodeError:
-            encoding = eight_bit(raw)
-            text = raw.decode(encoding, errors="replace")
-            warnings = [Warned("", f"the row is not UTF-8; it is read as {encoding}")]
+            if has_few_faults(raw):
+                text = raw.decode(errors="replace")
+                warnings = [Warned("", "some bytes of the row are no UTF-8; each is read as \ufffd")]
+            else:
+                encoding = eight_bit(raw)
+                text = raw.decode(encoding, errors="replace")
+                warnings = [Warned("", f"the row is not UTF-8; it is read as {encoding}")]
         if self._delimiter is None:
             self._delimiter = delimiter_of(text)
         lines = iter(f"{line}\n" for line in text.split("\n"))

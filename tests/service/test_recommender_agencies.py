@@ -1,5 +1,6 @@
 """An agency's view on real servers: added up from stored paths, apart by tenant, planning nothing but its sample."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
@@ -298,6 +299,31 @@ async def test_two_agencies_that_publish_at_the_same_moment_are_compared(
     status, found = await gaps(service, "east")
     assert (status, found["officers"]) == (200, None)
     assert compared == [("east", 0), ("south", 0)]
+
+
+async def test_of_many_agencies_that_publish_at_the_same_moment_each_is_computed_twice_at_most(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"many-{number}" for number in range(6)]
+    await planned(service, *(somebody(agency=name, levels={"reading": 1}) for name in names for _ in range(5)))
+    replace, stored, all_computed, turns = ReleaseStore.replace, list[bool](), asyncio.Event(), asyncio.Lock()
+    waiting = 0
+
+    async def after_all(self: ReleaseStore, *given: Any, **more: Any) -> bool:
+        """Store no release before the first one of each agency is computed, then one after the other."""
+        nonlocal waiting
+        waiting += 1
+        if waiting == len(names):
+            all_computed.set()
+        await all_computed.wait()
+        async with turns:
+            stored.append(await replace(self, *given, **more))
+            return stored[-1]
+
+    monkeypatch.setattr(ReleaseStore, "replace", after_all)
+    answers = await asyncio.gather(*(gaps(service, name) for name in names))
+    assert [(status, found["officers"]) for status, found in answers] == [(200, 5)] * len(names)
+    assert sorted(stored) == [False] * (len(names) - 1) + [True] * len(names)
 
 
 async def test_editors_see_how_many_paths_wait_for_a_skill_and_nothing_about_few(service: Started) -> None:

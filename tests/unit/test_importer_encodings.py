@@ -103,3 +103,12 @@ def test_a_named_encoding_holds_for_every_line() -> None:
     recoder, raw = Recoder("cp1252"), "Café à la carte\n".encode()
     assert b"".join([*recoder.feed(raw), *recoder.end()]).decode() == "CafÃ© Ã\xa0 la carte\n"
     assert recoder.found == "cp1252"
+
+
+def test_a_row_of_utf_8_that_is_cut_within_a_letter_keeps_its_other_letters() -> None:
+    body = f"code,title\nA1,{THAI}\nA2,{THAI}".encode()[:-1]
+    _, rows = read("csv", body)
+    assert [row.content.title.th for row in rows if row.content] == [THAI, f"{THAI[:-1]}\ufffd"]
+    assert rows[1].warnings[-1].detail == "some bytes of the row are no UTF-8; each is read as \ufffd"
+    _, rows = read("csv", "code,title\nA1,วิชา\n".encode() + f"A2,{THAI}\n".encode("cp874"))
+    assert [row.content.title.th for row in rows if row.content] == ["วิชา", THAI]

@@ -167,7 +167,11 @@ def lines_of(source: Source, builder: Builder | None = None) -> Iterator[str]:
         number += len(whole)
         if open_line.tell() > _LINE_LIMIT:
             raise Malformed(f"{source.name}: line {number} has over {_LINE_LIMIT} characters")
-    if last := open_line.getvalue() + str(decoder.decode(b"", final=True)):
+    try:
+        rest = str(decoder.decode(b"", final=True))
+    except UnicodeDecodeError as error:
+        raise Malformed(f"{source.name}: the file breaks off in line {number}, within a letter") from error
+    if last := open_line.getvalue() + rest:
         yield last
 
 
