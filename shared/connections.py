@@ -16,6 +16,7 @@
 import asyncio
 import logging
 import socket
+import struct
 import warnings
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -57,6 +58,16 @@ class _Middleware(Protocol):
     def __call__(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> Awaitable[web.StreamResponse]: ...
+
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection by a reset. HTTP/1.0 takes any other end for the end of the answer, which is incomplete."""
+    if (connected := transport.get_extra_info("socket")) is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
 
 
 class ConnectionLimiter:
@@ -135,7 +146,7 @@ class Connection(web.RequestHandler):
 
     def _abort(self) -> None:
         if self.transport is not None:
-            self.transport.abort()
+            reset(self.transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop counting the connection for its address."""

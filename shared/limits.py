@@ -14,6 +14,7 @@ All memory is bounded: the least recently used buckets are dropped.
 
 import ipaddress
 import math
+import re
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from shared.errors import Overloaded, TooManyRequests
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_WITH_PORT = re.compile(r"(\d+(?:\.\d+){3}):\d+|\[([^\]]+)\](?::\d+)?")  # as some balancers write addresses
 _REMEMBERED = 10_000
 _BURST_SECONDS = 5
 _OFFICERS_SHARE = 8
@@ -226,9 +228,11 @@ def networks(text: str) -> tuple[Network, ...]:
 
 
 def plain_address(address: str) -> str:
-    """Return an address in canonical form, IPv4-mapped IPv6 as IPv4; other texts are returned unchanged."""
+    """Return an address in canonical form, without a port, IPv4-mapped IPv6 as IPv4; other texts unchanged."""
     if ":" not in address:
         return address
+    if with_port := _WITH_PORT.fullmatch(address):
+        address = with_port[1] or with_port[2]
     try:
         found = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:

@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from shared.access_log import AccessLog
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
-from shared.connections import STREAM, UNREADABLE, Connection
+from shared.connections import STREAM, UNREADABLE, Connection, reset
 from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequests, TooSlow, Unauthorized
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of, without_secrets
@@ -340,7 +340,7 @@ class Middleware:
         if stream is not None and stream.prepared:  # too late for a status: end the connection, so that it shows
             log.error("stream broken off: %s", detail, extra={"fields": {"request_id": request[REQUEST_ID]}})
             if request.transport is not None:
-                request.transport.abort()
+                reset(request.transport)
             return stream
         detail, field = _whole(detail), None if field is None else _whole(field)
         problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field, texts)

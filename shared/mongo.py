@@ -24,7 +24,14 @@ from typing import Any, TypeVar
 import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
-from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError, WriteConcernError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
 
 from shared.auth import StoredKey
 from shared.errors import Unavailable
@@ -112,7 +119,7 @@ def connected(settings: StoreSettings, name: str) -> Iterator[Client]:
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Turn transient errors (no server, no primary, time-out) and a refused user into Unavailable; re-raise others."""
+    """Turn errors of the connection into Unavailable, also a refused user and an unknown name; re-raise others."""
     try:
         yield
     except PyMongoError as error:
@@ -120,6 +127,11 @@ def unavailable() -> Iterator[None]:
             raise Unavailable("the database does not answer; try again soon") from error
         if isinstance(error, OperationFailure) and error.code in _REFUSED_CODES:
             raise Unavailable("the database refuses the user of MONGODB_URI") from error
+        if isinstance(error, ConfigurationError):  # only a connection shows it; its message may hold a part of the URI
+            raise Unavailable(
+                "the database cannot be connected to: see that the DNS knows the name in mongodb+srv://, and that the "
+                "server is a version that is supported"
+            ) from None
         raise
 
 
@@ -223,6 +235,8 @@ async def reachable(client: Client) -> str | None:
     except PyMongoError as error:
         if error.timeout:
             return "no answer in time"
+        if isinstance(error, ConfigurationError):
+            return "the DNS does not know the name, or the server is not supported"
         refused = isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
         return "the user of MONGODB_URI is refused" if refused else type(error).__name__
     return None
@@ -270,9 +284,11 @@ class KeyStore:
             await self._keys.insert_one({"_id": key.key_id, **given, **times, **session})
 
     async def note_use(self, key_id: str) -> None:
-        """Record that a key is used now. Raises Unavailable."""
+        """Record that a key is used now, unless it was revoked meanwhile. Raises Unavailable."""
         with unavailable():
-            await self._keys.update_one({"_id": str(key_id)}, {"$set": {"used_at": datetime.now(UTC)}})
+            await self._keys.update_one(
+                {"_id": str(key_id), "revoked_at": None}, {"$set": {"used_at": datetime.now(UTC)}}
+            )
 
     async def working(self, key_ids: Iterable[str]) -> set[str]:
         """Return those of the given ids whose keys are neither revoked nor expired. Raises Unavailable."""
@@ -281,17 +297,18 @@ class KeyStore:
         with unavailable():
             return {document["_id"] async for document in self._keys.find({**wanted, **alive}, {"_id": 1})}
 
-    async def revoke_of(self, tenant: str, officer: str, until: datetime) -> int:
-        """Revoke an officer's keys that were created by `until`; return how many. Raises Unavailable.
+    async def revoke_of(self, tenant: str, officer: str) -> int:
+        """Revoke all keys of an officer; return how many were not revoked before. Raises Unavailable.
 
-        Deletes the labels, subjects and times of use of these keys. May be repeated.
+        Also deletes the labels, subjects and times of use of keys that were revoked earlier. May be repeated.
         """
-        theirs = {"tenant": str(tenant), "officer": str(officer), "created_at": {"$lte": until}, "revoked_at": None}
+        theirs = {"tenant": str(tenant), "officer": str(officer)}
+        personal = dict.fromkeys(("label", "used_at", "subject"), "")
         with unavailable():
             result = await self._keys.update_many(
-                theirs,
-                {"$set": {"revoked_at": datetime.now(UTC)}, "$unset": {"label": "", "used_at": "", "subject": ""}},
+                {**theirs, "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
             )
+            await self._keys.update_many(theirs, {"$unset": personal})
         return int(result.modified_count)
 
     async def revoke(self, key_id: str) -> bool:

@@ -19,6 +19,9 @@ SHARE: Mapping[str, float] = {"exact": 1.0, "broader": 1.0, "partial": 0.5}
 DOUBT: Mapping[str, float] = {"exact": 0.0, "broader": 0.5, "partial": 1.0}
 """The standard deviation that a mapping adds, in levels of a scale from 0 to 4."""
 
+_Rank = tuple[float, float, bool, float, str]
+"""How well a level counts for a skill: a larger one counts."""
+
 _USUAL_TOP = 4
 _LARGEST_SD = 100.0
 
@@ -34,21 +37,23 @@ def carried(levels: Iterable[SkillLevel], framework: Framework) -> CarriedLevels
     """Return the levels in the current skills of a framework, from levels measured under any of its versions.
 
     If several levels map to one skill, the closest kind of mapping wins, with a measurement of the skill itself counted
-    as exact; then the later measurement; then the skill itself before a former one.
+    as exact; then the later measurement; then the skill itself before a former one; then the lower level, because an
+    officer has to have every skill that became a part of the new one.
     """
-    found: dict[str, tuple[tuple[float, float, bool, str], SkillLevel]] = {}
+    found: dict[str, tuple[_Rank, SkillLevel]] = {}
     successions = []
     for held in sorted(levels, key=lambda one: one.skill):
         if held.framework != framework.id:
             continue
         if held.skill in framework.skills_by_id:
-            _offer(found, held, (0.0, held.measured_at.timestamp(), True, ""))
+            _offer(found, held, (0.0, held.measured_at.timestamp(), True, 0.0, ""))
             continue
         rows = framework.successors.get(("skill", held.skill), [])
         successions.append(_succession(held.skill, rows, framework))
         for row in rows:
-            rank = (-DOUBT[row.kind], held.measured_at.timestamp(), False, held.skill)
-            _offer(found, _through(held, row, framework), rank)
+            level = _through(held, row, framework)
+            rank = (-DOUBT[row.kind], held.measured_at.timestamp(), False, -level.level, held.skill)
+            _offer(found, level, rank)
     return CarriedLevels({skill: found[skill][1] for skill in sorted(found)}, successions)
 
 
@@ -69,11 +74,7 @@ def stage_of(stage: str | None, framework: Framework) -> list[Succession]:
     return [] if known or stage is None else [Succession("stage", stage)]
 
 
-def _offer(
-    found: dict[str, tuple[tuple[float, float, bool, str], SkillLevel]],
-    level: SkillLevel,
-    rank: tuple[float, float, bool, str],
-) -> None:
+def _offer(found: dict[str, tuple[_Rank, SkillLevel]], level: SkillLevel, rank: _Rank) -> None:
     if level.skill not in found or found[level.skill][0] < rank:
         found[level.skill] = rank, level
 

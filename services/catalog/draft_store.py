@@ -2,6 +2,9 @@
 
 A framework that is too large for the document of its draft is stored in pieces, in a collection of their own. The
 pieces are written before the document that names them, and deleted when no document names them any more.
+
+The document of a draft that is published or dropped keeps the last revision alone. The next draft of the framework
+counts on from it, so a revision that somebody has seen never stands for another content.
 """
 
 import asyncio
@@ -40,11 +43,19 @@ class DraftStore:
         """Return the tenant's draft of a framework, None if there is none. Raises Unavailable."""
         with unavailable():
             found = await self._drafts.find_one({"_id": framework_key(tenant, framework)})
-            if found is None or "pieces" not in found:
-                return stored(found["content"], FrameworkDraft) if found else None
+            if found is None or "content" not in found:
+                return None
+            if "pieces" not in found:
+                return stored(found["content"], FrameworkDraft)
             rows = await self._pieces.find({"of": found["pieces"]}).sort("number", ASCENDING).to_list(None)
         whole = await asyncio.to_thread(_decoded, [row["data"] for row in rows])
         return stored({**found["content"], "framework": whole}, FrameworkDraft)
+
+    async def last_revision(self, tenant: str, framework: str) -> int:
+        """Return the last revision of the framework's drafts, 0 if there was none. Raises Unavailable."""
+        with unavailable():
+            found = await self._drafts.find_one({"_id": framework_key(tenant, framework)}, {"revision": 1})
+        return found["revision"] if found else 0
 
     async def save(self, tenant: str, before: FrameworkDraft | None, after: FrameworkDraft) -> bool:
         """Store the draft `after` in place of `before`, None for a new draft. Raises Unavailable.
@@ -76,8 +87,9 @@ class DraftStore:
         """
         with unavailable():
             if before is None:
+                gone = {"_id": key, "revision": fields["revision"] - 1, "content": {"$exists": False}}
                 try:
-                    await self._drafts.insert_one({"_id": key, **fields})
+                    await self._drafts.update_one(gone, change, upsert=True)
                 except DuplicateKeyError:
                     return False, None
                 return True, None
@@ -93,10 +105,13 @@ class DraftStore:
         return name
 
     async def remove(self, tenant: str, draft: FrameworkDraft) -> bool:
-        """Delete a draft; return False if another revision of it is stored. Raises Unavailable."""
-        wanted = {"_id": framework_key(tenant, draft.framework.id), "revision": draft.revision}
+        """Delete a draft but for its revision; return False if another one is stored. Raises Unavailable."""
+        wanted: Document = {"_id": framework_key(tenant, draft.framework.id), "revision": draft.revision}
+        emptied = {"$unset": {"content": "", "pieces": ""}}
         with unavailable():
-            found = await self._drafts.find_one_and_delete(wanted, {"pieces": 1})
+            found = await self._drafts.find_one_and_update(
+                wanted | {"content": {"$exists": True}}, emptied, {"pieces": 1}
+            )
             if found and "pieces" in found:
                 await self._pieces.delete_many({"of": found["pieces"]})
         return found is not None

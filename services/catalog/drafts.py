@@ -146,18 +146,21 @@ class FrameworkImpact(Struct, frozen=True):
     scale_note: LocalizedText | None = None
 
 
-def proposed(before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int) -> FrameworkDraft | None:
+def proposed(
+    before: FrameworkDraft | None, body: ProposeDraft, by: Signature, base: int, last: int = 0
+) -> FrameworkDraft | None:
     """Return the draft after the proposal `body`; None if it changes nothing and has no comment.
 
-    `base` is the version that the draft is made from. Comments are kept. If the framework or `base` changed, the review
-    and the approval are removed. Raises Conflict if there are too many comments.
+    `base` is the version that the draft is made from, `last` the last revision of earlier drafts if there is no draft.
+    Comments are kept. If the framework or `base` changed, the review and the approval are removed. Raises Conflict if
+    there are too many comments.
     """
     if before and before.framework == body.framework and before.base_version == base and body.comment is None:
         return None
     same = before is not None and before.framework == body.framework and before.base_version == base
     draft = FrameworkDraft(
         body.framework,
-        before.revision + 1 if before else 1,
+        (before.revision if before else last) + 1,
         before.state if before and same else "draft",
         base,
         before.proposed if before and same else by,

@@ -2,7 +2,8 @@
 
 UTF-8, with or without a byte order mark, passes through unchanged, even with single faults. UTF-16 is recognised by its
 mark or by the upper bytes of ASCII and Thai letters, UTF-32 by its mark. Anything else is read as TIS-620 (cp874) if
-bytes above 127 come in runs, as Thai letters do, and otherwise as cp1252.
+bytes above 127 come in runs, as Thai letters do, and otherwise as cp1252; lines of UTF-8 among its lines, as when
+files were joined, are read as UTF-8.
 """
 
 import codecs
@@ -42,6 +43,13 @@ _THAI_DIGITS = re.compile(rb"[\xf0-\xf9]{2,}")
 """Thai digits in cp874, as in a date; in cp1252 letters such as ð and ø, of which no two stand together."""
 _RUN = 3
 
+_LIKE_UTF_8 = re.compile(rb"\xe0[\xb8\xb9][\x80-\xbf]|[\xc2\xc3][\x80-\xbf]|\xe2\x80[\x80-\xbf]")
+"""Thai and accented letters and punctuation in UTF-8."""
+_COMMON = re.compile("[\x00-\xff\u0e01-\u0e3a\u0e3f-\u0e5b\u2000-\u206f]*")
+"""The signs of a line of UTF-8; three bytes of cp874 may also be a letter of another script in UTF-8."""
+_LEAST_SIGNS = 2
+_LONGEST_LINE = 1024 * 1024
+
 
 def eight_bit(raw: bytes) -> str:
     """Return `cp874` or `cp1252` for bytes that are not UTF-8: Thai letters come in runs, accented letters singly."""
@@ -52,10 +60,18 @@ def eight_bit(raw: bytes) -> str:
     return "cp874" if thai * 2 > sum(map(len, runs)) else "cp1252"
 
 
+def has_few_faults(raw: bytes) -> bool:
+    """Return whether a row that is not UTF-8 is UTF-8 but for a few bytes, as where a text was cut within a letter."""
+    high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
+    valid = "".join(char for char in high if not "\udc80" <= char <= "\udcff")
+    return 4 * (len(high) - len(valid)) < len(high) and _COMMON.fullmatch(valid) is not None
+
+
 class Recoder:
     """Converts a body that arrives in pieces to UTF-8.
 
-    `found`: the named or detected encoding; None while only ASCII has come.
+    `found`: the named or detected encoding; None while only ASCII has come. It is `cp874, utf-8` if there are lines of
+    both.
     """
 
     def __init__(self, named: str | None = None) -> None:
@@ -63,6 +79,8 @@ class Recoder:
         self.found: str | None = None
         self._decoder: codecs.IncrementalDecoder | None = None
         self._held = b""
+        self._line: bytes | None = None
+        """The beginning of a line whose encoding is not known yet; None if all lines have the same one."""
         self._begun = False
         self._start: bytes | None = b""
         """The first bytes, which name the kind of a binary file; None after those."""
@@ -92,6 +110,8 @@ class Recoder:
         """Yield, as UTF-8, what remains at the end of the body."""
         if self._held:
             yield from self._settle()
+        if self._line:
+            yield self._decoded(self._line)
         if self._decoder is not None:
             yield self._decoder.decode(b"", final=True).encode()
 
@@ -132,7 +152,27 @@ class Recoder:
         return True
 
     def _through(self, piece: bytes) -> Iterator[bytes]:
-        yield piece if self._decoder is None else self._decoder.decode(piece).encode()
+        if self._decoder is None:
+            yield piece
+        elif self._line is None:
+            yield self._decoder.decode(piece).encode()
+        else:
+            whole, end, self._line = (self._line + piece).rpartition(b"\n")
+            if len(self._line) > _LONGEST_LINE:
+                whole, end, self._line = whole + end, self._line, b""
+            if _LIKE_UTF_8.search(whole):
+                yield b"".join(map(self._decoded, (whole + end).splitlines(keepends=True)))
+            else:
+                yield self._decoder.decode(whole + end).encode()
+
+    def _decoded(self, line: bytes) -> bytes:
+        """Return a line as UTF-8; it is unchanged if it is UTF-8 among lines of eight bits a letter."""
+        text = line.decode(errors="ignore")
+        signs = len(text) - sum(map(str.isascii, text))
+        if signs >= _LEAST_SIGNS and text.encode() == line and _COMMON.fullmatch(text):
+            self.found = f"{(self.found or '').partition(',')[0]}, utf-8"
+            return line
+        return self._decoder.decode(line).encode() if self._decoder else line
 
     def _settle(self) -> Iterator[bytes]:
         """Decide the encoding from all buffered bytes."""
@@ -142,7 +182,8 @@ class Recoder:
         elif not held.isascii() and _is_mostly_utf_8(held):
             self.found = "utf-8"
         elif not held.isascii():
-            self._decide(eight_bit(held))
+            self._decide(eight_bit(_LIKE_UTF_8.sub(b"", held)))
+            self._line = b""
         yield from self._through(held)
 
     def _decide(self, name: str) -> None:
@@ -177,6 +218,10 @@ def _has_utf_8(raw: bytes) -> bool:
 
 
 def _is_mostly_utf_8(raw: bytes) -> bool:
-    """Return whether valid non-ASCII characters outnumber invalid bytes, which then are single faults."""
-    high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
-    return sum("\udc80" <= char <= "\udcff" for char in high) * 2 < len(high)
+    """Return whether most of the text is in lines whose valid non-ASCII characters outnumber their invalid bytes."""
+    text = 0
+    for line in raw.splitlines():
+        high = [char for char in line.decode(errors="surrogateescape") if not char.isascii()]
+        faults = sum("\udc80" <= char <= "\udcff" for char in high)
+        text += len(high) if faults * 2 < len(high) else -len(high)
+    return text > 0

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import inspect
 
 from shared.errors import InvalidInput, Malformed, TooLarge, Warned
-from shared.imports.encodings import eight_bit
+from shared.imports.encodings import eight_bit, has_few_faults
 from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import ROW_LIMIT, Row, refused, row_of
 
@@ -26,6 +26,8 @@ _SEVERAL = re.compile(r"[\s,;|]+")
 _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 """A text that a spreadsheet may take for a formula: also with full-width signs, or after spaces or a line end."""
 
+_CONSTANT = re.compile(r'="([^"]*)"')
+
 
 def guarded(cell: str) -> str:
     """Return the text of a cell, after an apostrophe if a spreadsheet might take the text for a formula."""
@@ -33,7 +35,12 @@ def guarded(cell: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """Return the text of a cell without the apostrophe that `guarded` puts before it."""
+    """Return the text of a cell without the apostrophe that `guarded` puts before it.
+
+    A formula of a text alone, with which programs keep the zeros of a number (`="00123"`), is that text.
+    """
+    if constant := _CONSTANT.fullmatch(cell):
+        return constant[1]
     found = _COMPUTED.match(cell)
     return cell[1:] if found and found["mark"] else cell
 
@@ -267,9 +274,13 @@ class CsvReader(Generic[T]):
         try:
             text = raw.decode()
         except UnicodeDecodeError:
-            encoding = eight_bit(raw)
-            text = raw.decode(encoding, errors="replace")
-            warnings = [Warned("", f"the row is not UTF-8; it is read as {encoding}")]
+            if has_few_faults(raw):
+                text = raw.decode(errors="replace")
+                warnings = [Warned("", "some bytes of the row are no UTF-8; each is read as \ufffd")]
+            else:
+                encoding = eight_bit(raw)
+                text = raw.decode(encoding, errors="replace")
+                warnings = [Warned("", f"the row is not UTF-8; it is read as {encoding}")]
         if self._delimiter is None:
             self._delimiter = delimiter_of(text)
         lines = iter(f"{line}\n" for line in text.split("\n"))

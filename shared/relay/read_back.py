@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 
 from shared.cloudevents import from_kafka
 from shared.errors import Rejected, Unavailable
+from shared.events import check_stamps
 from shared.kafka import Brokers, ConsumedEvent, Follower, Record, describe_topics, is_bulk
 from shared.mongo import Collection, Document
 from shared.outbox import BACKLOG_WAIT_SECONDS, Staged
@@ -136,11 +137,25 @@ class ReadBack:
         """Stage a document again if a record with its key that nobody can read landed after its newest one."""
         key = (record.key or b"").decode("utf-8", "replace")
         try:
+            if self._stamp:
+                await self._surpass(record)
             if (mark := (await self._marks([key])).get(key)) and record.offset > self._acknowledged_offset(mark):
                 log.warning("a record that cannot be read landed last on %s: staged again", self._topic)
                 await self._republish([key])
         except PyMongoError as error:
             raise Unavailable(str(error)) from error
+
+    async def _surpass(self, record: Record) -> None:
+        """Make later stamps larger than that of a skipped record, which readers that check less of it have accepted."""
+        try:
+            event = from_kafka(record.key, record.value, record.headers, with_data=False)
+            check_stamps([event], self._highest_stamp)
+        except Rejected:
+            return
+        if event.catalog_revision > self._highest_stamp:
+            self._highest_stamp = event.catalog_revision
+            await self._lease.update({"$max": {"catalog_revision": self._highest_stamp}}, as_holder=False)
+            self._position["read_back_stamp"] = self._highest_stamp
 
     async def _marks(self, keys: Sequence[str]) -> dict[str, Mapping[str, int]]:
         """Return {document id: what was acknowledged of the document's newest event}."""

@@ -82,8 +82,8 @@ class KafkaSettings(NamedSettings):
         parsers.one_of("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"),
         "SCRAM-SHA-512",
     )
-    kafka_sasl_username: str = setting("The user of Kafka, with SASL.", str, "")
-    kafka_sasl_password: str = setting("The password of the user of Kafka.", str, "", secret=True)
+    kafka_sasl_username: str = setting("The user of Kafka, with SASL.", parsers.filled_if_set, "")
+    kafka_sasl_password: str = setting("The password of the user of Kafka.", parsers.filled_if_set, "", secret=True)
 
     @classmethod
     def disagreements(cls, values: Mapping[str, Any]) -> Iterator[str]:
@@ -211,7 +211,9 @@ class AssessmentSettings(Settings):
 class CatalogSettings(Settings):
     http_port: int = setting(_PORT_SENTENCE, parsers.port, "8102")
     matching_calibration: str = setting(
-        "A file that `python -m services.catalog calibrate` has written; empty: the included calibration.", str, ""
+        "A file that `python -m services.catalog calibrate` has written; empty: the included calibration.",
+        parsers.filled_if_set,
+        "",
     )
     assessment_url: tuple[str, ...] = setting(
         "The address of the assessment service, which counts the officers that a change of a framework affects.",
@@ -290,15 +292,20 @@ class PortalSettings(Settings):
         parsers.url_or_nothing,
         "",
     )
-    openid_client_id: str = setting("The client id of the portal at the provider.", str, "")
+    openid_client_id: str = setting("The client id of the portal at the provider.", parsers.filled_if_set, "")
     openid_client_secret: str = setting(
-        "The client secret that the provider issued to the portal; empty for a public client.", str, "", secret=True
+        "The client secret that the provider issued to the portal; empty for a public client.",
+        parsers.filled_if_set,
+        "",
+        secret=True,
     )
     openid_scopes: str = setting("The scopes that are requested from the provider.", parsers.filled, "openid profile")
     openid_tenant: str = setting(
-        "The tenant of everybody who signs in with the provider; empty: OPENID_TENANT_CLAIM names it.", str, ""
+        "The tenant of everybody who signs in with the provider; empty: OPENID_TENANT_CLAIM names it.",
+        parsers.filled_if_set,
+        "",
     )
-    openid_tenant_claim: str = setting("The claim that names the tenant.", str, "")
+    openid_tenant_claim: str = setting("The claim that names the tenant.", parsers.filled_if_set, "")
     openid_role_claim: str = setting(
         "The claim that holds roles, a list or words; it may be a path.", parsers.filled, "realm_access.roles"
     )

@@ -25,6 +25,13 @@ def filled(text: str) -> str:
     return text.strip()
 
 
+def filled_if_set(text: str) -> str:
+    """Return a text unchanged; it may be empty, but not consist of spaces, which nobody means."""
+    if text and not text.strip():
+        raise ValueError("must not consist of spaces")
+    return text
+
+
 def namespace(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{0,30}", text):
         raise ValueError("may hold up to 30 letters, digits, dots, dashes and underscores")

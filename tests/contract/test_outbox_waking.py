@@ -17,6 +17,7 @@ from tests.support.outbox import (
     hold_lease,
     keep_state,
     open_streams,
+    renew_once,
     until_sent,
 )
 from tests.support.waiting import WAIT_SECONDS, running, until
@@ -92,6 +93,7 @@ async def test_the_change_stream_is_opened_again_after_the_server_has_ended_it(o
 async def test_a_relay_that_lost_the_lease_before_sending_sends_nothing(owner: Owner) -> None:
     staged = Staged()
     first, second = owner.relay(staged=staged), owner.relay()
+    renew_once(first)
     async with running(first):
         await until(lambda: first.holds_lease)
         await owner.change("t/a", 1)
@@ -119,6 +121,7 @@ async def test_a_relay_that_lost_the_lease_while_reading_sends_nothing(owner: Ow
         return 1
 
     relay._stamp, relay._lease.reserve = True, reserve  # type: ignore[method-assign] # between reading and sending
+    renew_once(relay)
     async with running(relay):
         await until(lambda: relay.holds_lease)
         await owner.change("t/a", 1)

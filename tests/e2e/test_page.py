@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from tests.support.editors import editing
 from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -23,7 +23,7 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     officer = Officer(platform)
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await page.goto(reader.url)
         await reader.shows("signIn")
@@ -82,11 +82,8 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(
 async def test_the_page_shows_when_no_gap_is_left_and_when_the_officer_was_erased(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(2))
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    officer = await planned_officer(platform, required(2))
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await in_both_languages(
@@ -101,11 +98,8 @@ async def test_the_page_shows_when_no_gap_is_left_and_when_the_officer_was_erase
 async def test_the_language_is_switched_with_one_press_and_remembered(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    officer = await planned_officer(platform)
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
@@ -131,7 +125,7 @@ async def test_the_language_is_switched_with_one_press_and_remembered(
 async def test_a_language_that_cannot_be_fetched_is_reported_and_the_page_stays(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await page.route("**/static/en-*.js", lambda route: route.abort())
         await page.goto(reader.url)
@@ -155,12 +149,9 @@ async def test_a_language_that_cannot_be_fetched_is_reported_and_the_page_stays(
 async def test_the_page_is_used_with_the_keyboard_alone(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
+    officer = await planned_officer(platform)
     key = await officer.api_key()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page, focused = reader.page, "document.activeElement.id || document.activeElement.localName"
         await page.goto(reader.url)
         await reader.shows("signIn")
@@ -191,11 +182,8 @@ async def test_the_page_is_used_with_the_keyboard_alone(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_on_a_phone_nothing_is_wider_than_the_screen(platform: Platform, browser: Browser, scheme: Any) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.4))
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], width=360, height=740, scheme=scheme) as reader:
+    officer = await planned_officer(platform, required(0.4))
+    async with reading(browser, platform.portal, width=360, height=740, scheme=scheme) as reader:
         await reader.page.goto(reader.url)
         await reader.shows("signIn")
         assert await reader.overflow() == 0
@@ -214,7 +202,7 @@ async def test_a_wrong_key_and_a_lost_connection_are_explained(
 ) -> None:
     officer = Officer(platform)
     await officer.register()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in("no.key")
         await page.wait_for_selector("#key[aria-invalid]")
@@ -242,7 +230,7 @@ async def test_a_wrong_key_and_a_lost_connection_are_explained(
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_platform_chooses_the_officer(platform: Platform, browser: Browser, width: int, height: int) -> None:
     officer = Officer(platform)
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform)
         await reader.shows("choose")

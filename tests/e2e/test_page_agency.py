@@ -87,7 +87,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
 ) -> None:
     agency = await made(platform, agencies, "many")
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform, "/#view=agency")
         await page.wait_for_selector("#agency")
@@ -147,7 +147,7 @@ async def test_tables_that_nobody_opened_are_on_paper_and_frameworks_have_their_
 ) -> None:
     agency = await made(platform, agencies, "many")
     framework = await platform.insist("catalog", "GET", "/v1/frameworks/th-digital-2018")
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
         await page.wait_for_selector(".in-time form")
@@ -196,7 +196,7 @@ async def test_a_small_job_group_is_in_no_figure_chart_file_or_print(  # noqa: P
             *(form.format(one["id"]) for form in ('"{}"', ",{},", "group-{}")),
         )
     ]
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         async with page.expect_response("**/gaps*") as answered:
             await reader.sign_in(key)
@@ -236,7 +236,7 @@ async def test_two_thousand_job_groups_are_shown_in_parts_and_are_whole_in_the_f
 ) -> None:
     agency = await made(platform, agencies, "many")
     many, first = 2000, 50
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
 
         async def multiplied(route: Route) -> None:
@@ -284,7 +284,7 @@ async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
 ) -> None:
     agency = await made(platform, agencies, "many")
     title = "เจ้าหน้าที่วิเคราะห์นโยบายและแผนด้านเทคโนโลยีสารสนเทศและการสื่อสารเพื่อการบริหารราชการส่วนภูมิภาค"
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
 
         async def multiplied(route: Route) -> None:
@@ -324,7 +324,7 @@ async def test_the_report_is_read_by_keyboard_alone(
     platform: Platform, browser: Browser, agencies: dict[str, str]
 ) -> None:
     agency = await made(platform, agencies, "many")
-    async with reading(browser, platform.stack.urls["portal"][0], width=390, height=844) as reader:
+    async with reading(browser, platform.portal, width=390, height=844) as reader:
         page = reader.page
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "analyst"))
         await page.wait_for_selector("#agency")
@@ -355,7 +355,7 @@ async def test_small_and_unknown_agencies_have_a_plain_message(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
 ) -> None:
     few = await made(platform, agencies, "few")
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "admin"), f"/#view=agency&agency={few}")
         await page.wait_for_selector(".agency .notice")
@@ -379,7 +379,7 @@ async def test_small_and_unknown_agencies_have_a_plain_message(
 async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_officer(
     platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
 ) -> None:
-    agency, url, keys = await made(platform, agencies, "many"), platform.stack.urls["portal"][0], platform.stack.keys
+    agency, url, keys = await made(platform, agencies, "many"), platform.portal, platform.stack.keys
     async with reading(browser, url, width=width, height=height) as reader:
         page = reader.page
         await page.goto(links(url, keys, next(iter(keys.officers)))["analyst"])
@@ -406,7 +406,7 @@ async def test_an_analyst_of_one_agency_sees_that_one_at_once_and_no_other(
 ) -> None:
     agency, other = await made(platform, agencies, "many"), await made(platform, agencies, "few")
     key = await platform.stack.issuer.issue(TENANT, "analyst", agency=agency)
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(key)
         for language, heading, unknown in (

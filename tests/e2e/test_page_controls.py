@@ -141,7 +141,7 @@ async def test_mandatory_courses_are_marked_and_cannot_be_dismissed(platform: Pl
     await officer.register()
     await officer.assess(required(0.5))
     await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0]) as reader:
+    async with reading(browser, platform.portal) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")

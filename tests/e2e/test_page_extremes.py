@@ -19,7 +19,7 @@ from tests.support.page import (
     switch_language,
     wait_for_toast,
 )
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Officer, Platform, planned_officer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -79,7 +79,7 @@ async def test_a_long_path_is_shown_in_parts_and_is_whole_on_paper(
 ) -> None:
     _, key = await with_a_long_path(platform, language)
     for width, height in SIZES:
-        async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        async with reading(browser, platform.portal, width=width, height=height) as reader:
             page = reader.page
             await reader.sign_in(key)
             await reader.shows("path")
@@ -107,7 +107,7 @@ async def test_at_400_percent_a_message_leaves_room_for_what_has_the_focus(
     platform: Platform, browser: Browser
 ) -> None:
     _, key = await with_a_long_path(platform, "th")
-    async with reading(browser, platform.stack.urls["portal"][0], width=320, height=256) as reader:
+    async with reading(browser, platform.portal, width=320, height=256) as reader:
         page = reader.page
         await reader.sign_in(key)
         await reader.shows("path")
@@ -127,11 +127,8 @@ async def test_at_400_percent_a_message_leaves_room_for_what_has_the_focus(
 
 
 async def test_what_a_colour_says_stays_with_the_colours_of_the_reader(platform: Platform, browser: Browser) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], width=390) as reader:
+    officer = await planned_officer(platform)
+    async with reading(browser, platform.portal, width=390) as reader:
         await reader.page.emulate_media(forced_colors="active")
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
@@ -147,12 +144,9 @@ async def test_what_a_colour_says_stays_with_the_colours_of_the_reader(platform:
 async def test_a_page_that_could_not_be_opened_opens_by_itself_later(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
+    officer = await planned_officer(platform)
     away = True
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
 
         async def live(route: Route) -> None:
             if not away:
@@ -176,7 +170,7 @@ async def test_who_has_no_result_yet_is_led_to_the_assessment(
 ) -> None:
     officer = Officer(platform)
     await officer.register()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await in_both_languages(reader, ".notice.provisional h2", "เส้นทางชั่วคราว", "A provisional path")
@@ -187,7 +181,7 @@ async def test_who_has_no_result_yet_is_led_to_the_assessment(
 
 async def test_the_head_is_there_before_any_code_and_stays_where_it_is(platform: Platform, browser: Browser) -> None:
     held = asyncio.Event()
-    async with reading(browser, platform.stack.urls["portal"][0], width=390) as reader:
+    async with reading(browser, platform.portal, width=390) as reader:
         page = reader.page
 
         async def hold(route: Route) -> None:
@@ -228,10 +222,7 @@ WITHOUT_PATH = {
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_who_has_no_path_reads_why(platform: Platform, browser: Browser, width: int, height: int) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
+    officer = await planned_officer(platform)
     stored, key = await officer.path(), await officer.api_key()
     for status, sentences in WITHOUT_PATH.items():
         nothing: dict[str, Any] = {"status": status, "steps": [], "gaps": [], "open": [OPEN], "hours": 0}
@@ -241,7 +232,7 @@ async def test_who_has_no_path_reads_why(platform: Platform, browser: Browser, w
         async def live(route: Route, *, body: str = body) -> None:
             await route.fulfill(status=200, content_type="text/event-stream", body=body)
 
-        async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+        async with reading(browser, platform.portal, width=width, height=height) as reader:
             await reader.page.route("**/live*", live)
             await reader.sign_in(key)
             await reader.shows("path")

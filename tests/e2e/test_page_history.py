@@ -109,7 +109,7 @@ async def test_a_long_history_is_shown_in_parts_and_what_fails_can_be_tried_agai
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     officer = await with_a_long_history(platform)
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")

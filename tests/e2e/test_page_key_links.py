@@ -9,7 +9,7 @@ from playwright.async_api import Browser, expect
 from deploy.local.keys import links
 from shared.auth import Role
 from tests.support.page import reading, switch_language
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Platform, planned_officer
 
 pytestmark = pytest.mark.timeout(400)
 KEY_FORM = "#key"
@@ -28,12 +28,9 @@ ROLES: dict[Role, tuple[str, ...]] = {
 async def test_the_link_of_every_role_opens_its_page_in_both_languages(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
+    officer = await planned_officer(platform)
     keys = replace(platform.stack.keys, officers={officer.name: await officer.api_key()})
-    url = platform.stack.urls["portal"][0]
+    url = platform.portal
     addresses = links(url, keys, officer.name)
     assert set(addresses) == set(ROLES)
     for role, (there, selector, *words) in ROLES.items():
@@ -52,12 +49,8 @@ async def test_the_link_of_every_role_opens_its_page_in_both_languages(
 async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
     platform: Platform, browser: Browser, width: int
 ) -> None:
-    officer, other = Officer(platform), Officer(platform)
-    for one in (officer, other):
-        await one.register()
-        await one.assess(required(0.5))
-        await one.is_planned()
-    key, url = await officer.api_key(), platform.stack.urls["portal"][0]
+    officer, other = [await planned_officer(platform) for _ in range(2)]
+    key, url = await officer.api_key(), platform.portal
     link = links(url, platform.stack.keys, next(iter(platform.stack.keys.officers)))["platform"]
     async with reading(browser, url, width=width) as reader:
         page = reader.page
@@ -78,7 +71,7 @@ async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
 
 
 async def test_a_link_with_an_invalid_key_is_explained(platform: Platform, browser: Browser) -> None:
-    url = platform.stack.urls["portal"][0]
+    url = platform.portal
     async with reading(browser, url, width=390) as reader:
         for fragment, words in (("key=no.key", "รหัสนี้ใช้ไม่ได้"), ("key=", "กรุณาใส่รหัส")):
             await reader.page.goto(f"{url}/#{fragment}")

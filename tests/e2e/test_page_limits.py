@@ -108,7 +108,7 @@ async def test_the_largest_question_is_shown_whole(
     await platform.insist("assessment", "PUT", f"/v1/item-banks/{LARGE}", key=tenant.key, json=bank)
     await platform.insist("assessment", "POST", f"/v1/item-banks/{LARGE}:publish", key=tenant.key)
     officer = await planned(tenant)
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
@@ -137,7 +137,7 @@ async def test_feedback_about_the_most_courses_is_read_and_undone_and_one_more_i
     with MongoClient(platform.stack.mongodb.address) as client:
         plans: Collection[dict[str, Any]] = client[f"{platform.stack.namespace}recommender"]["plans"]
         plans.update_one({"_id": officer.key}, {"$set": fields})
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")

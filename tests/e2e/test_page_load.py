@@ -55,7 +55,7 @@ async def reading_by_proxy(
     name = unique("editors")
     tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
     async with (
-        proxied(platform.stack.urls["portal"][0]) as proxy,
+        proxied(platform.portal) as proxy,
         reading(browser, proxy.url, width=width, height=height) as reader,
     ):
         yield tenant, reader, proxy

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from tests.support.page import at_the_path, courses, reading, switch_language
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Platform, planned_officer, required
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -218,11 +218,8 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
 async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    officer = await planned_officer(platform)
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
         await reader.shows("path")
@@ -261,11 +258,8 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
 async def test_what_to_assess_first_is_shown_with_its_reason(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.98), sd=1)  # nearly there, and hardly known
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    officer = await planned_officer(platform, required(0.98), sd=1)  # nearly there, and hardly known
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await reader.page.wait_for_selector(".assess")

@@ -14,7 +14,7 @@ from deploy.local.keys import TENANT
 from tests.support.builders import unique
 from tests.support.editors import editing
 from tests.support.page import Reader, reading, switch_language
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -84,7 +84,7 @@ async def test_a_refused_rating_says_why_and_keeps_what_was_chosen(
     officer = Officer(platform)
     await officer.register(agency=agency)
     await officer.assess(required(0.5))
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         key = await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency)
         await reader.sign_in(key, f"/#rate={officer.name}")
@@ -135,11 +135,8 @@ async def test_a_refused_choice_of_what_supervisors_see_says_why(
 async def test_refused_hours_name_the_field_in_words(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    officer = await planned_officer(platform)
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
         await reader.shows("path")

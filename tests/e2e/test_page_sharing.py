@@ -6,19 +6,11 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
 from tests.support.page import Reader, in_both_languages, reading
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
-
-
-async def planned(platform: Platform, agency: str) -> Officer:
-    officer = Officer(platform)
-    await officer.register(agency=agency)
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    return officer
 
 
 async def makes_a_link(own: Reader, officer: Officer) -> str:
@@ -125,8 +117,8 @@ async def test_an_officer_shares_the_plan_and_a_supervisor_reads_and_rates(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     agency = unique("agency")
-    officer = await planned(platform, agency)
-    url = platform.stack.urls["portal"][0]
+    officer = await planned_officer(platform, agency=agency)
+    url = platform.portal
     async with (
         reading(browser, url, width=width, height=height) as own,
         reading(browser, url, width=width, height=height) as shown,
@@ -161,8 +153,8 @@ async def test_missing_permissions_have_a_plain_message(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     agency = unique("agency")
-    officer = await planned(platform, agency)
-    url = platform.stack.urls["portal"][0]
+    officer = await planned_officer(platform, agency=agency)
+    url = platform.portal
     async with reading(browser, url, width=width, height=height) as reader:
         await reader.page.goto(f"{url}/#share=damaged&officer={officer.name}")
         await in_both_languages(reader, "h1", "ลิงก์ไม่ครบถ้วน", "The link is incomplete")
@@ -196,12 +188,12 @@ async def test_a_supervisor_of_many_finds_an_officer_and_comes_back_to_the_list(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     agency = unique("agency")
-    sharing = [await planned(platform, agency) for _ in range(3)]
+    sharing = [await planned_officer(platform, agency=agency) for _ in range(3)]
     for one in sharing:
         path = f"/v1/officers/{one.name}/shares"
         await platform.insist("assessment", "POST", path, key=await one.api_key(), json={"days": 7})
     officers = sorted(one.name for one in sharing)
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as head:
+    async with reading(browser, platform.portal, width=width, height=height) as head:
         page = head.page
 
         async def with_short_pages(route: Route) -> None:

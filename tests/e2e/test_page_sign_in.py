@@ -11,7 +11,7 @@ from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Platform, planned_officer, required
 from tests.support.portal import Portal, running_portal, staged
 
 pytestmark = pytest.mark.timeout(400)
@@ -77,7 +77,7 @@ async def test_a_provider_that_is_away_is_explained_on_the_page(
 ) -> None:
     async with (
         with_a_provider(platform) as provider,
-        reading(browser, platform.stack.urls["portal"][0], width=width, height=height, provider=provider.url) as reader,
+        reading(browser, platform.portal, width=width, height=height, provider=provider.url) as reader,
     ):
         provider.away = True
         await reader.page.goto(f"{reader.url}/#officer=officer-1")
@@ -147,10 +147,7 @@ async def signs_in(reader: Reader, language: str) -> None:
 async def test_people_sign_in_with_the_account_of_their_organisation_and_out_everywhere(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer, url = Officer(platform), platform.stack.urls["portal"][0]
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
+    officer, url = await planned_officer(platform), platform.portal
     async with with_a_provider(platform) as provider:
         provider.claims = {"sub": officer.name, "preferred_username": officer.name}
         window = {"width": width, "height": height, "provider": provider.url}

@@ -5,7 +5,7 @@ from playwright.async_api import Browser, expect
 
 from tests.support.editors import editing
 from tests.support.page import Reader, reading, switch_language
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Platform, planned_officer
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
@@ -15,14 +15,6 @@ WORDS = {
     "en": ("Whose learning paths supervisors may read", "can change this", "What the officer said of courses"),
 }
 OPENS = {"th": "จะดูเส้นทางได้ {n} จาก {all} เส้นทาง", "en": "would read {n} of {all} learning paths"}
-
-
-async def planned(platform: Platform, tenant: str) -> Officer:
-    officer = Officer(platform, tenant)
-    await officer.register(agency=AGENCY)
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    return officer
 
 
 async def opens(reader: Reader, language: str, n: int, policy: str) -> None:
@@ -41,13 +33,13 @@ async def lists(reader: Reader, n: int) -> None:
 async def test_an_admin_sees_the_effect_of_a_policy_and_sets_it(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    url = platform.stack.urls["portal"][0]
+    url = platform.portal
     async with (
         editing(platform, browser, width=width, height=height) as (tenant, reader),
         reading(browser, url, width=width, height=height) as head,
     ):
         page = reader.page
-        shows, _ = await planned(platform, tenant.name), await planned(platform, tenant.name)
+        shows, _ = [await planned_officer(platform, tenant=tenant.name, agency=AGENCY) for _ in range(2)]
         own = await shows.api_key()
         await platform.insist("assessment", "POST", f"/v1/officers/{shows.name}/shares", key=own, json={"days": 7})
         await head.sign_in(await platform.stack.issuer.issue(tenant.name, "supervisor", agency=AGENCY))

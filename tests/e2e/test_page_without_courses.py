@@ -9,20 +9,12 @@ from deploy.local.keys import TENANT
 from tests.support.builders import unique
 from tests.support.editors import FRAMEWORK, Tenant, editing
 from tests.support.page import Reader, in_both_languages, reading
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 TITLE = ".summary .notice h2"
-
-
-async def assessed(platform: Platform, share: float, **profile: object) -> Officer:
-    officer = Officer(platform)
-    await officer.register(**profile)
-    await officer.assess(required(share))
-    await officer.is_planned()
-    return officer
 
 
 async def opens_the_path(reader: Reader, officer: Officer) -> None:
@@ -37,10 +29,10 @@ async def test_who_has_too_little_time_for_any_course_reads_what_to_do(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
     soon = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
-    officer = await assessed(platform, 0.4, weekly_hours=0.5, deadline=soon)
+    officer = await planned_officer(platform, required(0.4), weekly_hours=0.5, deadline=soon)
     path = (await officer.path())["path"]
     assert path["short_at_most"]  # the number of hours is an upper limit
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         await opens_the_path(reader, officer)
         await in_both_languages(
             reader, TITLE, "ยังไม่มีหลักสูตรที่เรียนทันในเวลาที่มี", "No course fits into the time that you have"
@@ -54,8 +46,8 @@ async def test_who_has_too_little_time_for_any_course_reads_what_to_do(
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_who_is_past_the_deadline_reads_so(platform: Platform, browser: Browser, width: int, height: int) -> None:
-    officer = await assessed(platform, 0.4, deadline="2026-01-05")
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    officer = await planned_officer(platform, required(0.4), deadline="2026-01-05")
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         await opens_the_path(reader, officer)
         await in_both_languages(reader, ".time", "ครบกำหนดเรียนแล้วเมื่อ 5 มกราคม 2569", "The deadline was 5 January 2026")
         await in_both_languages(reader, ".time", "รวมเวลาเรียนที่มี 0 ชั่วโมง", "0 hours for learning in all")
@@ -91,7 +83,7 @@ async def test_who_dismissed_every_course_is_led_to_what_was_said(
         return stored is not None and bool(stored["path"]["steps"])
 
     await until(has_a_course, "a path with the course")
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await reader.page.wait_for_selector('.step[data-course="only"]')
@@ -107,14 +99,11 @@ async def test_who_dismissed_every_course_is_led_to_what_was_said(
 async def test_a_level_just_below_the_requirement_is_not_shown_as_the_requirement(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess({skill: level - 0.04 for skill, level in required(1).items()})
-    await officer.is_planned()
+    officer = await planned_officer(platform, {skill: level - 0.04 for skill, level in required(1).items()})
     path = (await officer.path())["path"]
     assert path["open"]
     assert {one["cause"] for one in path["open"]} == {"too_small"}
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await in_both_languages(reader, ".open", "ถึงระดับ 2.96 จากที่งานต้องใช้ 3", "reaches level 2.96 of the 3")
@@ -126,7 +115,7 @@ async def test_a_level_just_below_the_requirement_is_not_shown_as_the_requiremen
 async def test_a_supervisor_of_an_agency_without_officers_reads_so(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:
-    async with reading(browser, platform.stack.urls["portal"][0], width=width, height=height) as reader:
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
         agency = unique("agency")
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency))
         await in_both_languages(

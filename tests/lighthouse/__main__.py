@@ -29,7 +29,7 @@ from deploy.local.stack import Stack
 from tests.support.agencies import agency_of
 from tests.support.editors import Tenant
 from tests.support.page import FLAGS, NO_CHROMIUM, chromium
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Platform, planned_officer
 from tests.support.waiting import until
 
 FOLDER = Path(__file__).parent
@@ -113,10 +113,7 @@ class Opened(NamedTuple):
 
 async def pages_of(platform: Platform) -> list[Opened]:
     """Return the pages to be measured, with something in each of them."""
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
+    officer = await planned_officer(platform)
     agency, _ = await agency_of(platform, technology=5, service=6)
     tenant = Tenant(platform, "measured", await platform.stack.issuer.issue("measured", "admin"))
     for number, title in enumerate(("การวิเคราะห์ข้อมูล", "ความมั่นคงปลอดภัยไซเบอร์", "การออกแบบบริการดิจิทัล")):

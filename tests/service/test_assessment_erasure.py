@@ -1,5 +1,6 @@
 """What assessment archives, erases and announces again: nothing is left of an erased officer but a sequence."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -7,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from services.assessment.__main__ import build, republish
+from services.assessment.api import officers
 from services.assessment.store import OfficerStore
 from services.assessment.stored_officer import KEPT_EVIDENCE, Change
 from shared.errors import TooLarge, Unavailable
@@ -121,6 +123,60 @@ async def test_nobody_is_erased_before_the_keys_are_revoked(service: Started, mo
     assert stored is not None
     assert stored["revoked_at"] is not None
     assert not {"label", "used_at"} & set(stored)
+
+
+async def test_nothing_about_a_person_is_left_in_keys_that_were_revoked_before(service: Started) -> None:
+    officer = await registered(service)
+    keys, store = service.database("access")["keys"], KeyStore(service.mongodb, service.settings)
+    used, ahead = [(await key_of(service, officer)).partition(".")[0] for _ in range(2)]
+    personal: dict[str, Any] = {"label": "the laptop of Somchai", "subject": "https://sso.example 7"}
+    await keys.update_one({"_id": used}, {"$set": personal})
+    await store.note_use(used)
+    await store.revoke(used)  # as a sign-out does
+    created_at = datetime.now(UTC) + timedelta(minutes=5)  # by a portal whose clock is ahead
+    await keys.update_one({"_id": ahead}, {"$set": personal | {"created_at": created_at}})
+    assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
+    await store.note_use(used)  # of a request that began before
+    left = [one async for one in keys.find({"officer": officer})]
+    assert len(left) == 2
+    for one in left:
+        assert one["revoked_at"] is not None
+        assert not {"label", "used_at", "subject"} & set(one)
+
+
+async def test_a_key_made_during_an_erasure_or_a_new_registration_is_revoked(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}"
+    made: list[str] = []
+    erase, revoke_of = OfficerStore.erase, KeyStore.revoke_of
+
+    async def erase_later(self: OfficerStore, *given: Any) -> bool:
+        made.append(await key_of(service, officer))
+        return await erase(self, *given)
+
+    async def revoke_before_the_next_is_made(self: KeyStore, *given: Any) -> int:
+        count = await revoke_of(self, *given)
+        if len(made) < 3:
+            made.append(await key_of(service, officer))
+        return count
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OfficerStore, "erase", erase_later)
+        assert (await service.ask("DELETE", path)).status == 204
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyStore, "revoke_of", revoke_before_the_next_is_made)
+        assert (await service.ask("PUT", path, "admin", json=PUT)).status == 201
+    assert len(made) == 3
+    for credential in made:
+        got = await service.client.get(path, headers={"Authorization": f"Bearer {credential}"})
+        assert got.status == 401
+    assert (await service.ask("DELETE", path)).status == 204
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyStore, "revoke_of", lambda *_: asyncio.sleep(0, 1))
+        patch.setattr(officers, "FORGOTTEN_SECONDS", 0.01)
+        assert (await service.ask("PUT", path, "admin", json=PUT)).status == 409
 
 
 async def test_beyond_two_hundred_assessments_the_oldest_are_archived_and_still_counted(service: Started) -> None:

@@ -73,6 +73,26 @@ async def levels(service: Started, officer: str) -> dict[str, tuple[float, float
     return {one["skill"]: (one["level"], one["sd"]) for one in (await profile_of(service, officer)).get("levels", [])}
 
 
+@pytest.mark.parametrize("activity", [QUIZ, "https://elsewhere.example.org/unmapped"])
+async def test_no_statement_about_an_officer_who_is_erased_meanwhile_is_left(
+    service: Started, monkeypatch: pytest.MonkeyPatch, activity: str
+) -> None:
+    officer, other = await registered(service), await registered(service)
+    keep = StatementStore.keep
+
+    async def keep_later(self: StatementStore, *given: Any) -> int:
+        assert (await service.ask("DELETE", f"/v1/officers/{officer}")).status == 204
+        return await keep(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StatementStore, "keep", keep_later)
+        got, problem = await send(service, [statement(officer, activity=activity), statement(other)])
+    assert (got, problem["field"]) == (400, "actor.account.name")
+    statements = service.database("assessment")["statements"]
+    assert await statements.count_documents({"officer_key": f"agency/{officer}"}) == 0
+    assert await statements.count_documents({"officer_key": f"agency/{other}"}) == 1
+
+
 @pytest.mark.parametrize(
     "score",
     [

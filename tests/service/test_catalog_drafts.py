@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from services.catalog.api import drafts
+from services.catalog.api.frameworks import store_framework
 from services.catalog.store import CatalogStore
 from shared.auth import issue
 from shared.mongo import KeyStore
@@ -106,6 +107,46 @@ async def test_a_version_that_was_published_meanwhile_stops_the_draft(service: S
     await approve(service, "raced", cooking=2)
     assert (await answer_of(service, "POST", "raced/draft:publish"))[1]["version"] == 2
     assert (await answer_of(service, "DELETE", "raced/draft"))[0] == 404
+
+
+@pytest.mark.parametrize("end", ["DELETE", "publish"])
+async def test_a_revision_that_was_seen_is_never_that_of_a_later_draft(service: Started, end: str) -> None:
+    name = f"seen-{end.lower()}"
+    await approve(service, name, cooking=2)
+    seen = {"headers": {"If-Match": '"2"'}}
+    gone = ("DELETE", f"{name}/draft") if end == "DELETE" else ("POST", f"{name}/draft:publish")
+    assert (await answer_of(service, *gone))[0] < 300
+    assert (await answer_of(service, "GET", f"{name}/draft"))[0] == 404
+    assert (await answer_of(service, "POST", f"{name}/draft:review", json={"by": "ben"}, **seen))[0] == 404
+    put = await answer_of(service, "PUT", f"{name}/draft", json=body(name, cooking=1))
+    assert (put[0], put[1]["revision"]) == (201, 4)
+    assert (await answer_of(service, "POST", f"{name}/draft:comment", json={"by": "dan", "comment": "new"}))[0] == 200
+    assert (await answer_of(service, "POST", f"{name}/draft:review", json={"by": "ben"}, **seen))[0] == 412
+    got = await service.ask("GET", f"/v1/frameworks/{name}/draft", "admin", headers={"If-None-Match": '"2"'})
+    assert (got.status, (await got.json())["revision"]) == (200, 5)
+
+
+async def test_a_draft_that_two_publish_at_once_is_one_version(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await approve(service, "both", cooking=2)
+    gate, waiting = asyncio.Event(), 0
+
+    async def both_have_checked(*given: Any) -> Any:
+        nonlocal waiting
+        waiting += 1
+        if waiting == 2:
+            gate.set()
+        await gate.wait()
+        return await store_framework(*given)
+
+    monkeypatch.setattr(drafts, "store_framework", both_have_checked)
+    answers = await asyncio.gather(*(answer_of(service, "POST", "both/draft:publish") for _ in range(2)))
+    assert sorted((status, put["version"], put["changed"]) for status, put in answers) == [
+        (200, 1, False),
+        (200, 1, True),
+    ]
+    assert (await answer_of(service, "GET", "both/draft"))[0] == 404
 
 
 async def test_an_interrupted_publication_is_completed(service: Started) -> None:

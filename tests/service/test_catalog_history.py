@@ -76,10 +76,16 @@ async def test_republishing_makes_new_stamps_and_no_new_history(service: Started
     assert await database["history"].count_documents({"key": f"again/{body['id']}"}) == 1
 
 
+@pytest.mark.parametrize("kind", ["an event", "a sequence too far ahead", "a course of which only the id is readable"])
 async def test_a_stamp_that_was_never_assigned_makes_no_later_change_outdated(
-    service: Started, announced: Topic
+    service: Started, announced: Topic, kind: str
 ) -> None:
-    foreign = new_event("/test", "shared/foreign", 1, CourseWithdrawn("shared", "foreign"))
+    """Each of these records is accepted by at least one reader of the topic."""
+    sequence = 100_000_000 if kind == "a sequence too far ahead" else 1
+    foreign = new_event("/test", "shared/foreign", sequence, CourseWithdrawn("shared", "foreign"))
+    if kind == "a course of which only the id is readable":
+        data = b'{"tenant": "shared", "course": {"id": "foreign", "hours": "many"}}'
+        foreign = msgspec.structs.replace(foreign, type="course.published.v1", data=data)
     await put(service, course(unique("course")), tenant="first")
     position = (await service.database("catalog")["leases"].find_one({"_id": "relay:entries"}) or {})[
         "catalog_revision"

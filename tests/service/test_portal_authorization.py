@@ -1,6 +1,7 @@
 """Signing in, the page's files, and what is forwarded to whom."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -73,6 +74,31 @@ async def test_an_invalid_key_signs_nobody_in(portal: Portal, body: dict[str, st
         assert not answer.cookies
 
 
+async def test_the_access_log_names_the_key_of_a_sign_in_and_of_a_sign_out(
+    portal: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "access")
+    key = await portal.key("officer", "me")
+    cookie = {"Cookie": f"learning-path={key}"}
+    async with portal.session.post(f"{portal.url}/session", json={"key": "0.wrong"}) as answer:
+        assert answer.status == 401
+    async with portal.session.post(f"{portal.url}/session", json={"key": key}) as answer:
+        assert answer.status == 200
+    async with portal.session.get(f"{portal.url}/session/start", headers=cookie) as answer:
+        assert answer.status == 200
+    async with portal.session.delete(f"{portal.url}/session", headers=cookie) as answer:
+        assert answer.status == 204
+    lines = [vars(record)["fields"] for record in caplog.records if record.name == "access"]
+    named = [(line["route"], line.get("key_id"), line.get("tenant")) for line in lines]
+    key_id = key.partition(".")[0]
+    assert named == [
+        ("/session", None, None),
+        ("/session", key_id, "agency"),
+        ("/session/start", key_id, "agency"),
+        ("/session", key_id, "agency"),
+    ]
+
+
 async def test_the_secure_cookie_is_bound_to_the_host(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
     async with running_portal(replace(settings, cookie_secure=True), owner) as portal:
@@ -102,9 +128,21 @@ async def test_only_the_cookie_with_the_expected_name_is_accepted(
         expected, planted = (
             ("__Host-learning-path", "learning-path") if secure else ("learning-path", "__Host-learning-path")
         )
-        for cookies in (f"{expected}={key}; {planted}={other}", f"{planted}={other}; {expected}={key}"):
+        smuggled = f"{expected}={other}"
+        for cookies in (
+            f"{expected}={key}; {planted}={other}",
+            f"{planted}={other}; {expected}={key}",
+            f"{expected}={key}; theme=dark {smuggled}",  # a value that a browser accepts from another host
+            f'{expected}={key}; theme="dark" {smuggled}',
+            f"{expected}={key}; \u2003{smuggled}",  # a name that begins with a space for Python only
+            f"{expected}={key}; \u00a0{smuggled}",
+            f'a="; {expected}={key}; b="',
+        ):
             async with portal.session.get(f"{portal.url}/session", headers={"Cookie": cookies}) as answer:
                 assert (await answer.json())["role"] == "platform"
+        for cookies in (f"theme=dark {smuggled}", f"\u2003{smuggled}", f"{smuggled}; {expected}={key}", f"={smuggled}"):
+            async with portal.session.get(f"{portal.url}/session", headers={"Cookie": cookies}) as answer:
+                assert answer.status == 401
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -95,13 +96,16 @@ class Browser:
 
 
 async def test_an_officer_signs_in_with_the_provider_and_reads_the_own_path_only(
-    portal: Portal, provider: Provider
+    portal: Portal, provider: Provider, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "access")
     portal.owner.stored["officer-1"] = path("officer-1", 1)
     async with Browser(portal) as browser:
         status, _, cookies = await browser.go(await browser.to_provider("/?lang=th"))
         assert status == 303
         cookie = cookies["learning-path"]
+        line = vars([record for record in caplog.records if record.name == "access"][-1])["fields"]
+        assert (line["key_id"], line["tenant"]) == (cookie.value.partition(".")[0], "agency")
         assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/")
         assert await browser.who() == {"tenant": "agency", "role": "officer", "officer": "officer-1", "agency": None}
         async with browser.session.get(f"{portal.url}/v1/officers/officer-1/live") as answer:

@@ -1,5 +1,6 @@
 """An agency's view on real servers: added up from stored paths, apart by tenant, planning nothing but its sample."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
@@ -10,7 +11,9 @@ from openapi_spec_validator import validate
 
 from services.recommender.__main__ import unpublish
 from services.recommender.api.context import CONTEXT
+from services.recommender.disclosure import Version
 from services.recommender.store.plans import COLLECTION
+from services.recommender.store.releases import ReleaseStore
 from shared.auth import Role
 from shared.domain import Course, Framework, JobGroup, Requirement
 from shared.events import PROFILES_TOPIC
@@ -267,6 +270,60 @@ async def test_figures_are_published_anew_after_an_operator_has_deleted_them(ser
     assert isinstance(service.settings, RecommenderSettings)
     assert await unpublish(service.settings) >= 1
     assert (await gaps(service, "unpublished"))[1]["skills"] != first
+
+
+async def test_two_agencies_that_publish_at_the_same_moment_are_compared(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of nine officers eight move from the east to the south: the figures of both would tell of the ninth."""
+    officers = [somebody(agency="east", levels={"reading": 1, "dancing": 0}) for _ in range(9)]
+    await planned(service, *officers)
+    compare, replace = ReleaseStore.versions_elsewhere, ReleaseStore.replace
+    compared: list[tuple[str, int]] = []
+
+    async def note(self: ReleaseStore, *given: Any) -> list[Version]:
+        found = await compare(self, *given)
+        compared.append((given[1], len(found)))
+        return found
+
+    async def move_first(self: ReleaseStore, *given: Any, **more: Any) -> bool:
+        """Move the officers and publish the south's figures, before the east's are stored."""
+        monkeypatch.setattr(ReleaseStore, "replace", replace)
+        moved = [msgspec.structs.replace(one, sequence=one.sequence + 1, agency="south") for one in officers[:8]]
+        await planned(service, *moved)
+        assert (await gaps(service, "south"))[1]["officers"] == 8
+        return await replace(self, *given, **more)
+
+    monkeypatch.setattr(ReleaseStore, "versions_elsewhere", note)
+    monkeypatch.setattr(ReleaseStore, "replace", move_first)
+    status, found = await gaps(service, "east")
+    assert (status, found["officers"]) == (200, None)
+    assert compared == [("east", 0), ("south", 0)]
+
+
+async def test_of_many_agencies_that_publish_at_the_same_moment_each_is_computed_twice_at_most(
+    service: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"many-{number}" for number in range(6)]
+    await planned(service, *(somebody(agency=name, levels={"reading": 1}) for name in names for _ in range(5)))
+    replace, stored, all_computed, turns = ReleaseStore.replace, list[bool](), asyncio.Event(), asyncio.Lock()
+    waiting = 0
+
+    async def after_all(self: ReleaseStore, *given: Any, **more: Any) -> bool:
+        """Store no release before the first one of each agency is computed, then one after the other."""
+        nonlocal waiting
+        waiting += 1
+        if waiting == len(names):
+            all_computed.set()
+        await all_computed.wait()
+        async with turns:
+            stored.append(await replace(self, *given, **more))
+            return stored[-1]
+
+    monkeypatch.setattr(ReleaseStore, "replace", after_all)
+    answers = await asyncio.gather(*(gaps(service, name) for name in names))
+    assert [(status, found["officers"]) for status, found in answers] == [(200, 5)] * len(names)
+    assert sorted(stored) == [False] * (len(names) - 1) + [True] * len(names)
 
 
 async def test_editors_see_how_many_paths_wait_for_a_skill_and_nothing_about_few(service: Started) -> None:

@@ -45,5 +45,5 @@ async def editing(platform: Platform, browser: Browser, **window: Any) -> AsyncI
     """Yield a new tenant, and a reader for its admin, who is not signed in yet."""
     name = unique("editors")
     tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
-    async with reading(browser, platform.stack.urls["portal"][0], **window) as reader:
+    async with reading(browser, platform.portal, **window) as reader:
         yield tenant, reader

@@ -74,6 +74,7 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("recommender", "supervision"): lambda n: {"_id": f"t{n}"},
     ("recommender", "rules"): lambda n: {"_id": f"t{n % 50}@{n // 50}", "tenant": f"t{n % 50}", "version": n // 50 + 1},
     ("recommender", "agency_releases"): lambda n: {"_id": f"{TENANT}/agency{n}/{FRAMEWORK}", "agency": f"agency{n}"},
+    ("recommender", "agency_turns"): lambda n: {"_id": f"t{n}"},
     ("owner", COLLECTION): lambda n: {"_id": f"t/{n}", "outbox": []},
 }
 """{(database, collection): returns the fields in which copy number n differs from the other copies}."""

@@ -155,6 +155,21 @@ async def keep_state(owner: Owner, key: str, sequence: int) -> None:
     await owner.database[COLLECTION].update_one({"_id": key}, update)
 
 
+def renew_once(relay: Relay) -> None:
+    """Let a relay gain its lease and never renew it: a late renewal would hold a lease that a test has taken away."""
+    renew = relay._lease.renew
+
+    async def gain() -> bool:
+        if gained := await renew():
+            relay._lease.renew = never  # type: ignore[method-assign]
+        return gained
+
+    async def never() -> bool:
+        return False
+
+    relay._lease.renew = gain  # type: ignore[method-assign]
+
+
 async def hold_lease(owner: Owner, holder: str, until_then: datetime) -> None:
     update = {"$set": {"holder": holder, "until": until_then}}
     await owner.database["leases"].update_one({"_id": LEASE}, update, upsert=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from playwright.async_api import Browser, FloatRect, Locator, Page, async_playwright, expect
 
 from tests.support.axe import violations
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Officer, Platform, planned_officer
 from tests.support.waiting import until
 
 # Chromium draws the list below the address bar of each window in a process of its own, which costs as much as a page.
@@ -242,11 +242,8 @@ async def reading(
 @asynccontextmanager
 async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Officer, Reader]]:
     """Open the page of an officer who has a path."""
-    officer = Officer(platform)
-    await officer.register()
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    async with reading(browser, platform.stack.urls["portal"][0], **window) as reader:
+    officer = await planned_officer(platform)
+    async with reading(browser, platform.portal, **window) as reader:
         await reader.sign_in(await officer.api_key())
         await reader.shows("path")
         await reader.page.wait_for_selector(".step")

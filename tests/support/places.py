@@ -12,7 +12,7 @@ from tests.support.agencies import agency_of
 from tests.support.builders import unique
 from tests.support.editors import FRAMEWORK, Tenant, editing
 from tests.support.page import Reader, at_the_path, reading
-from tests.support.platform import Officer, Platform, required
+from tests.support.platform import Officer, Platform, planned_officer
 from tests.support.waiting import until
 
 OF_OFFICERS = ("officer", "assessment", "shared")
@@ -32,14 +32,14 @@ async def at(
     window = {"width": width, "height": height, **more}
     async with AsyncExitStack() as stack:
         if place == "sign-in":
-            reader = await stack.enter_async_context(reading(browser, _url(platform), **window))
-            await reader.page.goto(_url(platform))
+            reader = await stack.enter_async_context(reading(browser, platform.portal, **window))
+            await reader.page.goto(platform.portal)
             await reader.shows("signIn")
         elif place in ("agencies", "agency"):
-            reader = await stack.enter_async_context(reading(browser, _url(platform), **window))
+            reader = await stack.enter_async_context(reading(browser, platform.portal, **window))
             await _at_an_agency(reader, platform, place)
         elif place in OF_SUPERVISORS:
-            reader = await stack.enter_async_context(reading(browser, _url(platform), **window))
+            reader = await stack.enter_async_context(reading(browser, platform.portal, **window))
             await _at_a_supervisors(reader, platform, place)
         elif place in OF_OFFICERS:
             officer, reader = await stack.enter_async_context(at_the_path(platform, browser, **window))
@@ -53,7 +53,7 @@ async def at(
                 await tenant.offer("one", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
                 await until(lambda: _is_matched(tenant), "a proposed match")
             if place == "supervision":
-                await _planned(Officer(platform, tenant.name), "agency-a")
+                await planned_officer(platform, tenant=tenant.name, agency="agency-a")
             address = f"/#view={place}" + (f"&framework={FRAMEWORK}" if place == "frameworks" else "")
             await reader.sign_in(tenant.key, address)
             await reader.page.wait_for_selector(f'[data-keep="to-{place}"][aria-current]', state="attached")
@@ -64,17 +64,6 @@ async def at(
 
 async def _is_matched(tenant: Tenant) -> bool:
     return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-
-def _url(platform: Platform) -> str:
-    return platform.stack.urls["portal"][0]
-
-
-async def _planned(officer: Officer, agency: str) -> Officer:
-    await officer.register(agency=agency)
-    await officer.assess(required(0.5))
-    await officer.is_planned()
-    return officer
 
 
 async def _opens_the_history(reader: Reader, _: Officer) -> None:
@@ -141,7 +130,7 @@ async def _at_the_documents(reader: Reader, tenant: Tenant) -> None:
 async def _at_a_supervisors(reader: Reader, platform: Platform, place: str) -> None:
     """Sign in as the supervisor of an officer who shares the learning path."""
     agency = unique("agency")
-    officer = await _planned(Officer(platform), agency)
+    officer = await planned_officer(platform, agency=agency)
     await _link(officer)
     key = await platform.stack.issuer.issue(TENANT, "supervisor", agency=agency)
     fragment, shown = {

@@ -51,6 +51,11 @@ class Platform:
         self.stack, self.session = stack, session
         self.refusals = 0
 
+    @property
+    def portal(self) -> str:
+        """The address of the first portal."""
+        return self.stack.urls["portal"][0]
+
     async def ask(
         self, service: Service, method: str, path: str, *, key: str | None = "", **options: Any
     ) -> tuple[int, Any]:
@@ -283,6 +288,22 @@ class Officer:
             return self.platform.stack.keys.platform
         self._platform_key = self._platform_key or await self.platform.stack.issuer.issue(self.tenant, "platform")
         return self._platform_key
+
+
+async def planned_officer(
+    platform: Platform,
+    levels: dict[str, float] | None = None,
+    *,
+    sd: float = 0.3,
+    tenant: str = TENANT,
+    **profile: Any,
+) -> Officer:
+    """Return a new officer who was assessed at these levels, by default at half of the requirement, and has a path."""
+    officer = Officer(platform, tenant)
+    await officer.register(**profile)
+    await officer.assess(required(0.5) if levels is None else levels, sd)
+    await officer.is_planned()
+    return officer
 
 
 class Watcher:

@@ -30,15 +30,17 @@ class Certificates:
 def certificates(directory: Path) -> Certificates:
     """Make an authority and a certificate with the `openssl` command, in files of this directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "san").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    extensions = ("subjectAltName=DNS:localhost,IP:127.0.0.1", "authorityKeyIdentifier=keyid")
+    (directory / "extensions").write_text("\n".join(extensions))
 
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
 
     new = ["-newkey", "rsa:2048", "-nodes"]
-    openssl("req", "-x509", *new, "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+    usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # Python 3.13 refuses an authority without it
+    openssl("req", "-x509", *new, *usage, "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
     openssl("req", *new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
-    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san"]
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions"]
     openssl("x509", "-req", "-in", "server.csr", *signed, "-days", "2", "-out", "server.crt")
     server = directory / "server.pem"
     server.write_text((directory / "server.key").read_text() + (directory / "server.crt").read_text())

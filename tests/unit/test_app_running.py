@@ -42,6 +42,16 @@ async def test_a_broken_stream_ends_the_connection(shelf: Shelf) -> None:
             await got.read()
 
 
+async def test_a_broken_stream_does_not_look_whole_to_a_client_of_http_1_0(shelf: Shelf) -> None:
+    """Proxies often speak HTTP/1.0 to a service; there the end of the connection is the end of the answer."""
+    async with serving(shelf) as (client, _):
+        reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+        writer.write(b"GET /v1/stream HTTP/1.0\r\nHost: x\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+
+
 async def test_readiness_names_what_is_wrong(shelf: Shelf) -> None:
     async def fine() -> None:
         return None

@@ -1,9 +1,13 @@
 """Frameworks as CASE packages: what becomes of items, associations, rubrics and cycles."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from services.catalog.frameworks import Options, Reading, Source, read
+from shared.errors import InvalidInput
 
 DOCUMENT = {"identifier": "d", "title": "Document", "uri": "urn:d", "creator": "us", "lastChangeDateTime": "2026-01-01"}
 
@@ -158,3 +162,70 @@ def test_identifiers_of_a_package_mean_the_same_in_both_cases() -> None:
     assert reading.faults == []
     assert reading.framework
     assert [(skill.id, skill.area) for skill in reading.framework.skills] == [(lower, upper)]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda name: {"uri": f"https://case.example/CFItems/{name}"},
+        lambda name: f"https://case.example/CFItems/{name}",
+        lambda name: {"identifier": "", "uri": f"https://case.example/CFItems/{name}"},
+        lambda name: {"uri": f"https://elsewhere.example/v1p1/CFItems/{name.upper()}"},
+        lambda name: f"urn:uuid:{name}",
+    ],
+)
+def test_an_association_may_name_its_items_by_their_uris(end: Callable[[str], Any]) -> None:
+    area, skill = "3f1c1d5a-9a9e-4d53-8a0e-000000000001", "3f1c1d5a-9a9e-4d53-8a0e-000000000002"
+    items = [
+        {"identifier": name, "uri": f"https://case.example/CFItems/{name}", "fullStatement": name}
+        for name in (area, skill)
+    ]
+    up = link("isChildOf", "", "", identifier="up", originNodeURI=end(skill), destinationNodeURI=end(area))
+    reading = package(items, link("isChildOf", area, "", destinationNodeURI={"uri": "urn:d"}), up)
+    assert reading.framework
+    assert reading.faults == []
+    assert [(one.id, one.area) for one in reading.framework.skills] == [(skill, area)]
+
+
+def test_a_cycle_through_a_second_parent_is_reported() -> None:
+    tree = [link("isChildOf", "a", "d"), link("isChildOf", "s", "a"), link("isChildOf", "s", "s")]
+    assert package(["a", "s"], *tree).faults[0].reason[:31] == "`isChildOf` is a cycle: s → s; "
+    two = [link("isChildOf", "s", "a"), link("isChildOf", "t", "a"), link("isChildOf", "s", "t")]
+    reading = package(["a", "s", "t"], *two, link("isChildOf", "t", "s"))
+    assert reading.framework is None
+    assert "is a cycle" in reading.faults[0].reason
+
+
+@pytest.mark.parametrize(
+    ("levels", "scale"),
+    [
+        ([{"score": "1.0", "quality": "Low"}, {"score": " 2", "description": "High"}], [(1.0, "Low"), (2.0, "High")]),
+        ([{"position": 1, "quality": "Low"}, {"position": 2, "quality": "High"}], None),
+        ([{"score": True, "quality": "Low"}, {"score": 2, "quality": "High"}], None),
+    ],
+)
+def test_the_scores_of_a_rubric_may_be_texts_and_a_rubric_without_scores_is_reported(
+    levels: list[Any], scale: list[tuple[float, str]] | None
+) -> None:
+    criterion = {"category": "Mastery", "CFRubricCriterionLevels": levels}
+    reading = package(["a"], link("isChildOf", "a", "d"), CFRubrics=[{"CFRubricCriteria": [criterion]}])
+    assert reading.framework
+    if scale:
+        assert [(one.level, one.title.en) for one in reading.framework.scale] == scale
+    assert [one.examples for one in reading.not_kept if "rubric" in one.what] == ([] if scale else [["Mastery"]])
+
+
+def test_numbers_are_texts_and_other_values_in_the_place_of_texts_are_reported() -> None:
+    item = {"identifier": 7, "fullStatement": "Seven", "humanCodingScheme": 12, "conceptKeywords": "seventh"}
+    reading = package([{**item, "notes": {"en": "x"}, "language": "fr-CA"}], link("isChildOf", "7", "d"))
+    assert reading.framework
+    skill = reading.framework.skills[0]
+    assert (skill.id, skill.code, [one.en for one in skill.synonyms]) == ("7", "12", ["seventh"])
+    assert [(one.what, one.examples) for one in reading.not_kept] == [("CFItem.notes that is no text", ["{'en': 'x'}"])]
+    assert "the words of items are in 'fr-ca'; they are kept as English ones" in reading.assumed
+
+
+def test_a_file_of_several_documents_is_refused() -> None:
+    raw = json.dumps({"CFDocument": [DOCUMENT, DOCUMENT], "CFItems": []}).encode()
+    with pytest.raises(InvalidInput, match="no object CFDocument, or more than one"):
+        read("case-1.1", [Source("package.json", raw)], Options())

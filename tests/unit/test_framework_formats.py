@@ -68,6 +68,12 @@ def test_a_line_that_is_not_text_is_rejected_with_its_number() -> None:
         read("csv", [Source("matrix.csv", broken)], NAMED)
 
 
+def test_a_file_that_breaks_off_within_a_letter_is_rejected() -> None:
+    raw = "role,skill,level\nธุรการ,กฎหมาย,2\nธุรการ,การเงิน".encode()[:-1]
+    with pytest.raises(Malformed, match="breaks off in line 3"):
+        read("csv", [Source("roles.csv", raw)], Options())
+
+
 def test_a_line_longer_than_the_buffer_is_one_line() -> None:
     name = "ทักษะ" * 20_000
     reading = read("csv", [Source("matrix.csv", f"role,skill,level\nclerk,{name},1\n".encode())], NAMED)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.frameworks import FORMATS, Options, Source, read, write
-from services.catalog.frameworks.texts import clean, identifier
+from services.catalog.frameworks.texts import identifier
 from shared.domain import (
     Area,
     Framework,
@@ -25,18 +25,26 @@ from shared.domain import (
 )
 
 AT = datetime(2026, 11, 2, tzinfo=UTC)
-SIGNS = "ab-Z09 .&;<é,\"'\n=|#"
+SIGNS = "ab-Z09 .&;</>é,\"'\n=|#"
 THAI = f"{SIGNS}กขคำเแ้่๑"
 SEEDS = st.integers(0, 2**32)
+
+
+HTML = ("<b>", "</table>", "&amp;", "&lt;br&gt;", "<!--", "-->")
 
 
 def words(chance: Random, signs: str = THAI) -> str:
     return "".join(chance.choices(signs, k=chance.randrange(20)))
 
 
+def written(chance: Random, signs: str = THAI) -> str:
+    """Return some words in which some HTML may stand, as in the title of a skill of web pages."""
+    return f"{words(chance, signs)}{chance.choice(['', '', *HTML])}{words(chance, signs)}"
+
+
 def text(chance: Random, shape: type[Any] = LocalizedText) -> Any:
     languages = chance.choice([("th", "en"), ("th",), ("en",)])
-    given = {"th": clean(f"ก{words(chance)}"), "en": clean(f"e{words(chance, SIGNS)}")}
+    given = {"th": f"ก{written(chance)}".strip(), "en": f"e{written(chance, SIGNS)}".strip()}
     return shape(**{language: given[language] for language in languages})
 
 
@@ -61,7 +69,7 @@ def made(seed: int, *, rich: bool) -> Framework:
             name,
             chance.choice(areas).id,
             text(chance),
-            chance.choice([None, clean(f"c{words(chance)}")]),
+            chance.choice([None, f"c{written(chance)}".strip()]),
             [text(chance) for _ in range(chance.randrange(3))] if rich else [],
             [ScaleLevel(chance.choice(scale), text(chance))] if rich else [],
             prose(),

@@ -294,3 +294,34 @@ def test_totals_are_neither_skills_nor_job_groups() -> None:
     assert [one.title.th for one in read.framework.skills] == ["การใช้งาน"]
     assert [one.title.th for one in read.framework.job_groups] == ["บริหาร", "บริการ"]
     assert [(one.what, one.count) for one in read.not_kept] == [("a column or row of totals", 2)]
+
+
+@pytest.mark.parametrize("heading", ["ลำดับที่,ทักษะ,ธุรการ,บริการ,หมายเหตุ", "No.,Skill,ธุรการ,บริการ,Remarks"])
+def test_numbers_of_rows_and_remarks_are_no_levels(heading: str) -> None:
+    reading = table(heading, "1,สารบรรณ,2,3,ตามประกาศ", "2,การเงิน,1,,")
+    assert reading.framework
+    assert not reading.faults
+    assert [group.title.th for group in reading.framework.job_groups] == ["ธุรการ", "บริการ"]
+    assert [row.level for row in reading.framework.requirements] == [2, 3, 1]
+    assert [lost.what for lost in reading.not_kept] == [f"column {heading.split(',')[at]!r}" for at in (0, 4)]
+
+
+def test_of_two_columns_of_levels_with_the_same_name_one_is_not_read_and_the_whole_is_refused() -> None:
+    reading = table("skill,Clerk,clerk ", "law,3,1")
+    assert reading.framework is None
+    assert ("untrue", 1, "level") in faults_of(reading)
+    assert not any("says the same" in fault.reason for fault in reading.faults)
+
+
+def test_levels_are_read_under_their_usual_headings_and_abbreviations() -> None:
+    found = table("ตำแหน่ง,สมรรถนะ,ระดับที่คาดหวัง", "ธุรการ,ข้อมูล,Lv.3", "ธุรการ,กฎหมาย,ระดับที่ ๒").framework
+    assert found
+    assert [row.level for row in found.requirements] == [3, 2]
+
+
+def test_escaped_html_of_a_cell_is_text() -> None:
+    found = table(
+        "role,skill,skill_code,level", "Web,The &lt;table&gt; element of <b>HTML</b>,a &lt;br&gt;,2"
+    ).framework
+    assert found
+    assert (found.skills[0].title.en, found.skills[0].code) == ("The <table> element of HTML", "a <br>")

@@ -147,6 +147,15 @@ def test_onet_ratings_are_levels_from_0_to_7_and_weights() -> None:
     assert sum(lost.count for lost in reading.not_kept if "marked" in lost.what) == 2
 
 
+def test_an_importance_of_onet_that_is_missing_is_told_and_one_that_is_given_twice_rejected() -> None:
+    reading = onet("11-1 2.A Law LV 4 N N", "11-1 2.B Tax LV 3 N N", "11-1 2.A Law IM 4 N N", "11-1 2.B Tax IM 2 Y N")
+    assert reading.framework
+    assert [row.weight for row in reading.framework.requirements] == [4, 1]
+    assert "a requirement without an importance (scale IM) weighs 1; there are 1" in reading.assumed
+    again = onet("11-1 2.A Law LV 4 N N", "11-1 2.A Law IM 4 N N", "11-1 2.A Law IM 2 N N")
+    assert (again.framework, faults_of(again)) == (None, [("untrue", 4, "Data Value")])
+
+
 @pytest.mark.parametrize("value", ["7.01", "-1", "high", "nan", ""])
 def test_onet_ratings_off_their_scale_are_rejected(value: str) -> None:
     raw = f"{ONET}\n11-1\t2.A\tReading\tLV\t3\tN\tN\n11-2\t2.A\tReading\tLV\t{value}\tN\tN\n"
@@ -203,6 +212,7 @@ def test_esco_in_another_language_is_told_and_obsolete_skills_are_left_out() -> 
                 "skillType": "genre",
             },
         ),
+        ("conceptUri,preferredLabel,altLabels", "{},Law,Laws", {}),
         ("conceptUri,skillType,preferredLabel,altLabels,naceCode", "{},knowledge,Law,Laws,62", {}),
     ],
 )

@@ -102,6 +102,45 @@ def test_a_canvas_gradebook_has_its_maxima_in_a_row() -> None:
     assert [found(row) for row in rows] == [[("Safety quiz (1234)", "scored", 0.75)]]
 
 
+@pytest.mark.parametrize("maxima", ["Points", "คะแนนเต็ม", "Max points"])
+def test_the_maxima_of_a_gradebook_stand_in_a_row_without_an_officer(maxima: str) -> None:
+    rows, _ = read(f"ชื่อ,รหัส,ความปลอดภัย\n{maxima},,๒๐\nสมชาย,๑๐๐๑,๑๕\nPoints,1002,10\n", default="taken_at=2026-01-05")
+    assert [found(row) for row in rows] == [[("ความปลอดภัย", "scored", 0.75)], [("ความปลอดภัย", "scored", 0.5)]]
+    assert [row.content.officer for row in rows if row.content] == ["1001", "1002"]
+
+
+def test_the_grades_of_open_edx_are_of_its_usernames() -> None:
+    rows, table = read(
+        "Student ID,Email,Username,Grade,Safety quiz (1234),Enrollment Track,Certificate Eligible\n"
+        "1,a@example.org,officer-1,0.85,0.9,audit,Y\n2,b@example.org,officer-2,0.0,Not Attempted,audit,N\n"
+        "3,c@example.org,officer-3,0.0,Not Available,audit,N\n",
+        default="taken_at=2026-01-05,maximum=1",
+    )
+    assert table.mapping["officer"] == ["Username"]
+    assert [found(row) for row in rows] == [[("Safety quiz (1234)", "scored", 0.9)], [], []]
+
+
+def test_a_teachers_words_beside_a_grade_are_no_grade() -> None:
+    rows, table = read(
+        "ID number,Quiz: Safety 1 (Real),Quiz: Safety 1 (Feedback)\nofficer-1,8.00,well done 10\n",
+        default="taken_at=2026-01-05,maximum=10",
+    )
+    assert [found(row) for row in rows] == [[("Quiz: Safety 1 (Real)", "scored", 0.8)]]
+    assert table.unused == ["Quiz: Safety 1 (Feedback)"]
+
+
+@pytest.mark.parametrize("state", ["In progress", "ยังไม่สอบ", "Needs grading", "รอตรวจ"])
+def test_a_state_in_place_of_a_score_is_no_result(state: str) -> None:
+    rows, _ = read(f"officer,score,date\nofficer-1,{state},2026-01-05\n", default="activity=safety,maximum=10")
+    assert found(rows[0]) == []
+    assert [one.detail for one in rows[0].warnings] == ["the row holds no score"]
+
+
+def test_an_id_whose_zeros_a_formula_keeps_is_read() -> None:
+    rows, _ = read('officer,score,date\n"=""00123""",8/10,2026-01-05\n', default="activity=safety")
+    assert [row.content.officer for row in rows if row.content] == ["00123"]
+
+
 def test_a_row_of_maxima_without_a_column_of_scores_is_no_result() -> None:
     rows, _ = read("id number,result,date\nPoints Possible,,\nofficer-1,pass,2026-01-05\n", default="activity=safety")
     assert [found(row) for row in rows] == [[("safety", "passed", None)]]

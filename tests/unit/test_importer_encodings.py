@@ -72,3 +72,43 @@ def test_an_encoding_may_be_named_and_an_unknown_one_is_rejected() -> None:
     with pytest.raises(InvalidInput) as refused:
         Recoder("klingon")
     assert refused.value.field == "encoding"
+
+
+@pytest.mark.parametrize("size", [7, 1000, 100_000])
+@pytest.mark.parametrize(
+    ("encoding", "lines"),
+    [
+        ("cp874", ["หลักสูตรการจัดการข้อมูล,กรมการปกครอง", "เขต,เนต", "เก,ก", "plain"]),
+        ("cp1252", ["Café à la carte,naïve", "résumé", "plain"]),
+    ],
+)
+def test_lines_of_utf_8_among_lines_of_eight_bits_are_read(encoding: str, lines: list[str], size: int) -> None:
+    written = [(line, encoding) for line in lines * 2] + [(lines[0], "utf-8"), (lines[1], encoding)]
+    written += [(lines[0], encoding), (lines[0], encoding), (lines[0], "utf-8")] * 40
+    recoder, raw = Recoder(), b"\r\n".join(line.encode(name) for line, name in written)
+    read_again = b"".join(part for at in range(0, len(raw), size) for part in recoder.feed(raw[at : at + size]))
+    read_again += b"".join(recoder.end())
+    assert read_again.decode().split("\r\n") == [line for line, _ in written]
+    assert recoder.found == f"{encoding}, utf-8"
+
+
+def test_a_line_of_eight_bits_that_might_be_utf_8_is_not_taken_for_it() -> None:
+    raw = "\n".join([*["หลักสูตรการจัดการข้อมูล"] * 20, "เขต", "เนต", "เก"]).encode("cp874")
+    recoder = Recoder()
+    assert b"".join([*recoder.feed(raw), *recoder.end()]) == raw.decode("cp874").encode()
+    assert recoder.found == "cp874"
+
+
+def test_a_named_encoding_holds_for_every_line() -> None:
+    recoder, raw = Recoder("cp1252"), "Café à la carte\n".encode()
+    assert b"".join([*recoder.feed(raw), *recoder.end()]).decode() == "CafÃ© Ã\xa0 la carte\n"
+    assert recoder.found == "cp1252"
+
+
+def test_a_row_of_utf_8_that_is_cut_within_a_letter_keeps_its_other_letters() -> None:
+    body = f"code,title\nA1,{THAI}\nA2,{THAI}".encode()[:-1]
+    _, rows = read("csv", body)
+    assert [row.content.title.th for row in rows if row.content] == [THAI, f"{THAI[:-1]}\ufffd"]
+    assert rows[1].warnings[-1].detail == "some bytes of the row are no UTF-8; each is read as \ufffd"
+    _, rows = read("csv", "code,title\nA1,วิชา\n".encode() + f"A2,{THAI}\n".encode("cp874"))
+    assert [row.content.title.th for row in rows if row.content] == ["วิชา", THAI]

@@ -574,3 +574,33 @@ def test_objects_by_their_places_are_courses_without_codes() -> None:
 def test_a_script_that_is_hidden_from_old_programs_is_read(wrapped: str) -> None:
     script = wrapped % '{"@type": "Course", "name": "A"}'
     assert len(courses("jsonld", f"<script type='application/ld+json'>{script}</script>")) == 1
+
+
+def by_code(many: int) -> dict[str, Any]:
+    """Return courses by their codes, with over 256 KiB together."""
+    part = {"hours": 3, "description": 'a {"} ' * 500, "items": [{"name": "Lesson"}]}
+    return {f"CS{number}": {"title": f"Course {number}", **part} for number in range(many)}
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("size", [1000, 65_536, 1 << 20])
+def test_courses_by_their_codes_are_read_in_any_number(size: int, indent: int | None) -> None:
+    whole = {**by_code(200), "INTRO": {"title": "Beginning"}, "page": {"number": 1}, "n": 3}
+    _, rows = read("jsonld", json.dumps(whole, indent=indent).encode(), size=size)
+    assert [row.content.code for row in rows if row.content] == [f"CS{number}" for number in range(200)] + ["INTRO"]
+    assert [row.problems[0].detail for row in rows if row.problems] == ["is missing: a course needs a title"]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_that_only_count_many_courses_are_no_codes(first: int) -> None:
+    counted = {str(number): one for number, one in enumerate(by_code(200).values(), first)}
+    found = courses("jsonld", json.dumps(counted))
+    assert [one.title.en for one in found] == [f"Course {number}" for number in range(200)]
+    assert {one.code for one in found} == {None}
+
+
+def test_a_code_that_stands_twice_in_many_courses_is_refused() -> None:
+    raw = json.dumps(by_code(200)).replace('"CS1":', '"CS0":', 1)
+    _, rows = read("jsonld", raw.encode())
+    assert [row.number for row in rows if row.problems] == [1]
+    assert (rows[0].problems[0].field, rows[0].problems[0].detail) == ("CS0", "is given twice")

@@ -164,6 +164,8 @@ def test_a_secret_file_that_is_empty_or_not_utf8_is_rejected_without_its_bytes(t
     [
         ({"KAFKA_SASL_PASSWORD": ""}, "KAFKA_SASL_PASSWORD is not set"),
         ({"KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_USERNAME is not set"),
+        ({"KAFKA_SASL_PASSWORD": "  "}, "KAFKA_SASL_PASSWORD must not consist of spaces"),
+        ({"KAFKA_SASL_USERNAME": "\t"}, "KAFKA_SASL_USERNAME must not consist of spaces"),
         ({"KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_SASL_USERNAME is set"),
         ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL must be one of"),
         ({"KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM must be one of"),

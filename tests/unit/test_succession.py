@@ -60,6 +60,7 @@ def test_the_closest_mapping_counts_then_the_latest_measurement() -> None:
         VersionMapping("old", "new"),
         VersionMapping("part", "new", "partial"),
         VersionMapping("small", "new", "broader"),
+        VersionMapping("younger", "new"),
     ]
     yardstick = mapped(*rows, new=4)
 
@@ -73,6 +74,8 @@ def test_the_closest_mapping_counts_then_the_latest_measurement() -> None:
     assert counted(level("new", 2.0), level("old", 1.0, later=True)) == 1.0
     assert counted(level("new", 2.0, later=True), level("old", 1.0)) == 2.0
     assert counted(level("new", 2.0), level("old", 1.0)) == 2.0, "at the same time the skill itself"
+    assert counted(level("old", 2.0), level("younger", 4.0)) == 2.0, "of two former ones the lower"
+    assert counted(level("old", 4.0), level("younger", 2.0)) == 2.0
     assert counted(level("new", 2.0), level("part", 4.0, later=True)) == 2.0
 
 

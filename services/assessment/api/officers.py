@@ -31,6 +31,9 @@ from shared.routes import (
     trace_of,
 )
 
+_REVOCATIONS = 4
+"""How often the keys of an erased id are revoked before it is registered again, while new ones are made."""
+
 
 async def put_officer(request: web.Request) -> web.StreamResponse:
     """Register an officer, or replace the registration: a field that is left out is removed.
@@ -116,16 +119,16 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
             raise NotFound("no such officer")
         conditions.check(tag_of(before.profile) if before.profile else None)
         if before.profile is None:
-            await routes.keys.revoke_of(tenant, officer_id, datetime.now(UTC))
             await store.republish([before.key])  # readers of the tombstone retract dead letters that were sent since
             return True
-        await routes.keys.revoke_of(tenant, officer_id, datetime.now(UTC))  # first: no key of an erased officer works
+        await routes.keys.revoke_of(tenant, officer_id)  # first: no key of an erased officer works
         await routes.sessions.erase(before.key)
         await routes.statements.erase(before.key)
         data = OfficerErased(tenant, officer_id)
         return await store.erase(before, new_event(SOURCE, before.key, before.sequence + 1, data, trace)) or None
 
     await retry_on_conflict(decide, "this officer")
+    await routes.keys.revoke_of(tenant, officer_id)  # those made meanwhile, or left by an unfinished erasure
     await routes.sessions.erase(key_of(tenant, officer_id))  # of a session that began meanwhile
     await routes.statements.erase(key_of(tenant, officer_id))
     await routes.keys.remove_viewers(tenant, officer_id)
@@ -135,17 +138,20 @@ async def erase_officer(request: web.Request) -> web.StreamResponse:
 async def _allow_again(request: web.Request, erased: Officer) -> None:
     """Check that an erased id may be registered again. Raises Conflict unless the caller is an admin.
 
-    Revokes the keys of the id, also those made since the erasure, which were for the erased officer, and waits
-    `FORGOTTEN_SECONDS`, after which no process has them in its cache.
+    Revokes the keys of the id, also those made since the erasure, which were for the erased officer. Returns once none
+    is left and no process has one in its cache, `FORGOTTEN_SECONDS` later. Raises Conflict if ever more are made.
     """
     if principal(request).role != "admin":
         raise Conflict("this id was erased and may name another person now: only an admin's key may register it again")
-    now = datetime.now(UTC)
-    erased_at = erased.erased_at or now
-    revoked = await context_of(request).keys.revoke_of(erased.tenant, erased.officer, now)
-    await context_of(request).keys.remove_viewers(erased.tenant, erased.officer)
-    left = FORGOTTEN_SECONDS - (0 if revoked else (now - erased_at).total_seconds())
-    await asyncio.sleep(min(max(0.0, left), FORGOTTEN_SECONDS))
+    keys, erased_at = context_of(request).keys, erased.erased_at or datetime.now(UTC)
+    for _ in range(_REVOCATIONS):
+        revoked = await keys.revoke_of(erased.tenant, erased.officer)
+        await keys.remove_viewers(erased.tenant, erased.officer)
+        left = FORGOTTEN_SECONDS - (0 if revoked else (datetime.now(UTC) - erased_at).total_seconds())
+        if left <= 0:
+            return
+        await asyncio.sleep(min(left, FORGOTTEN_SECONDS))
+    raise Conflict("keys of this id are still being made: end that first")
 
 
 async def count_officers(request: web.Request) -> web.StreamResponse:

@@ -49,7 +49,9 @@ _VERBS: dict[str, Verb] = {
     ),
     **dict.fromkeys(("completed", "complete", "เรียนจบ", "จบ", "จบหลักสูตร", "สำเร็จ", "อบรมจบ"), "completed"),
 }
-_NOTHING = frozenset(("n/a", "na", "ex", "excused", "absent", "not yet graded", "ขาดสอบ", "ไม่เข้าสอบ", "ไม่มี"))
+_NOTHING = frozenset((
+    "n/a", "na", "ex", "excused", "absent", "not yet graded", "not available", "ขาดสอบ", "ไม่เข้าสอบ", "ไม่มี",
+))  # fmt: skip
 _STATES = frozenset((
     "finished", "done", "ended", "submitted", "turned in", "graded", "marked", "needs grading", "not graded",
     "ungraded", "in progress", "ongoing", "started", "not started", "not attempted", "never submitted",
@@ -71,6 +73,15 @@ _IN_NAME = re.compile(
 
 _FORMS = ("percentage|ร้อยละ|เปอร์เซ็นต์", "real|จำนวนจริง|ค่าจริง", "letter|ตัวอักษร")
 """How Moodle says in the name of a column in which form it holds a grade; the maximum of a percentage is known."""
+_REMARK = re.compile(r"\((?:feedback|คำติชม|ความคิดเห็น|ข้อเสนอแนะ|ผลป้อนกลับ)\)$")
+"""The end of the name of a column in which Moodle writes a teacher's words beside a grade."""
+
+_MAXIMA = frozenset(("points possible", "points", "max points", "maximum", "คะแนนเต็ม"))
+"""What begins a row that holds the maxima of the columns."""
+
+_OPEN_EDX = frozenset(("certificate eligible", "enrollment track"))
+"""Columns of a report of Open edX, whose `Student ID` is a number of its own database."""
+
 _FORM = re.compile(rf"\s*\(({'|'.join(_FORMS)})\)$")
 _PERCENT = re.compile(r"%|percent|ร้อยละ")
 _HUNDRED = 100.0
@@ -131,7 +142,8 @@ class GradeTable(MappedTable):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
         cells = [unguarded(cell).strip() for cell in cells]
-        if folded(cells[0]) == "points possible":
+        first = folded(next(filter(None, cells)))
+        if first in _MAXIMA and (" " in first or not self._cell("officer", cells)):  # no id has a space
             self._maxima = {
                 place: read for place in self._columns.get("score", []) if (read := number_of(cells[place]))
             }
@@ -171,7 +183,7 @@ class GradeTable(MappedTable):
 
     def _officer(self, cells: Sequence[str]) -> str:
         try:
-            return msgspec.convert(self._cell("officer", cells), Identifier)
+            return msgspec.convert(self._cell("officer", cells).translate(THAI_DIGITS), Identifier)
         except msgspec.ValidationError as error:
             raise InvalidInput("is no id of an officer", self._name("officer")) from error
 
@@ -204,7 +216,7 @@ class GradeTable(MappedTable):
     def _unknown_outcome(self, cells: Sequence[str]) -> str:
         """Return the word of an outcome that is not known; empty if it is known, or says nothing."""
         text = _text(self._cell("outcome", cells))
-        return "" if folded(text) in _VERBS or folded(text) in _STATES else text
+        return "" if folded(text) in _VERBS else text
 
     def _maximum_of(self, place: int, cells: Sequence[str]) -> float | None:
         """Return the maximum of a score: that of the row, of the column, or of the request."""
@@ -262,11 +274,15 @@ def _guessed(header: Sequence[str], rules: ActivityRules, *, one_activity: bool)
             fact, place = known
             best[fact] = min(best.get(fact, (place, number)), (place, number))
     found = {fact: [number] for fact, (_, number) in best.items()}
+    plain = [_plain(name) for name in header]
+    if "username" in plain and not _OPEN_EDX.isdisjoint(plain):
+        found["officer"] = [plain.index("username")]
     if "activity" in found and not {"score", "outcome"} & found.keys() and rules.maps(header[found["activity"][0]]):
         del found["activity"]  # the name of an activity, such as `Quiz`
     if "activity" not in found and not one_activity:
         taken = {numbers[0] for fact, numbers in found.items() if fact != "score"}
-        scores = [number for number, name in enumerate(header) if number not in taken and rules.maps(name)]
+        named = [number for number, name in enumerate(header) if number not in taken and rules.maps(name)]
+        scores = [number for number in named if not _REMARK.search(folded(header[number]))]
         if scores:
             found["score"] = _one_of_each(scores, header)
     return found
@@ -293,7 +309,7 @@ def _plain(name: str) -> str:
 
 def _text(cell: str) -> str:
     """Return a cell; empty if it means that there is no result."""
-    return cell if any(map(str.isalnum, cell)) and folded(cell) not in _NOTHING else ""
+    return cell if any(map(str.isalnum, cell)) and folded(cell) not in _NOTHING | _STATES else ""
 
 
 def _share(text: str, maximum: float | None) -> float:

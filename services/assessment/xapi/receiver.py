@@ -111,6 +111,18 @@ class StatementReceiver:
             for one in batch:
                 if present.get(one.id, (one.digest, ""))[0] != one.digest:
                     raise Conflict(f"another statement has the id {one.id}", "id")
+        await self._drop_of_erased({one.officer_key for one in kept})
+
+    async def _drop_of_erased(self, officer_keys: set[str]) -> None:
+        """Delete the statements about officers who were erased meanwhile, maybe after theirs were deleted.
+
+        Raises Malformed if there are any.
+        """
+        gone = officer_keys - set(await self._officers.frameworks(officer_keys))
+        for officer_key in gone:
+            await self._statements.erase(officer_key)
+        if gone:
+            raise Malformed("the officer is not there any more", "actor.account.name")
 
     async def _refused(
         self,

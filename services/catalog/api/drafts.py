@@ -104,7 +104,8 @@ async def put_draft(request: web.Request) -> web.StreamResponse:
         conditions.check(Tag(str(before.revision)) if before else None)
         entry = await store.find(framework_key(tenant, name))
         base = entry.sequence if entry else 0
-        after = drafts.proposed(before, body, _signature(request, body.by), base)
+        last = 0 if before else await kept.last_revision(tenant, name)
+        after = drafts.proposed(before, body, _signature(request, body.by), base, last)
         if after is None and before:
             return _put(before, changed=False), False
         if after and await kept.save(tenant, before, after):
@@ -186,10 +187,8 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
     conditions, tenant, kept = preconditions(request), principal(request).tenant, context_of(request).drafts
     draft = await _draft(request)
     conditions.check(Tag(str(draft.revision)))
-    entry = await context_of(request).store.find(framework_key(tenant, draft.framework.id))
-    version = entry.sequence if entry else 0
-    begun = version == draft.base_version + 1 and entry is not None and _same(entry.content, draft.framework)
-    if begun and draft.state == "approved":
+    version, done = await _published(request, draft)
+    if done:
         put = FrameworkPut(draft.framework.id, version, changed=False)
     else:
         drafts.check_publishable(draft, version, alone=_alone(request))
@@ -198,10 +197,13 @@ async def publish_draft(request: web.Request) -> web.StreamResponse:
         try:
             put, _ = await store_framework(request, draft.framework, only)
         except PreconditionFailed as lost:  # the caller's own preconditions have held
-            raise Conflict(
-                "another version of this framework was published at the same moment: put the draft again",
-                "base_version",
-            ) from lost
+            version, done = await _published(request, draft)
+            if not done:
+                raise Conflict(
+                    "another version of this framework was published at the same moment: put the draft again",
+                    "base_version",
+                ) from lost
+            put = FrameworkPut(draft.framework.id, version, changed=False)
     await kept.keep_approval(tenant, draft, put.version)
     await kept.remove(tenant, draft)
     return json_response(put, tag=Tag(str(put.version)))
@@ -267,6 +269,14 @@ async def _draft(request: web.Request) -> FrameworkDraft:
     if found is None:
         raise NotFound("no draft of this framework")
     return found
+
+
+async def _published(request: web.Request, draft: FrameworkDraft) -> tuple[int, bool]:
+    """Return the present version of the framework, 0 without one, and whether this approved draft is that version."""
+    entry = await context_of(request).store.find(framework_key(principal(request).tenant, draft.framework.id))
+    version = entry.sequence if entry else 0
+    is_next = draft.state == "approved" and version == draft.base_version + 1
+    return version, is_next and entry is not None and _same(entry.content, draft.framework)
 
 
 async def _changed(request: web.Request, change: Callable[[FrameworkDraft], FrameworkDraft]) -> web.StreamResponse:

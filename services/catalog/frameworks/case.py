@@ -13,7 +13,7 @@ from typing import Any
 from services.catalog.frameworks.own import json_of
 from services.catalog.frameworks.reading import Builder, Options, Reading
 from services.catalog.frameworks.tables import Source
-from services.catalog.frameworks.texts import Given, clean, identifier
+from services.catalog.frameworks.texts import Given, clean, escaped, identifier
 from shared.domain import (
     LocalizedText,
     Requirement,
@@ -36,6 +36,10 @@ _ASSOCIATION = (
     "identifier", "uri", "associationType", "originNodeURI", "destinationNodeURI", "sequenceNumber",
     "lastChangeDateTime", "CFDocumentURI",
 )  # fmt: skip
+_TEXTS = (
+    "identifier", "uri", "title", "fullStatement", "abbreviatedStatement", "humanCodingScheme", "alternativeLabel",
+    "notes", "description", "CFItemType", "language",
+)  # fmt: skip
 _PARTS = ("CFDocument", "CFItems", "CFAssociations", "CFRubrics", "extensions")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,18}")
@@ -56,7 +60,7 @@ def read(sources: list[Source], options: Options) -> Reading:
     if isinstance(given, dict) and isinstance(given.get("CFPackage"), dict):
         given = given["CFPackage"]
     if not isinstance(given, dict) or not isinstance(given.get("CFDocument"), dict):
-        raise InvalidInput("is no CASE package: it has no document", "CFDocument")
+        raise InvalidInput("is no CASE package: it has no object CFDocument, or more than one", "CFDocument")
     return _Package(given, builder).read()
 
 
@@ -69,6 +73,8 @@ class _Package:
         self._items: dict[str, dict[str, Any]] = {}
         self._spelt: dict[str, str] = {}
         """{identifier, a UUID in lower case: the spelling of its item}."""
+        self._addresses: dict[str, str] = {}
+        """{URI of an item: its identifier}."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
         self._nesting = CHILD
@@ -78,6 +84,7 @@ class _Package:
         builder = self._builder
         document = _string(self._document, "identifier")
         self._spelt[_compared(document)] = document
+        self._addresses[_string(self._document, "uri")] = document
         self._note_fields(self._document, _DOCUMENT, "CFDocument")
         for name in self._given:
             rows = self._given[name]
@@ -89,7 +96,7 @@ class _Package:
             self._take_item(item, f"CFItems[{i}]")
         associations = [*self._associations()]
         self._take_tree(associations)
-        cycles = find_cycle((child, parents[0]) for child, parents in self._parents.items())
+        cycles = find_cycle((child, parent) for child, parents in self._parents.items() for parent in parents)
         if cycles:
             reason = f"`{self._nesting}` is a cycle: {cycle_text(cycles)}; its items have no place in the framework"
             builder.fault(reason, field="CFAssociations", verdict="untrue")
@@ -124,6 +131,7 @@ class _Package:
             self._builder.fault(reason, id=key, field=f"{place}.identifier", verdict=verdict)
         else:
             self._items[key] = item
+            self._addresses.setdefault(_string(item, "uri"), key)
             self._note_fields(item, _ITEM, "CFItem")
 
     def _note_fields(self, given: Mapping[str, Any], known: Iterable[str], what: str) -> None:
@@ -133,14 +141,17 @@ class _Package:
                     self._builder.not_kept(f"{what}.{name}", str(value))
                 elif others := [key for key in _mapping(value) if key != EXTENSION]:
                     self._builder.not_kept(f"{what}.extensions", ", ".join(others))
+            elif name in _TEXTS and not isinstance(value, str | int | float | None):
+                self._builder.not_kept(f"{what}.{name} that is no text", str(value))
 
     def _associations(self) -> Iterable[_Association]:
         """Yield the associations that have a type, an origin and a destination; report the others as faults."""
         for i, one in enumerate(self._list("CFAssociations")):
             name = _string(one, "identifier") or f"CFAssociations[{i}]"
             kind = _string(one, "associationType")
-            ends = [_node(_mapping(one).get(name)) for name in ("originNodeURI", "destinationNodeURI")]
-            origin, destination = (self._spelt.get(_compared(end), end) for end in ends)
+            origin, destination = (
+                self._end(_mapping(one).get(field)) for field in ("originNodeURI", "destinationNodeURI")
+            )
             missing = [
                 field
                 for field, value in (
@@ -155,6 +166,23 @@ class _Package:
             if not missing:
                 self._note_fields(one, _ASSOCIATION, "CFAssociation")
                 yield name, kind, origin, destination, one
+
+    def _end(self, given: Any) -> str:
+        """Return the identifier of one end of an association, or else its URI; empty without both.
+
+        A URI stands for the item that has it, or whose identifier, a UUID, ends it.
+        """
+        name, address = (
+            (given, given) if isinstance(given, str) else (_string(given, "identifier"), _string(given, "uri"))
+        )
+        last = address.rpartition("/")[2].removeprefix("urn:uuid:")
+        if name and (spelt := self._spelt.get(_compared(name))):
+            return spelt
+        if address and (
+            found := self._addresses.get(address) or (_UUID.fullmatch(last) and self._spelt.get(last.lower()))
+        ):
+            return found
+        return name or address
 
     def _take_tree(self, associations: Iterable[_Association]) -> None:
         """Record the parent of each item, and sort the items in the order of the package."""
@@ -204,6 +232,7 @@ class _Package:
     def _give_item(self, key: str, item: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
         builder, extension = self._builder, _mapping(_mapping(item.get("extensions")).get(EXTENSION))
         title, description, synonyms = self._words(item, extension)
+        self._note_language(_string(item, "language"), "items")
         name = str(extension.get("id") or key)
         more: dict[str, Any] = {"description": description}
         if "provenance" in extension:
@@ -229,15 +258,16 @@ class _Package:
         short = _string(item, "abbreviatedStatement")
         title, synonyms = Given(statement), [Given(words) for words in _strings(item.get("conceptKeywords"))]
         both = _mapping(extension.get("title"))
-        if clean(statement) in map(clean, map(str, both.values())):
-            title = Given("", {language: str(words) for language, words in both.items()})
+        if _is_one_of(statement, both):
+            title = _exactly(both)
         elif label and bool(Given(label).th()) != bool(title.th()):
-            title = Given("", {"th": title.th() or Given(label).th(), "en": title.en() or Given(label).en()})
+            thai, english = (statement, label) if title.th() else (label, statement)
+            title = Given("", {"th": thai, "en": english})
         elif label:
             synonyms.append(Given(label))
         description = Given(_string(item, "notes"))
         if stated := _mapping(extension.get("description")):
-            description = Given("", {language: str(words) for language, words in stated.items()})
+            description = _exactly(stated)
         if short and len(clean(statement)) > len(clean(short)) and not both:
             title, description = Given(short), Given("\n".join(filter(None, (statement, _string(item, "notes")))))
         texts = (
@@ -281,11 +311,10 @@ class _Package:
         name = str(extension.get("id") or identifier(_string(self._document, "identifier") or "document"))
         title = Given(_string(self._document, "title"))
         both = _mapping(extension.get("title"))
-        if clean(title.text) in map(clean, map(str, both.values())):
-            title = Given("", {language: str(words) for language, words in both.items()})
-        stated, language = _string(self._document, "description"), _string(self._document, "language").lower()
-        if language.partition("-")[0] not in ("", "en", "th"):
-            builder.assume(f"the words of the package are in {language[:20]!r}; they are kept as English ones")
+        if _is_one_of(title.text, both):
+            title = _exactly(both)
+        stated = _string(self._document, "description")
+        self._note_language(_string(self._document, "language"), "the package")
         if "description" not in extension and stated:
             extension = {
                 **extension,
@@ -306,9 +335,13 @@ class _Package:
                 builder.take(part, shape, row, f"CFDocument.extensions.{EXTENSION}.{part}[{i}]")
         self._give_scale()
 
+    def _note_language(self, given: str, whose: str) -> None:
+        if given.lower().partition("-")[0] not in ("", "en", "th"):
+            self._builder.assume(f"the words of {whose} are in {given[:20].lower()!r}; they are kept as English ones")
+
     def _give_scale(self) -> None:
         builder, scale = self._builder, self._extension.get("scale")
-        level_lists = {tuple(one): None for one in _level_lists(self._given.get("CFRubrics"))}
+        level_lists = {tuple(one): None for one in self._level_lists()}
         if builder.options.scale:
             for i, name in enumerate(builder.options.scale):
                 builder.level(float(i), Given(name))
@@ -325,20 +358,41 @@ class _Package:
             builder.level(0.0, Given("", {"th": "ยังไม่บรรลุ", "en": "Not reached"}))
             builder.level(1.0, Given("", {"th": "บรรลุ", "en": "Reached"}))
 
+    def _level_lists(self) -> Iterable[list[tuple[float, str]]]:
+        """Yield, for each criterion of the rubrics, its levels as (score, name), by score; report those without."""
+        rubrics = self._given.get("CFRubrics")
+        for rubric in rubrics if isinstance(rubrics, list) else []:
+            criteria = _mapping(rubric).get("CFRubricCriteria")
+            for criterion in criteria if isinstance(criteria, list) else []:
+                levels = _mapping(criterion).get("CFRubricCriterionLevels")
+                found = [
+                    (score, name)
+                    for level in (levels if isinstance(levels, list) else [])
+                    if (score := _score(level)) is not None
+                    and (name := _string(level, "quality") or _string(level, "description"))
+                ]
+                if len(found) > 1 and len({score for score, _ in found}) == len(found):
+                    yield sorted(found)
+                else:
+                    reason = "criterion of a rubric without two levels that have a score of their own and a name"
+                    self._builder.not_kept(reason, _string(criterion, "description") or _string(criterion, "category"))
 
-def _level_lists(rubrics: Any) -> Iterable[list[tuple[float, str]]]:
-    """Yield, for each criterion of the rubrics, its levels as (score, name), by score."""
-    for rubric in rubrics if isinstance(rubrics, list) else []:
-        criteria = _mapping(rubric).get("CFRubricCriteria")
-        for criterion in criteria if isinstance(criteria, list) else []:
-            levels = _mapping(criterion).get("CFRubricCriterionLevels")
-            found = [
-                (float(level["score"]), _string(level, "quality"))
-                for level in (levels if isinstance(levels, list) else [])
-                if isinstance(level, dict) and isinstance(level.get("score"), int | float) and level.get("quality")
-            ]
-            if len(found) > 1 and len({score for score, _ in found}) == len(found):
-                yield sorted(found)
+
+def _score(level: Any) -> float | None:
+    """Return the score of a level of a rubric, which may be written as a text; None without a number."""
+    try:
+        return float(_string(level, "score"))
+    except ValueError:
+        return None
+
+
+def _is_one_of(words: str, texts: Mapping[str, Any]) -> bool:
+    return clean(words) in {form for text in texts.values() for form in (str(text), clean(str(text)))}
+
+
+def _exactly(texts: Mapping[str, Any]) -> Given:
+    """Return texts of an extension, in which nothing is HTML."""
+    return Given("", {language: escaped(str(words)) for language, words in texts.items()})
 
 
 def _mapping(given: Any) -> dict[str, Any]:
@@ -346,19 +400,17 @@ def _mapping(given: Any) -> dict[str, Any]:
 
 
 def _string(given: Any, name: str) -> str:
+    """Return a text or a number, as a text; empty without one."""
     value = _mapping(given).get(name)
-    return value if isinstance(value, str) else ""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if isinstance(value, str) else str(value) if is_number else ""
 
 
 def _strings(given: Any) -> list[str]:
+    given = [given] if isinstance(given, str) else given
     return [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
 
 
 def _compared(key: str) -> str:
     """Return the form in which identifiers are compared: a UUID in lower case, others unchanged."""
     return key.lower() if _UUID.fullmatch(key) else key
-
-
-def _node(given: Any) -> str:
-    """Return the identifier of one end of an association, or its URI."""
-    return given if isinstance(given, str) else _string(given, "identifier") or _string(given, "uri")

@@ -11,7 +11,7 @@ import msgspec
 
 from services.catalog.frameworks.case import AREA, CHILD, EXTENSION, JOB_GROUP, SKILL
 from services.catalog.frameworks.reading import EVERYBODY, NotKept, not_held
-from services.catalog.frameworks.texts import Given, decimal, plain
+from services.catalog.frameworks.texts import Given, decimal, escaped, plain
 from shared.domain import Framework, LocalizedText, Prose
 
 _EXTENDED = (
@@ -81,10 +81,10 @@ class _Written:
             "uri": f"urn:uuid:{self._root}",
             "lastChangeDateTime": self._at,
             "creator": framework.id,
-            "title": plain(framework.title),
+            "title": escaped(plain(framework.title)),
         }
         if framework.description:
-            document["description"] = plain(framework.description)
+            document["description"] = escaped(plain(framework.description))
         if not self._extended:
             return document
         kept = {name: value for name in _EXTENDED if (value := getattr(framework, name))}
@@ -98,16 +98,16 @@ class _Written:
             "CFDocumentURI": self._node(self._root),
             "lastChangeDateTime": self._at,
             "CFItemType": kind,
-            "fullStatement": plain(part.title),
+            "fullStatement": escaped(plain(part.title)),
         }
         if part.title.en and part.title.th and Given(part.title.th).th() and not Given(part.title.en).th():
-            item["alternativeLabel"] = part.title.th
+            item["alternativeLabel"] = escaped(part.title.th)
         if part.description:
-            item["notes"] = plain(part.description)
+            item["notes"] = escaped(plain(part.description))
         if getattr(part, "code", None):
-            item["humanCodingScheme"] = part.code
+            item["humanCodingScheme"] = escaped(part.code)
         if getattr(part, "synonyms", None):
-            item["conceptKeywords"] = [words for one in part.synonyms for words in (one.th, one.en) if words]
+            item["conceptKeywords"] = [escaped(words) for one in part.synonyms for words in (one.th, one.en) if words]
         if self._extended:
             names = ("id", "title", "description", "code", "synonyms", "descriptors", "provenance")
             kept = {field: value for field in names if (value := getattr(part, field, None))}
@@ -145,7 +145,8 @@ class _Written:
             name = str(uuid5(NAMESPACE_URL, f"{rubric}/{i}"))
             levels.append({
                 "identifier": name, "uri": f"urn:uuid:{name}", "lastChangeDateTime": self._at,
-                "rubricCriterionId": criterion, "position": i, "score": step.level, "quality": plain(step.title),
+                "rubricCriterionId": criterion, "position": i, "score": step.level,
+                "quality": escaped(plain(step.title)),
             })  # fmt: skip
         common = {"lastChangeDateTime": self._at}
         criteria = {

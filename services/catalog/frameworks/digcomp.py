@@ -14,7 +14,7 @@ import msgspec
 from services.catalog.frameworks.own import json_of
 from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Source
-from services.catalog.frameworks.texts import Given, decimal, identifier
+from services.catalog.frameworks.texts import Given, decimal, escaped, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 
@@ -257,5 +257,7 @@ def _node(kind: str, last: str, **texts: LocalizedText | Prose | None) -> dict[s
 def _value(text: LocalizedText | Prose) -> Any:
     """Return an English text alone as a string, other texts with their languages."""
     if text.th is None and text.en is not None and not Given(text.en).th():
-        return text.en
-    return [{"@value": words, "@language": name} for name, words in (("th", text.th), ("en", text.en)) if words]
+        return escaped(text.en)
+    return [
+        {"@value": escaped(words), "@language": name} for name, words in (("th", text.th), ("en", text.en)) if words
+    ]

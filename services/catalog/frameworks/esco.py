@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, lines_of, row_of, rows_of, table
-from services.catalog.frameworks.texts import Given, clean, decimal, plain
+from services.catalog.frameworks.texts import Given, clean, decimal, escaped, plain
 from shared.domain import Framework, LocalizedText, Provenance
 from shared.errors import InvalidInput
 from shared.texts import folded
@@ -47,6 +47,9 @@ _LOOKED_AT = 50
 """The type of the items of a list is looked for in this many rows, the first ones."""
 
 _TYPES: dict[str, _Kind] = {"SkillGroup": "groups", "KnowledgeSkillCompetence": "skills", "Occupation": "occupations"}
+_ADDRESSES: dict[str, _Kind] = {"/esco/skill/": "skills", "/esco/occupation/": "occupations"}
+"""{part of the address of an item: the list of such items}; a list may have no types."""
+
 _SKOS = {"uri": "concepturi", "preflabel": "preferredlabel", "altlabel": "altlabels"}
 _COLUMNS = {
     name.lower(): name
@@ -140,11 +143,12 @@ def _kind(heading: list[str]) -> _Kind | None:
 
 
 def _listed(source: Source) -> _Kind | None:
-    """Return what a list holds, from the type in its first rows; None if they hold no type."""
+    """Return what a list holds, from the types in its first rows, or else from the addresses; None without both."""
     rows, listed = csv.reader(lines_of(source), delimiter=row_of(source)[1]), set[str]()
     with suppress(csv.Error):  # reported when the rows are read
         listed.update(cell for row in islice(rows, _LOOKED_AT) for cell in row)
-    return next((kind for name, kind in _TYPES.items() if name in listed), None)
+    typed = next((kind for name, kind in _TYPES.items() if name in listed), None)
+    return typed or next((kind for part, kind in _ADDRESSES.items() if any(part in cell for cell in listed)), None)
 
 
 class _Files:
@@ -234,7 +238,7 @@ class _Files:
             text
             for words in dict.fromkeys(labels)
             if words and folded(words) != folded(label)
-            if (text := builder.text(Given(words), row=row.number, id=_last(address), field="altLabels"))
+            if (text := builder.text(Given(escaped(words)), row=row.number, id=_last(address), field="altLabels"))
         ]
         builder.skill(
             _last(address),
@@ -365,4 +369,4 @@ def _essential(weight: float) -> str:
 
 
 def _lines(texts: list[LocalizedText]) -> str:
-    return "\n".join(plain(text).replace("\n", " ") for text in texts)
+    return "\n".join(" ".join(plain(text).splitlines()) for text in texts)

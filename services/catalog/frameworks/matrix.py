@@ -14,7 +14,7 @@ from typing import Any
 
 from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import ColumnNames, Row, Source, first_rows_of, rows_of, table
-from services.catalog.frameworks.texts import Given, decimal, identifier
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
 from shared.errors import InvalidInput
 from shared.imports.totals import is_total
@@ -28,7 +28,19 @@ _HEADINGS: dict[str, tuple[str, ...]] = {
     "skill": ("skill name", "competency", "competence", "unit", "ทักษะ", "สมรรถนะ", "หน่วยสมรรถนะ"),
     "skill_code": ("code", "skill code", "unit code", "รหัส", "รหัสหน่วยสมรรถนะ"),
     "skill_description": ("skill description", "คำอธิบายทักษะ"),
-    "level": ("required level", "skill level", "proficiency", "proficiency level", "ระดับ", "ระดับที่ต้องการ"),
+    "level": (
+        "required level",
+        "expected level",
+        "target level",
+        "skill level",
+        "proficiency",
+        "proficiency level",
+        "ระดับ",
+        "ระดับที่ต้องการ",
+        "ระดับที่คาดหวัง",
+        "ระดับที่กำหนด",
+        "ระดับความคาดหวัง",
+    ),
     "descriptor": ("skill level description", "level description", "คำอธิบายระดับ"),
     "weight": ("น้ำหนัก",),
     "ignore": (),
@@ -52,6 +64,17 @@ _KNOWN_SCALES = (
 _NOT_REQUIRED = frozenset(
     map(folded, ("not in use", "not used", "not required", "not applicable", "n/a", "-", "–", "ไม่ใช้", "ไม่ต้องการ"))
 )
+_ROW_NOTES = frozenset(
+    map(
+        folded,
+        (
+            "no", "no.", "#", "s/n", "item no.", "row", "ลำดับ", "ลำดับที่", "ที่", "ข้อ", "ข้อที่", "note", "notes",
+            "remark", "remarks", "comment", "comments", "หมายเหตุ",
+        ),
+    )
+)  # fmt: skip
+"""The headings of columns that number the rows of a table, or hold notes on them."""
+
 _HEADING_ROWS = 12
 """The names of the columns are looked for in this many rows."""
 
@@ -60,7 +83,7 @@ _LEAST_LEVELS = 2
 
 _MARKS = frozenset(("x", "✓", "✔", "/", "yes", "y", "●", "•", "o", "ใช่", "ต้องมี"))
 _NUMBER = re.compile(
-    r"(?:level|lv|l|ระดับ(?:ที่)?)?\s*([0-9]{1,3}(?:[.,][0-9]{1,6})?)(?:\s*[-–:.)]\s*(\D.*))?",
+    r"(?:(?:level|lv|l|ระดับ(?:ที่)?)\.?)?\s*([0-9]{1,3}(?:[.,][0-9]{1,6})?)(?:\s*[-–:.)]\s*(\D.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
@@ -172,10 +195,12 @@ class _Matrix:
         self._columns = _columns(heading, builder)
         taken = {folded(name) for names in self._columns.values() for name in names}
         rest = [name.strip() for name in heading if name.strip() and folded(name) not in taken]
-        self._rest = [name for name in rest if not is_total(name)]
         for name in rest:
             if is_total(name):
                 builder.not_kept("a column or row of totals", name)
+            elif folded(name) in _ROW_NOTES:
+                builder.not_kept(f"column {name!r}")
+        self._rest = [name for name in rest if not is_total(name) and folded(name) not in _ROW_NOTES]
         self._across = self._orientation(heading)
         self._parts: dict[str, dict[str, _Seen]] = {name: {} for name in ("job_group", "stage", "area", "skill")}
         self._scale: dict[float, Given] = {}
@@ -198,10 +223,20 @@ class _Matrix:
                 self._builder.not_kept(f"column {name!r}")
             return None
         if len(missing) == 1 and "level" not in self._columns and self._rest:
+            self._without_repeated()
             return missing[0]
         missing += [] if "level" in self._columns else ["level"]
         found = ", ".join(repr(name.strip()) for name in heading)
         raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "map")
+
+    def _without_repeated(self) -> None:
+        """Leave one of the columns of levels with the same name, and report the others, whose levels are not read."""
+        columns = {folded(name): name for name in self._rest}
+        for key, name in columns.items():
+            if sum(key == folded(one) for one in self._rest) > 1:
+                reason = f"several columns of levels are called {name!r}: the levels of one of them only can be read"
+                self._builder.fault(reason, row=1, id=name, field="level", verdict="untrue")
+        self._rest = [*columns.values()]
 
     # --- rows --------------------------------------------------------------------------------------------------------
 
@@ -275,7 +310,7 @@ class _Matrix:
         if description := self._words(row, f"{name}_description"):
             more["description"] = Given(description)
         if name == "skill":
-            more |= {"code": self._words(row, "skill_code") or None, "area": self._part(row, "area")}
+            more |= {"code": clean(self._words(row, "skill_code")) or None, "area": self._part(row, "area")}
             self._merged["area"].see(more["area"])
         key = self._note(name, raw or folded(titles.text or titles.en() or titles.th()), titles, row.number, more)
         if name == "skill" and not more["area"] and (above := self._merged["area"].above):

@@ -124,28 +124,30 @@ class _Tables:
     def _give_requirements(self) -> None:
         builder = self._builder
         levels: dict[tuple[str, str], tuple[float, int]] = {}
-        weights: dict[tuple[str, str], float] = {}
+        weights: dict[tuple[str, str], tuple[float, int]] = {}
         for row in self._rows["ratings"]:
             place = (row.get(_CODE), row.get("element id"))
             if (value := self._value(row, place)) is None:
                 continue
-            if row.get("scale id").upper() == "IM":
-                weights[place] = value
-            elif place in levels:
-                verdict: Any = "changed" if levels[place][0] == value else "untrue"
-                reason = f"is given twice, also in row {levels[place][1]}"
+            is_importance = row.get("scale id").upper() == "IM"
+            ratings = weights if is_importance else levels
+            if place in ratings:
+                verdict: Any = "changed" if ratings[place][0] == value else "untrue"
+                reason = f"is given twice, also in row {ratings[place][1]}"
                 builder.fault(reason, row=row.number, id=" / ".join(place), field="Data Value", verdict=verdict)
-            else:
-                levels[place] = value, row.number
+                continue
+            ratings[place] = value, row.number
+            if not is_importance:
                 self._occupations.setdefault(place[0], row)
                 self._skills.setdefault(place[1], row)
         for place, (level, number) in levels.items():
-            builder.require(*place, level, row=number, weight=weights.get(place, 1.0))
+            weight, _ = weights.get(place, (1.0, 0))
+            builder.require(*place, level, row=number, weight=weight)
         for place in weights:
             if place not in levels:
                 builder.not_kept("importance without a level", " / ".join(place))
-        if levels and not weights:
-            builder.assume("the ratings hold no importance (scale IM): every requirement weighs 1")
+        if without := len(levels.keys() - weights.keys()):
+            builder.assume(f"a requirement without an importance (scale IM) weighs 1; there are {without}")
 
     def _value(self, row: Row, place: tuple[str, str]) -> float | None:
         """Return a rating on the scale LV or IM; None, and a fault, for one that is invalid or suppressed."""

@@ -60,7 +60,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table. `cells`: {name of the column: text}, without empty cells. The heading is the row number 1."""
+    """A row of a table. `cells`: {name of the column: text}, without empty cells. The heading is the row number 1.
+
+    A text is without HTML, and what still looks like HTML in it is escaped: `clean` returns the text itself.
+    """
 
     number: int
     cells: Mapping[str, str]
@@ -164,7 +167,11 @@ def lines_of(source: Source, builder: Builder | None = None) -> Iterator[str]:
         number += len(whole)
         if open_line.tell() > _LINE_LIMIT:
             raise Malformed(f"{source.name}: line {number} has over {_LINE_LIMIT} characters")
-    if last := open_line.getvalue() + str(decoder.decode(b"", final=True)):
+    try:
+        rest = str(decoder.decode(b"", final=True))
+    except UnicodeDecodeError as error:
+        raise Malformed(f"{source.name}: the file breaks off in line {number}, within a letter") from error
+    if last := open_line.getvalue() + rest:
         yield last
 
 
@@ -240,7 +247,7 @@ def rows_of(
                 builder.fault(reason, row=number, id=clean(cells[0])[:64], verdict="untrue")
                 continue
             read = zip(names, map(unguarded, cells), strict=False)
-            found = {name: words for name, cell in read if (words := clean(cell))}
+            found = {name: escaped(words) for name, cell in read if (words := clean(cell))}
             if unnamed := found.pop("", ""):
                 builder.not_kept("a cell in a column without a name", f"row {number}: {unnamed[:100]}")
             yield Row(number, found)

@@ -67,8 +67,9 @@ def plain(text: LocalizedText | Prose | None) -> str:
 
 
 def escaped(words: str) -> str:
-    """Return a text in which the `&` of entities is escaped, so that `clean` returns the original text."""
-    return _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
+    """Return a text in which what looks like HTML is escaped, so that `clean` returns the original text."""
+    words = _ENTITY.sub(lambda found: f"&amp;{found[0][1:]}", words)
+    return words if without_tags(words) == words else words.replace("<", "&lt;")
 
 
 def decimal(number: float) -> str:

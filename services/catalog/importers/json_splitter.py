@@ -4,13 +4,15 @@ No document is decoded as a whole, so it may have any length; each object may ha
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from typing import Any, Literal
 
 import msgspec
 
 from services.catalog.importers import objects
-from shared.errors import Malformed, TooLarge
+from shared.decoding import refuse_repeated_names
+from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.imports.rows import ROW_LIMIT, beginning
 
 _PIECE = 64 * 1024
@@ -43,10 +45,14 @@ class TooDeep(Exception):
 class Splitter:
     """Splits JSON that arrives in pieces into items: objects that are in a list of courses, or stand alone.
 
+    An object of courses by their codes that is too large for one item gives several lists of courses.
+
     Raises TooDeep if an item is both nested too deeply and too large, because it may never end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, by_code: Callable[[Mapping[str, Any]], list[Any]]) -> None:
+        """`by_code` returns the courses of an object that holds nothing but courses by their codes, else nothing."""
+        self._by_code = by_code
         self._left = b""
         self._before = 0
         """The number of bytes of the JSON before those in `_left`."""
@@ -65,18 +71,44 @@ class Splitter:
         self._list_begins: int | None = None
         """The byte of the item at which a list begins that holds courses, unless the object around it is a course."""
         self._looks = 0
+        self._ends = (0, 0)
+        """The bytes of the item at which the last two objects end that are values of it, 0 without them."""
+        self._divided: Literal["", "by code", "counted"] = ""
+        """Whether courses were cut off the item, and whether they stand under codes or are only counted."""
 
     def _start_item(self) -> None:
         """Begin a new item, and forget the one before."""
         self._item.clear()
         self._over, self._deep, self._list_begins, self._looks = False, None, None, 0
+        self._ends, self._divided = (0, 0), ""
 
     def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
         for at in range(0, len(piece), _PIECE):
             part = piece[at : at + _PIECE]
+            if self._ends[0] and self._deep is None and len(self._item) + len(part) > ROW_LIMIT:
+                yield from self._divide()
             if self._list_begins is not None and len(self._item) + len(part) > ROW_LIMIT:
                 yield from self._open_list(self._list_begins)
             yield from self._feed(part)
+
+    def _divide(self) -> Iterator[bytes]:
+        """Cut off the courses of an object that holds them by their codes; leave another object as it is."""
+        end = next((end for end in self._ends[::-1] if self._item[end:].lstrip().startswith(b",")), 0)
+        whole = bytes(self._item[:end]) + b"}"
+        node = _object(whole)
+        if not node or not (self._divided or self._by_code(node)):
+            return
+        divided = self._divided or ("counted" if [*node] in objects.counts(len(node)) else "by code")
+        rest = bytes(self._item[end:]).lstrip()[1:]
+        yield _courses_in(whole, node, divided)
+        self._start_item()
+        self._item += b"{" + rest
+        self._divided = divided
+
+    def _note_end(self, sign: bytes, end: int) -> None:
+        """Note the byte of the item at which a value of it ends, if the value and the item are objects."""
+        if sign == b"}" and len(self._stack) == self._base + 1 and self._stack.endswith(b"{"):
+            self._ends = (self._ends[1], end)
 
     def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
         """Split the list that begins at a byte of the item into items, because the object is too long for one course."""
@@ -120,6 +152,7 @@ class Splitter:
                     yield from self._between(data[start : mark.start()])
                     start = mark.start()
                 self._stack.pop()
+                self._note_end(sign, len(self._item) + place - start)
                 if len(self._stack) < self._base:
                     # beyond a list in an object comes the rest of that object
                     self._base, self._is_listed = len(self._stack) + 1 if self._stack else 0, not self._stack
@@ -211,10 +244,29 @@ class Splitter:
             part = TooLarge(f"a course may hold {ROW_LIMIT} bytes")
         elif self._deep is not None:
             part = Malformed("lists and objects are nested too deep")
+        elif self._divided and (node := _object(whole := bytes(self._item))) is not None:
+            part = _courses_in(whole, node, self._divided)
         elif not is_object:
             part = Malformed(f"{_shown(bytes(self._item).decode(errors='replace'))} is a list, so it is no course")
         self._start_item()
         yield part
+
+
+def _object(raw: bytes) -> dict[str, Any] | None:
+    """Return a JSON object, None for other bytes."""
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _courses_in(raw: bytes, node: Mapping[str, Any], divided: Literal["by code", "counted"]) -> bytes:
+    """Return the courses of an object as a list; the object itself if a name in it is repeated, so that it is refused."""
+    try:
+        refuse_repeated_names(raw)
+    except (InvalidInput, Malformed):
+        return raw
+    return msgspec.json.encode([*node.values()] if divided == "counted" else objects.coded(node))
 
 
 def _shown(value: object) -> str:

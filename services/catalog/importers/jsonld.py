@@ -49,7 +49,7 @@ class JsonLdReader:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._splitter = Splitter()
+        self._splitter = Splitter(_by_code)
         self._number = 0
         self._nodes: dict[str, Mapping[str, Any]] = {}
         self._held: list[tuple[int, dict[str, Any]]] = []
@@ -91,7 +91,7 @@ class JsonLdReader:
         found = False
         for script in _scripts(bytes(self._html)):
             found = True
-            splitter = Splitter()
+            splitter = Splitter(_by_code)
             yield from self._rows(splitter.feed(script.strip()))
             yield from self._rows(splitter.end())
         if not found:
@@ -227,9 +227,7 @@ def _by_code(node: Mapping[str, Any]) -> list[Any]:
     courses = [objects.short_names(one) for one in node.values() if isinstance(one, dict)]
     if len(courses) < len(node) or not all(map(_HAS_DIGIT.search, node)) or not all(map(_is_plain, courses)):
         return []
-    if [*node] in ([*map(str, range(len(node)))], [*map(str, range(1, len(node) + 1))]):
-        return courses
-    return [one if objects.is_named(one) else one | {"code": code} for code, one in zip(node, courses, strict=True)]
+    return courses if [*node] in objects.counts(len(node)) else objects.coded(node)
 
 
 def _is_reference(node: Mapping[str, Any]) -> bool:

@@ -178,3 +178,14 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value) if isinstance(value, str | int | float) else ""
+
+
+def counts(many: int) -> tuple[list[str], list[str]]:
+    """Return the names of fields that only count `many` values, from 0 and from 1."""
+    return [*map(str, range(many))], [*map(str, range(1, many + 1))]
+
+
+def coded(node: Mapping[str, Any]) -> list[Any]:
+    """Return the values of an object of courses by their codes; a course without an id and a code gets its code."""
+    values = [(code, short_names(one) if isinstance(one, dict) else one) for code, one in node.items()]
+    return [one if not isinstance(one, dict) or is_named(one) else {**one, "code": code} for code, one in values]

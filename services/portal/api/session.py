@@ -28,7 +28,7 @@ from shared.auth import Authenticator, GivenRole, Principal, issue
 from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized, Unavailable
 from shared.middleware import ADDRESS, bearer
 from shared.mongo import KeyStore
-from shared.routes import json_response, no_content, principal, read_body, read_query
+from shared.routes import PRINCIPAL, json_response, no_content, principal, read_body, read_query
 
 PLAIN_COOKIE = "learning-path"
 SECURE_COOKIE = f"__Host-{PLAIN_COOKIE}"
@@ -120,6 +120,18 @@ def check_origin(request: web.Request) -> None:
         raise Forbidden("this request must come from the officers' page itself")
 
 
+def cookie_of(request: web.Request, name: str) -> str:
+    """Return the value of a cookie; an empty text without it, or if there are several of this name.
+
+    A browser does not accept a cookie with the prefix `__Host-` from another host of the domain. It does accept cookies
+    that a lenient parser reads as this one, because the name begins with a space that only Unicode knows, or because
+    the value contains a space and then the name. So only a semicolon ends a cookie, and its name is compared exactly.
+    """
+    pairs = [pair.partition("=") for header in request.headers.getall(hdrs.COOKIE, []) for pair in header.split(";")]
+    values = [value.strip(' \t"') for given, _, value in pairs if given.strip(" \t") == name]
+    return values[0] if len(values) == 1 else ""
+
+
 def _host_of(origin: str) -> str | None:
     try:
         return urlsplit(origin).netloc or None
@@ -134,7 +146,7 @@ def credential_of(request: web.Request) -> str | None:
     """
     if hdrs.AUTHORIZATION in request.headers:
         return bearer(request)
-    key = request.cookies.get(request.app[COOKIE])
+    key = cookie_of(request, request.app[COOKIE])
     if key and request.method not in _SAFE:
         check_origin(request)
     return key or None
@@ -175,7 +187,7 @@ class Sessions:
         """
         check_origin(request)
         key = (await read_body(request, SignIn)).key.strip()
-        response = json_response(_session(await self._authenticator.authenticate(key, request[ADDRESS])))
+        response = json_response(_session(await self._authenticated(request, key)))
         self._set_key(request, response, key)
         return response
 
@@ -189,7 +201,7 @@ class Sessions:
         session = None
         if credential:
             try:
-                session = _session(await self._authenticator.authenticate(credential, request[ADDRESS]))
+                session = _session(await self._authenticated(request, credential))
             except (Unauthorized, Forbidden):
                 session = None
         return json_response(Start(openid=self._provider is not None, session=session))
@@ -209,9 +221,9 @@ class Sessions:
         """
         check_origin(request)
         query = read_query(request, AskSignOut)
-        credential = request.cookies.get(request.app[COOKIE]) or ""
+        credential = cookie_of(request, request.app[COOKIE])
         try:
-            key_id = (await self._authenticator.authenticate(credential, request[ADDRESS])).key_id
+            key_id = (await self._authenticated(request, credential)).key_id
         except Unauthorized:
             key_id = ""
         stored = await self._keys.find(key_id) if key_id else None
@@ -224,6 +236,11 @@ class Sessions:
         response = no_content()
         response.del_cookie(request.app[COOKIE], path="/", secure=self._secure, httponly=True, samesite="Strict")
         return response
+
+    async def _authenticated(self, request: web.Request, credential: str) -> Principal:
+        """Return the caller of a public route, whom the access log then names. Raises as `Authenticator`."""
+        request[PRINCIPAL] = await self._authenticator.authenticate(credential, request[ADDRESS])
+        return request[PRINCIPAL]
 
     # --- OpenID Connect ----------------------------------------------------------------------------------------------
 
@@ -265,7 +282,7 @@ class Sessions:
         """
         provider = self._known_provider()
         state, code = request.query.get("state", ""), request.query.get("code", "")
-        pending = self._unsigned(request.cookies.get(self._waiting_cookie(request), ""))
+        pending = self._unsigned(cookie_of(request, self._waiting_cookie(request)))
         to = pending.to if pending else "/"
         try:
             if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
@@ -275,7 +292,8 @@ class Sessions:
             else:
                 claims = await provider.claims_of(code, pending.nonce, pending.verifier)
                 response = _moved(pending.to)
-                self._set_key(request, response, await self._new_key(identity_of(claims, self._claims)))
+                key, request[PRINCIPAL] = await self._new_key(identity_of(claims, self._claims))
+                self._set_key(request, response, key)
         except Problem as problem:
             result = next((name for kind, name in _RESULTS.items() if isinstance(problem, kind)), "unavailable")
             response = _not_signed_in(result, to, problem.detail)
@@ -287,15 +305,15 @@ class Sessions:
             raise NotFound("people sign in with keys here: no OpenID provider is set")
         return self._provider
 
-    async def _new_key(self, who: Identity) -> str:
-        """Return a key for this session of a person. Raises Unavailable."""
+    async def _new_key(self, who: Identity) -> tuple[str, Principal]:
+        """Return a key for this session of a person, and its principal. Raises Unavailable."""
         ends = datetime.now(UTC) + self._limits.lasts
         key, stored = issue(
             self._pepper, who.tenant, who.role, who.officer, ends, label="OpenID Connect", agency=who.agency
         )
         idle = int(self._limits.idle.total_seconds())
         await self._keys.create(replace(stored, subject=who.subject, idle_seconds=idle))
-        return key
+        return key, Principal(stored.key_id, who.tenant, who.role, who.officer, who.agency, who.subject)
 
     # --- cookies -----------------------------------------------------------------------------------------------------
 

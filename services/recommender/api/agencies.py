@@ -134,24 +134,36 @@ async def _release(
 
     Raises Unavailable.
     """
+    found = await _published(request, tenant, agency, framework)
+    if found is None:
+        async with context_of(request).publishing:  # or each of many agencies would be computed once for each other one
+            while found is None:
+                found = await _published(request, tenant, agency, framework)
+    return found
+
+
+async def _published(
+    request: web.Request, tenant: str, agency: str, framework: str
+) -> tuple[int, Release, dict[int, str]] | None:
+    """Return what `_release` returns, None if another release of the tenant was published meanwhile."""
     context = context_of(request)
     store, smallest, key = context.store, context.settings.min_group_size, context.settings.api_key_pepper
-    while True:
-        version, before = await store.releases.find(tenant, agency, framework)
-        officers: list[Officer] = []
-        names: dict[int, str] = {}
-        async for officer, revision, summary in store.summaries(tenant, agency, framework):
-            officers.append(Officer(token_of(key, f"{tenant}/{officer}"), revision, summary))
-            names[officers[-1].token] = officer
-        present = cohorts_of(officers, smallest, context.planner.today())
-        after = released(before, present, smallest, token_of(key, ""))
-        if after is not before:  # there is something new to compare with other agencies and frameworks
-            elsewhere = await store.releases.versions_elsewhere(tenant, agency, framework, list(names))
-            after = released(before, present, smallest, token_of(key, ""), elsewhere) if elsewhere else after
-        if after is before:
-            return version, before, names
-        if await store.releases.replace(tenant, agency, framework, version, after):
-            return version + 1, after, names
+    turn = await store.releases.turn(tenant)
+    version, before = await store.releases.find(tenant, agency, framework)
+    officers: list[Officer] = []
+    names: dict[int, str] = {}
+    async for officer, revision, summary in store.summaries(tenant, agency, framework):
+        officers.append(Officer(token_of(key, f"{tenant}/{officer}"), revision, summary))
+        names[officers[-1].token] = officer
+    present = cohorts_of(officers, smallest, context.planner.today())
+    after = released(before, present, smallest, token_of(key, ""))
+    if after is not before:  # there is something new to compare with other agencies and frameworks
+        elsewhere = await store.releases.versions_elsewhere(tenant, agency, framework, list(names))
+        after = released(before, present, smallest, token_of(key, ""), elsewhere) if elsewhere else after
+    if after is before:
+        return version, before, names
+    saved = await store.releases.replace(tenant, agency, framework, version, after, turn=turn)
+    return (version + 1, after, names) if saved else None
 
 
 def _most(view: View, frameworks: Mapping[str, int]) -> str:

@@ -1,5 +1,6 @@
 """The objects that the routes share, and functions that several routes use on a request."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -35,7 +36,9 @@ class RouteContext:
     """The objects that the routes use.
 
     `viewers`: the keys of viewers, by which officers share their paths. `rules_changed`: is called once a tenant's
-    rules have changed. `rendered`: a cache of rendered paths, by the officer's key and the languages.
+    rules have changed. `publishing`: held by a request that computes the figures of an agency again, because those of
+    another agency were published meanwhile. `rendered`: a cache of rendered paths, by the officer's key and the
+    languages.
     """
 
     settings: RecommenderSettings
@@ -46,6 +49,7 @@ class RouteContext:
     feedback_handler: FeedbackHandler
     viewers: KeyStore
     rules_changed: Callable[[], None]
+    publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
     rendered: dict[tuple[str, tuple[Language, ...]], KeptPath] = field(default_factory=dict)
 
 

@@ -1,7 +1,8 @@
 """The published figures of agencies: one document per agency and framework, and the answers about deadlines.
 
-A release is replaced by compare-and-set on its version, so two requests cannot publish two different releases. The
-document lists the officers of its versions (`officers`, by token), by which the releases of other agencies and
+A release is replaced by compare-and-set on the tenant's `turn`, which counts the releases of all its agencies: two
+requests cannot publish two different releases, nor two releases that were not compared with each other. The document
+of a release lists the officers of its versions (`officers`, by token), by which the releases of other agencies and
 frameworks are found that contain some of the same officers.
 """
 
@@ -14,7 +15,8 @@ from pymongo.errors import DuplicateKeyError
 
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release, Version, tokens_in
-from shared.mongo import Database, unavailable
+from shared.errors import Unavailable
+from shared.mongo import Database, had_conflict, unavailable
 
 COLLECTION = "agency_releases"
 INDEXES = [IndexModel([("officers", 1)], name="officers")]
@@ -25,7 +27,15 @@ class ReleaseStore:
     """The releases of all tenants; every query names the tenant."""
 
     def __init__(self, database: Database) -> None:
+        self._client = database.client
         self._releases = database[COLLECTION]
+        self._turns = database["agency_turns"]
+
+    async def turn(self, tenant: str) -> int:
+        """Return how many releases the tenant's agencies have published. Raises Unavailable."""
+        with unavailable():
+            found = await self._turns.find_one({"_id": tenant})
+        return found["turn"] if found else 0
 
     async def find(self, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
         """Return the version and the content of an agency's release under a framework. Raises Unavailable.
@@ -53,28 +63,42 @@ class ReleaseStore:
         releases = [msgspec.json.decode(one["release"], type=Release) for one in found]
         return [version for one in releases for version in (*one.cohorts, *one.past)]
 
-    async def replace(self, tenant: str, agency: str, framework: str, version: int, release: Release) -> bool:
-        """Store the release that follows `version`; return False if another one was stored since.
+    async def replace(  # noqa: PLR0913 - by name, from one place
+        self, tenant: str, agency: str, framework: str, version: int, release: Release, *, turn: int
+    ) -> bool:
+        """Store the release that follows `version`; return False if the tenant's turn is not `turn` any more.
 
-        Raises Unavailable.
+        `turn` was read before the releases that `release` was compared with. Raises Unavailable.
         """
-        key = _id(tenant, agency, framework)
         fields: dict[str, Any] = {
+            "tenant": tenant,
+            "agency": agency,
+            "framework": framework,
             "version": version + 1,
             "release": msgspec.json.encode(release),
             "officers": [_stored(token) for token in tokens_in(release)],
             "reports": [],
         }
-        with unavailable():
-            if version == 0:
-                owner = {"_id": key, "tenant": tenant, "agency": agency, "framework": framework}
-                try:
-                    await self._releases.insert_one(owner | fields)
-                except DuplicateKeyError:
-                    return False
-                return True
-            result = await self._releases.update_one({"_id": key, "version": version}, {"$set": fields})
-        return bool(result.matched_count)
+        this = {"_id": _id(tenant, agency, framework), "version": version}
+        try:
+            with unavailable():
+                async with await self._client.start_session() as session, session.start_transaction():
+                    turned = await self._turns.update_one(
+                        {"_id": tenant, "turn": turn}, {"$set": {"turn": turn + 1}}, upsert=turn == 0, session=session
+                    )
+                    saved = await self._releases.update_one(
+                        this, {"$set": fields}, upsert=version == 0, session=session
+                    )
+                    if not all(one.matched_count or one.upserted_id for one in (turned, saved)):
+                        await session.abort_transaction()
+                        return False
+        except DuplicateKeyError:
+            return False
+        except Unavailable as problem:
+            if had_conflict(problem.__cause__):
+                return False
+            raise
+        return True
 
     async def delete_all(self) -> int:
         """Delete the releases of all tenants; return their number. Raises Unavailable."""
