@@ -143,6 +143,7 @@ class CompactSuccession(Struct, frozen=True, array_like=True, omit_defaults=True
     id: str
     successors: list[tuple[str, Title, Literal["exact", "broader", "partial"]]] = []
     title: Title | None = None
+    surpassed: list[str] = []
 
 
 class CompactCoverage(Struct, frozen=True, array_like=True):
@@ -218,7 +219,11 @@ def compact(path: LearningPath) -> CompactPath:
         providers=list(providers),
         successions=[
             CompactSuccession(
-                one.kind, one.id, [(to.id, _named(to.title), to.match) for to in one.successors], _title(one.title)
+                one.kind,
+                one.id,
+                [(to.id, _named(to.title), to.match) for to in one.successors],
+                _title(one.title),
+                one.surpassed,
             )
             for one in path.successions
         ],
@@ -376,6 +381,7 @@ def _expanded(path: CompactPath) -> LearningPath:
                 one.id,
                 [Successor(name, LocalizedText(*title), match) for name, title, match in one.successors],
                 _text(one.title),
+                one.surpassed,
             )
             for one in path.successions
         ],

@@ -181,7 +181,11 @@ def _successions(path: LearningPath) -> Iterator[Message]:
     for one in skills[:NAMED_SUCCESSIONS]:
         former = {"former": one.title or one.id}
         for successor in one.successors:
-            yield Message("skill_moved", {**former, "present": successor.title, "match": successor.match})
+            present: dict[str, Value] = {**former, "present": successor.title}
+            if successor.id in one.surpassed:
+                yield Message("skill_surpassed", present)
+            else:
+                yield Message("skill_moved", {**present, "match": successor.match})
         if not one.successors:
             yield Message("skill_gone", former)
     if len(skills) > NAMED_SUCCESSIONS:

@@ -299,13 +299,15 @@ class Succession(Struct, frozen=True, omit_defaults=True):
     """A skill, job group or stage that the framework no longer has, with its successors.
 
     A level of a skill without `successors` does not count; for a job group or stage without `successors` no path can be
-    planned. `title`: the name of the former skill, job group or stage.
+    planned. `title`: the name of the former skill, job group or stage. `surpassed`: the successors for which another
+    level of the officer counts.
     """
 
     kind: Literal["skill", "job_group", "stage"]
     id: str
     successors: list[Successor] = []
     title: LocalizedText | None = None
+    surpassed: list[str] = []
 
 
 Status = Literal["ready", "provisional", "waiting_for_framework", "refused"]

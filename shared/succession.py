@@ -20,7 +20,8 @@ DOUBT: Mapping[str, float] = {"exact": 0.0, "broader": 0.5, "partial": 1.0}
 """The standard deviation that a mapping adds, in levels of a scale from 0 to 4."""
 
 _Rank = tuple[float, float, bool, float, str]
-"""How well a level counts for a skill: a larger one counts."""
+"""How well a level counts for a skill; the largest counts. At the end stands the former skill that the level is of, or
+"" for the skill itself."""
 
 _USUAL_TOP = 4
 _LARGEST_SD = 100.0
@@ -41,19 +42,20 @@ def carried(levels: Iterable[SkillLevel], framework: Framework) -> CarriedLevels
     officer has to have every skill that became a part of the new one.
     """
     found: dict[str, tuple[_Rank, SkillLevel]] = {}
-    successions = []
+    former: dict[str, list[VersionMapping]] = {}
     for held in sorted(levels, key=lambda one: one.skill):
         if held.framework != framework.id:
             continue
         if held.skill in framework.skills_by_id:
             _offer(found, held, (0.0, held.measured_at.timestamp(), True, 0.0, ""))
             continue
-        rows = framework.successors.get(("skill", held.skill), [])
-        successions.append(_succession(held.skill, rows, framework))
-        for row in rows:
+        former[held.skill] = framework.successors.get(("skill", held.skill), [])
+        for row in former[held.skill]:
             level = _through(held, row, framework)
             rank = (-DOUBT[row.kind], held.measured_at.timestamp(), False, -level.level, held.skill)
             _offer(found, level, rank)
+    origins = {skill: rank[-1] for skill, (rank, _) in found.items()}
+    successions = [_succession(skill, rows, framework, origins) for skill, rows in former.items()]
     return CarriedLevels({skill: found[skill][1] for skill in sorted(found)}, successions)
 
 
@@ -98,6 +100,8 @@ def _through(held: SkillLevel, row: VersionMapping, framework: Framework) -> Ski
     return replace(held, skill=row.target, level=level, sd=min(millionths(sd), _LARGEST_SD))
 
 
-def _succession(skill: str, rows: list[VersionMapping], framework: Framework) -> Succession:
+def _succession(skill: str, rows: list[VersionMapping], framework: Framework, origins: Mapping[str, str]) -> Succession:
+    """Return what became of a skill. `origins`: {skill: the former one whose level counts for it}."""
     targets = [Successor(row.target, framework.skills_by_id[row.target].title, row.kind) for row in rows]
-    return Succession("skill", skill, targets, rows[0].title if rows else None)
+    surpassed = [row.target for row in rows if origins[row.target] != skill]
+    return Succession("skill", skill, targets, rows[0].title if rows else None, surpassed)

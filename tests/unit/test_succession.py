@@ -79,6 +79,20 @@ def test_the_closest_mapping_counts_then_the_latest_measurement() -> None:
     assert counted(level("new", 2.0), level("part", 4.0, later=True)) == 2.0
 
 
+def test_a_former_skill_whose_level_does_not_count_for_a_successor_names_it() -> None:
+    rows = [VersionMapping("old", "a"), VersionMapping("older", "a"), VersionMapping("older", "b", "partial")]
+    yardstick = mapped(*rows, a=3, b=3)
+
+    def surpassed(*levels: SkillLevel) -> dict[str, list[str]]:
+        return {one.id: one.surpassed for one in carried(levels, yardstick).successions}
+
+    assert surpassed(level("old", 2.0), level("older", 2.5)) == {"old": [], "older": ["a"]}
+    assert surpassed(level("old", 2.0), level("older", 1.5)) == {"old": ["a"], "older": []}
+    assert surpassed(level("a", 1.0), level("older", 1.5)) == {"older": ["a"]}
+    assert surpassed(level("b", 1.0), level("older", 1.5)) == {"older": ["b"]}
+    assert surpassed(level("older", 1.5)) == {"older": []}
+
+
 def test_one_skill_may_be_split_and_other_frameworks_are_unaffected() -> None:
     yardstick = mapped(VersionMapping("old", "a"), VersionMapping("old", "b", "partial"), a=3, b=3)
     found = carried([level("old", 2.0), level("old", 4.0, of="elsewhere")], yardstick)
@@ -165,13 +179,15 @@ def test_a_path_states_successors_and_actions_in_both_languages() -> None:
     for expected in (
         ("job_group_moved", "clerks"),
         ("skill_moved", text("design")),
-        ("skill_moved", "part"),
+        ("skill_surpassed", "part"),
         ("skill_gone", "gone"),
     ):
         assert expected in codes
     assert "“gone” is no longer in the framework" in str(path.reason.en)
-    assert "be assessed in it" in str(path.reason.en)
+    assert "took its place, another measured level counts" in str(path.reason.en)
     assert "กรอบทักษะรุ่นใหม่ไม่มี “gone” แล้ว" in str(path.reason.th)
+    overlapping = planned(mapped(*rows, **{"DG-020": 4}), msgspec.structs.replace(held, levels=[level("part", 1)]))
+    assert "be assessed in it" in str(overlapping.reason.en)
 
 
 @pytest.mark.parametrize(
