@@ -162,7 +162,7 @@ Measured on {date} in {seconds} s on {machine}.
   one process with a bare aiohttp handler that reads only the path of the same document with one motor `find_one`
   and sends the bytes of an answer of the service: the path with its sentences in both languages, not compressed,
   as for a client that names no language. The service keeps the last 128 rendered answers; all requests are for one
-  path, of which the service reads only the head of the plan then.
+  path, of which the service reads only the head of the plan then, in one query for all requests of one moment.
   The load generator is the same small process for both; five blocks of each take turns. (`reads.py`,
   `bare_handler.py`, `interleaved.py`, `load.py`)
 - **Overload.** Sixteen clients that wait for their answers submit assessments for 20 s: their rate is the capacity of
