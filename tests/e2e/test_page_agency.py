@@ -5,13 +5,14 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT, links
 from tests.support.agencies import agency_of
-from tests.support.page import Reader, reading, switch_language
+from tests.support.page import Reader, change_answers, reading, switch_language
 from tests.support.platform import Platform
 
 pytestmark = pytest.mark.timeout(400)
@@ -47,13 +48,10 @@ async def shows_another_day(reader: Reader) -> None:
     """Load the page again, with figures of an earlier day among those that the service returns."""
     await expect(reader.page.locator(".over-time")).to_have_count(0)  # there is one day only
 
-    async def earlier(route: Route) -> None:
-        answer = await route.fetch()
-        body = await answer.json()
+    def earlier(body: dict[str, Any]) -> None:
         body["history"].insert(0, body["history"][0] | {"day": "2026-01-05", "before": 0.11})
-        await route.fulfill(response=answer, json=body)
 
-    await reader.page.route("**/gaps*", earlier)
+    await change_answers(reader.page, "**/gaps*", earlier)
     await reader.page.reload()
     await reader.page.wait_for_selector(".over-time .gap")
     await expect(reader.page.locator(".over-time .gap")).to_have_count(2)
@@ -239,9 +237,7 @@ async def test_two_thousand_job_groups_are_shown_in_parts_and_are_whole_in_the_f
     async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
 
-        async def multiplied(route: Route) -> None:
-            answer = await route.fetch()
-            body = await answer.json()
+        def multiplied(body: dict[str, Any]) -> None:
             found = body["groups"]
             body["groups"] = [
                 found[n % 2] | {"job_group": f"g{n}", "title": {"th": f"กลุ่มงานที่ {n}"}} for n in range(many)
@@ -249,9 +245,8 @@ async def test_two_thousand_job_groups_are_shown_in_parts_and_are_whole_in_the_f
             [today] = body["history"]
             past = [today["groups"][n % 2] | {"job_group": f"g{n}", "before": 0.11} for n in range(many)]
             body["history"] = [today | {"day": day, "groups": past} for day in ("2026-01-05", "2026-02-05")]
-            await route.fulfill(response=answer, json=body)
 
-        await page.route("**/gaps*", multiplied)
+        await change_answers(page, "**/gaps*", multiplied)
         await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
         await page.wait_for_selector(".groups .gap")
         await expect(page.locator(".groups .gap")).to_have_count(first)
@@ -287,17 +282,14 @@ async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
     async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
 
-        async def multiplied(route: Route) -> None:
-            answer = await route.fetch()
-            body = await answer.json()
+        def multiplied(body: dict[str, Any]) -> None:
             found = body["groups"]
             body["groups"] = [
                 found[n % len(found)] | {"job_group": f"group-{n}", "before": n / 40, "title": {"th": f"{title} {n}"}}
                 for n in range(40)
             ]
-            await route.fulfill(response=answer, json=body)
 
-        await page.route("**/gaps*", multiplied)
+        await change_answers(page, "**/gaps*", multiplied)
         await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
         await page.wait_for_selector(".groups .gap")
         await expect(page.locator(".groups .gap")).to_have_count(40)

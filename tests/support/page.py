@@ -1,11 +1,12 @@
 """A real Chromium for the tests of the page: the one on PATH, which reaches no address but this machine."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Literal
 
-from playwright.async_api import Browser, FloatRect, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, FloatRect, Locator, Page, Route, async_playwright, expect
 
 from tests.support.axe import violations
 from tests.support.platform import Officer, Platform, planned_officer
@@ -249,6 +250,23 @@ async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> As
         await reader.page.wait_for_selector(".step")
         await reader.page.wait_for_selector("#what-if-jobGroup")
         yield officer, reader
+
+
+async def change_answers(page: Page, pattern: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Let `change` alter the JSON of the answers to these requests.
+
+    A service that asks to come again is asked again, because the page would wait for the answer of a failed handler.
+    """
+
+    async def changed(route: Route) -> None:
+        answer = await route.fetch()
+        while answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            answer = await route.fetch()
+        body = await answer.json()
+        change(body)
+        await route.fulfill(response=answer, json=body)
+
+    await page.route(pattern, changed)
 
 
 async def in_both_languages(reader: Reader, selector: str, thai: str, english: str) -> None:
