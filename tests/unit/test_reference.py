@@ -23,10 +23,10 @@ from tests.evaluation import real
 from tests.evaluation.generate import course_id
 from tests.evaluation.shapes import shaped
 from tests.evaluation.worlds import HOURS, World, generated
-
-pytestmark = pytest.mark.timeout(900)
 from tests.support.builders import after, at, course, framework, inputs, view_of
 from tests.support.random_plans import differences, entangled, officers, published
+
+pytestmark = pytest.mark.timeout(900)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
