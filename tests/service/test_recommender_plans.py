@@ -83,6 +83,20 @@ async def test_a_path_that_the_reader_has_is_not_read_again(office: Office) -> N
     assert await office.store.find_path(TENANT, "nobody", other.version) is None
 
 
+async def test_a_plan_that_cannot_be_read_fails_for_its_reader_only(office: Office) -> None:
+    for officer in "ab":
+        await office.plan(profile(officer, {"reading": 0}))
+    known = [await office.store.find_path(TENANT, officer) for officer in "ab"]
+    await office.database[plans.COLLECTION].update_one({"officer": "b"}, {"$set": {"revision": "none"}})
+    found = await asyncio.gather(
+        *(office.store.find_path(TENANT, name, one and one.version) for name, one in zip("ab", known, strict=True)),
+        return_exceptions=True,
+    )
+    assert known[0] is not None
+    assert found[0] == known[0]._replace(document={})
+    assert isinstance(found[1], msgspec.ValidationError)
+
+
 async def test_copies_that_an_interrupted_deletion_left_are_deleted_later(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

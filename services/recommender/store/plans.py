@@ -109,16 +109,14 @@ class PlanStore:
         """
         key = key_of(tenant, officer)
         if known is not None:
-            found = await self._path_heads.of(key)
+            found = _found_path(await self._path_heads.of(key))
             if found is None or found.version == known:
-                return found
+                return found and found._replace(document={})
         with unavailable():
-            document = await self._plans.find_one({"_id": key}, _PATH_AND_HEAD)
-        return _found_path(document) if document and not document.get("erased") else None
+            return _found_path(await self._plans.find_one({"_id": key}, _PATH_AND_HEAD))
 
-    async def _read_path_heads(self, keys: Collection[str]) -> dict[str, FoundPath]:
-        documents = await self._by_keys(keys, _HEAD_OF_PATH)
-        return {one["_id"]: _found_path(one)._replace(document={}) for one in documents if not one.get("erased")}
+    async def _read_path_heads(self, keys: Collection[str]) -> dict[str, Document]:
+        return {document["_id"]: document for document in await self._by_keys(keys, _HEAD_OF_PATH)}
 
     async def find(self, tenant: str, officer: str) -> StoredPlan | None:
         """Return an officer's plan, with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
@@ -424,7 +422,9 @@ def _copied(plans: Iterable[NewPlan]) -> dict[str, int]:
     return {plan.profile.key: plan.based_on.revision for plan in plans if plan.based_on}
 
 
-def _found_path(document: Document) -> FoundPath:
+def _found_path(document: Document | None) -> FoundPath | None:
+    if document is None or document.get("erased"):
+        return None
     version = PathVersion(document["revision"], document.get("planned_at"))
     return FoundPath(version, head_of({"profile_sequence": 0, **document}), document)
 
