@@ -4,7 +4,7 @@ import codecs
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -43,6 +43,11 @@ def unguarded(cell: str) -> str:
         return constant[1]
     found = _COMPUTED.match(cell)
     return cell[1:] if found and found["mark"] else cell
+
+
+def is_empty(cells: Iterable[str]) -> bool:
+    """Return whether no cell of a row shows anything."""
+    return not any(unguarded(cell).strip() for cell in cells)
 
 
 class Table(Protocol[T]):
@@ -87,20 +92,20 @@ class FieldTable(Generic[T]):
 
     def row(self, number: int, cells: Sequence[str]) -> Row[T] | None:
         """Return a row; None for the header and for an empty row. Raises InvalidInput for unknown columns."""
-        if not any(cell.strip() for cell in cells):
+        if is_empty(cells):
             return None
         if self._header is None:
-            self._header = self._named([cell.strip().lower() for cell in cells])
+            self._header = self._named([unguarded(cell).strip().lower() for cell in cells])
             return None
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
-        if len(cells) > len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
+        if not is_empty(cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
         given: dict[str, Any] = {
             name: _SEVERAL.split(text) if name in self._lists else self._plain(name, text)
             for name, cell in zip(self._header, cells, strict=False)
-            if name and (text := cell.strip())
+            if name and (text := unguarded(cell).strip())
         }
         return row_of(number, given, self._shape, begins=given.get("officer"), strict=False)
 

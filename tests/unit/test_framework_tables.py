@@ -43,6 +43,12 @@ def test_empty_rows_and_old_line_ends_are_ignored(raw: str) -> None:
     assert (found.rows, [row.level for row in found.framework.requirements]) == (1, [2])
 
 
+def test_a_row_in_which_formulas_keep_nothing_is_empty() -> None:
+    found = table('="",=""', "role,skill,level", 'clerk,="law",2,=""', '="",="",=""')
+    assert found.framework, found.faults
+    assert (found.rows, [row.level for row in found.framework.requirements]) == (1, [2])
+
+
 def test_a_written_table_contains_no_formula() -> None:
     found = table("role,skill,level", "=cmd(),law,2", "'=twice,law,1").framework
     assert found

@@ -141,6 +141,16 @@ def test_an_id_whose_zeros_a_formula_keeps_is_read() -> None:
     assert [row.content.officer for row in rows if row.content] == ["00123"]
 
 
+def test_a_row_in_which_formulas_keep_nothing_is_empty() -> None:
+    rows, _ = read('officer,score,date\n="",="",=""\nofficer-1,8/10,2026-01-05,=""\n', default="activity=safety")
+    assert [found(row) for row in rows] == [[("safety", "scored", 0.8)]]
+
+
+def test_a_row_that_begins_with_the_thai_word_for_maxima_holds_the_maxima() -> None:
+    rows, _ = read("id number,safety,date\nคะแนนเต็ม,20,\nofficer-1,15,2026-01-05\n")
+    assert [found(row) for row in rows] == [[("safety", "scored", 0.75)]]
+
+
 def test_a_row_of_maxima_without_a_column_of_scores_is_no_result() -> None:
     rows, _ = read("id number,result,date\nPoints Possible,,\nofficer-1,pass,2026-01-05\n", default="activity=safety")
     assert [found(row) for row in rows] == [[("safety", "passed", None)]]

@@ -41,6 +41,16 @@ def test_a_first_line_that_names_the_separator_is_no_header(mark: str, end: str)
     assert row.number == 3
 
 
+def test_a_text_that_a_formula_keeps_is_read_and_a_row_of_empty_ones_is_empty() -> None:
+    """Programs write `="00123"` to keep zeros, and `=""` for nothing."""
+    reader = CsvReader(FieldTable(ImportedOfficer))
+    lines = ('="officer",job_group,agency,=""', '="00123",service,="north",=""', '="",="",=""')
+    [officer] = [row for row in (*reader.feed("\n".join((*lines, "")).encode()), *reader.end()) if row]
+    assert officer.content == ImportedOfficer(officer="00123", job_group="service", agency="north")
+    found = courses("csv", 'title,code\n="first",="001",=""\n="",=""\n')
+    assert [(one.title.en, one.code) for one in found] == [("first", "001")]
+
+
 @pytest.mark.parametrize("line", ['sep="', "sep=\r", "sep=\n", "sep="])
 def test_a_quote_or_a_line_end_is_no_separator(line: str) -> None:
     """The `csv` module of Python 3.13 raises ValueError for one."""

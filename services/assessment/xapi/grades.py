@@ -22,7 +22,7 @@ from shared.imports.columns import MappedTable, mapped, pairs
 from shared.imports.dates import DateOrder, InvalidDate, moment_of
 from shared.imports.numerals import LONGEST_WORDS, NUMBER, THAI_DIGITS, number_of
 from shared.imports.rows import ROW_LIMIT, Row, refusal, refused
-from shared.imports.tables import unguarded
+from shared.imports.tables import is_empty, unguarded
 from shared.texts import folded
 
 FACTS = ("officer", "activity", "score", "maximum", "outcome", "taken_at")
@@ -130,7 +130,7 @@ class GradeTable(MappedTable):
 
         Raises InvalidInput naming `map` or `default` if the header lacks a needed column.
         """
-        if not any(cell.strip() for cell in cells):
+        if is_empty(cells):
             return None
         if self._header is None:
             self._header = [" ".join(unguarded(cell).split()) for cell in cells]
@@ -138,12 +138,13 @@ class GradeTable(MappedTable):
             return None
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
-        if any(cell.strip() for cell in cells[len(self._header) :]):
+        if not is_empty(cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
         cells = [unguarded(cell).strip() for cell in cells]
         first = folded(next(filter(None, cells)))
-        if first in _MAXIMA and (" " in first or not self._cell("officer", cells)):  # no id has a space
+        is_no_id = " " in first or not first.isascii()
+        if first in _MAXIMA and (is_no_id or not self._cell("officer", cells)):
             self._maxima = {
                 place: read for place in self._columns.get("score", []) if (read := number_of(cells[place]))
             }

@@ -22,7 +22,7 @@ from services.catalog.frameworks.texts import clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
 from shared.imports.archives import UNREADABLE, files_in, why_unreadable
 from shared.imports.encodings import Recoder
-from shared.imports.tables import guarded, unguarded
+from shared.imports.tables import guarded, is_empty, unguarded
 from shared.texts import folded
 
 UNPACKED_LIMIT = 256 * 1024 * 1024
@@ -200,7 +200,7 @@ def first_rows_of(source: Source, most: int) -> tuple[list[list[str]], str]:
         width = next((found for found in widths if max(found.values()) > 1), dict.fromkeys(_SEPARATORS, 1))
         separator = max(width, key=width.__getitem__)
         rows = csv.reader(lines_of(source), delimiter=separator)
-        return list(islice((row for row in rows if any(cell.strip() for cell in row)), most)), separator
+        return list(islice((row for row in rows if not is_empty(row)), most)), separator
     except csv.Error as error:
         raise Malformed(f"{source.name}: a line of its heading ends inside a value that is not in quotes") from error
 
@@ -236,13 +236,13 @@ def rows_of(
         for cells in reader:
             number += 1
             line = reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
+            if is_empty(cells):
                 continue
             if above:
                 above -= 1
                 continue
             builder.rows += 1
-            if any(cell.strip() for cell in cells[len(names) :]):
+            if not is_empty(cells[len(names) :]):
                 reason = f"has {len(cells)} cells, and the heading {len(names)}"
                 builder.fault(reason, row=number, id=clean(cells[0])[:64], verdict="untrue")
                 continue

@@ -22,7 +22,7 @@ from shared.errors import InvalidInput, Malformed, TooLarge
 from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
 from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import BEGINNING, ROW_LIMIT, Row, SampleRow, TableSample, beginning, refused
-from shared.imports.tables import unguarded
+from shared.imports.tables import is_empty, unguarded
 from shared.texts import folded
 
 _CAPTIONS = 10
@@ -355,7 +355,7 @@ class Table(MappedTable):
         rows link is used only for courses with an id or a code. Raises InvalidInput, which names `map`, if the header
         is not known.
         """
-        if not any(cell.strip() for cell in cells):
+        if is_empty(cells):
             return None
         cells, links = _linked(cells, links)
         if self._is_header(cells) or self._header is None:
@@ -371,7 +371,7 @@ class Table(MappedTable):
         if self._options.sample and len(self._first) < _SAMPLE_ROWS:
             shown = [*cells, *[""] * len(self._header)][: min(len(self._header), _SAMPLE_COLUMNS)]
             self._first.append(SampleRow(number, [_cut(cell) for cell in shown]))
-        if len(cells) != len(self._header) and any(cell.strip() for cell in cells[len(self._header) :]):
+        if not is_empty(cells[len(self._header) :]):
             problem = Malformed(f"has {len(cells)} columns; the first row has {len(self._header)}")
             return refused(number, problem, " ".join(cells).strip())
         self._begun = True

@@ -79,7 +79,7 @@ class _EntryCode(_Code):
 
     def _optimize_final_module(self) -> None:
         """Optimise once. numba does so twice, to remove more counting of references."""
-        passes, builder = self._codegen._module_pass_manager()  # noqa: SLF001 - nothing public gives it
+        passes, builder = self._codegen._module_pass_manager()  # noqa: SLF001 - numba has no public function for it
         passes.run(self._final_module, builder)
 
 

@@ -63,7 +63,7 @@ class ReleaseStore:
         releases = [msgspec.json.decode(one["release"], type=Release) for one in found]
         return [version for one in releases for version in (*one.cohorts, *one.past)]
 
-    async def replace(  # noqa: PLR0913 - by name, from one place
+    async def replace(  # noqa: PLR0913 - which release, and what it follows
         self, tenant: str, agency: str, framework: str, version: int, release: Release, *, turn: int
     ) -> bool:
         """Store the release that follows `version`; return False if the tenant's turn is not `turn` any more.
@@ -130,7 +130,7 @@ class ReleaseStore:
         rows = (found or {}).get("reports") or []
         return msgspec.json.decode(rows[0]["report"], type=DeadlineReport) if rows else None
 
-    async def save_report(  # noqa: PLR0913 - by name, from one place
+    async def save_report(  # noqa: PLR0913 - which release, and what it follows
         self, tenant: str, agency: str, version: int, report: DeadlineReport, *, framework: str, question: str
     ) -> None:
         """Store an answer about this version of a release; only the latest 20 answers are kept. Raises Unavailable.

@@ -20,7 +20,7 @@ from services.assessment.item_bank.formats.reading import (
 from services.assessment.item_bank.model import ItemBank
 from shared.errors import InvalidInput, Malformed
 from shared.imports.encodings import Recoder
-from shared.imports.tables import delimiter_of, guarded, unguarded
+from shared.imports.tables import delimiter_of, guarded, is_empty, unguarded
 
 _OPTIONS = 10
 _TEXTS = ("id", "skill", "kind", "label", "source")
@@ -68,7 +68,7 @@ def _rows(rows: Iterator[list[str]], header: list[str]) -> Iterator[GivenRow]:
         except csv.Error as error:
             yield GivenRow(faults=[InvalidInput(f"the row cannot be read: {error}")])
             continue
-        if any(cell.strip() for cell in row):
+        if not is_empty(row):
             if len(row) > len(header):
                 many = f"{len(row)} cells, but the first row names {len(header)} columns"
                 yield GivenRow(faults=[InvalidInput(many)])
