@@ -111,7 +111,7 @@ class Recoder:
         if self._held:
             yield from self._settle()
         if self._line:
-            yield self._decoded(self._line)
+            yield b"".join(map(self._decoded, self._line.splitlines(keepends=True)))
         if self._decoder is not None:
             yield self._decoder.decode(b"", final=True).encode()
 

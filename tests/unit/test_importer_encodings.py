@@ -75,6 +75,7 @@ def test_an_encoding_may_be_named_and_an_unknown_one_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("size", [7, 1000, 100_000])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(
     ("encoding", "lines"),
     [
@@ -82,13 +83,15 @@ def test_an_encoding_may_be_named_and_an_unknown_one_is_rejected() -> None:
         ("cp1252", ["Café à la carte,naïve", "résumé", "plain"]),
     ],
 )
-def test_lines_of_utf_8_among_lines_of_eight_bits_are_read(encoding: str, lines: list[str], size: int) -> None:
+def test_lines_of_utf_8_among_lines_of_eight_bits_are_read(
+    encoding: str, lines: list[str], size: int, end: str
+) -> None:
     written = [(line, encoding) for line in lines * 2] + [(lines[0], "utf-8"), (lines[1], encoding)]
     written += [(lines[0], encoding), (lines[0], encoding), (lines[0], "utf-8")] * 40
-    recoder, raw = Recoder(), b"\r\n".join(line.encode(name) for line, name in written)
+    recoder, raw = Recoder(), end.encode().join(line.encode(name) for line, name in written)
     read_again = b"".join(part for at in range(0, len(raw), size) for part in recoder.feed(raw[at : at + size]))
     read_again += b"".join(recoder.end())
-    assert read_again.decode().split("\r\n") == [line for line, _ in written]
+    assert read_again.decode().split(end) == [line for line, _ in written]
     assert recoder.found == f"{encoding}, utf-8"
 
 
