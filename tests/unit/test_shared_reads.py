@@ -1,7 +1,9 @@
 """Reads that are asked for at the same moment share one query."""
 
 import asyncio
+import gc
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,23 @@ async def test_a_reader_that_is_cancelled_leaves_the_query_to_the_others() -> No
     store.answer()
     assert await other == 1
     assert len(store.queries) == 1
+
+
+async def test_a_failure_after_all_readers_have_gone_is_no_error_of_the_program() -> None:
+    store, logged = Store(), list[dict[str, Any]]()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: logged.append(context))
+    try:
+        reader = asyncio.ensure_future(SharedReads(store.read).of("a"))
+        await store.begun()
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+        [query] = [task for task in asyncio.all_tasks() if "_read_next" in repr(task.get_coro())]
+        store.answer(LookupError("no server"))
+        await asyncio.wait([query])
+        del query
+        gc.collect()
+        await asyncio.sleep(0)
+    finally:
+        loop.set_exception_handler(None)
+    assert logged == []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 
@@ -23,9 +23,16 @@ class SharedReads(Generic[V]):
         self._keys.add(key)
         if self._next is None:
             self._next = asyncio.create_task(self._read_next())  # begins after the requests that are ready now
+            self._next.add_done_callback(_retrieve)
         found = await asyncio.shield(self._next)
         return found.get(key)
 
     async def _read_next(self) -> dict[str, V]:
         keys, self._keys, self._next = self._keys, set(), None
         return await self._read(keys)
+
+
+def _retrieve(query: asyncio.Task[Any]) -> None:
+    """Keep asyncio from logging the failure of a query whose readers have all gone."""
+    if not query.cancelled():
+        query.exception()
