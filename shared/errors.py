@@ -7,6 +7,7 @@ Problem
 ├── Unauthorized          401  no credential, or one that is unknown or expired
 ├── Forbidden             403  a credential whose role may not do this
 ├── NotFound              404  it does not exist or belongs to somebody else: the caller cannot tell which
+│   ├── InvalidId         404  a value in the address is no id; names the parameter
 │   ├── UnknownRoute      404  the address is none of a route
 │   └── MissingPath       404  the officer has no learning path yet
 ├── WrongMethod           405  the address has no such method
@@ -93,6 +94,10 @@ class NotFound(Problem):
     kind = "not-found"
 
 
+class InvalidId(NotFound):
+    kind = "invalid-id"
+
+
 class UnknownRoute(NotFound):
     kind = "no-such-route"
 
@@ -171,9 +176,9 @@ class Overloaded(Unavailable):
 
 
 PROBLEMS: tuple[type[Problem], ...] = (
-    *(Problem, InvalidInput, UnknownName, Malformed, Unauthorized, Forbidden, NotFound, UnknownRoute, MissingPath),
-    *(WrongMethod, Conflict, IdTaken, Erased, PreconditionFailed, TooSlow, TooLarge, Unsupported, TooManyRequests),
-    *(Unavailable, Overloaded),
+    *(Problem, InvalidInput, UnknownName, Malformed, Unauthorized, Forbidden, NotFound, InvalidId, UnknownRoute),
+    *(MissingPath, WrongMethod, Conflict, IdTaken, Erased, PreconditionFailed, TooSlow, TooLarge, Unsupported),
+    *(TooManyRequests, Unavailable, Overloaded),
 )
 """Every error that is answered; of those with the same status the general one comes first."""
 

@@ -28,8 +28,13 @@ from shared.access_log import AccessLog
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import STREAM, UNREADABLE, Connection, reset
+from shared.decoding import convert
+from shared.domain import Identifier
 from shared.errors import (
+    InvalidId,
+    InvalidInput,
     Malformed,
+    NotFound,
     Overloaded,
     Problem,
     TooLarge,
@@ -303,7 +308,8 @@ class Middleware:
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem for aiohttp's own errors; answer OPTIONS."""
-        response = self._refused(request, _OF_AIOHTTP.get(error.status, Malformed(error.reason)))
+        problem = _OF_AIOHTTP.get(error.status, Malformed(error.reason))
+        response = self._refused(request, (error.status == NotFound.status and self._invalid_id(request)) or problem)
         if isinstance(error, web.HTTPMethodNotAllowed):
             if request.method == "OPTIONS":
                 response = web.Response(status=204)
@@ -311,6 +317,23 @@ class Middleware:
             if "PATCH" in error.allowed_methods:
                 response.headers["Accept-Patch"] = MERGE_PATCH
         return response
+
+    def _invalid_id(self, request: web.Request) -> InvalidId | None:
+        """Return the problem of a path that is that of a route but for a value that is no id, None for other paths."""
+        for pattern in self._with_any_ids:
+            if found := pattern.fullmatch(request.path):
+                for name, value in found.groupdict().items():
+                    try:
+                        convert(value, Identifier)
+                    except InvalidInput as error:
+                        return InvalidId(error.detail, name)
+        return None
+
+    @cached_property
+    def _with_any_ids(self) -> list[re.Pattern[str]]:
+        """Patterns of the paths of the documented routes, with any values in the places of ids."""
+        paths = {route.path for route in self._routes.values() if not route.hidden and "{" in route.path}
+        return [re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))) for path in sorted(paths)]
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))

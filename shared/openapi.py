@@ -330,7 +330,7 @@ def problems_of(route: Route) -> set[int]:
     if route.policy and not route.quiet:
         found |= {429, 503}
     if route.policy and not route.policy.public:
-        found |= {401, 403, 422}
+        found |= {401, 403, route.wrong_query.status}
     if "{" in route.path:
         found.add(404)
     if any(header.name in _PRECONDITIONS for header in route.headers):
@@ -338,5 +338,5 @@ def problems_of(route: Route) -> set[int]:
     if route.body is not None:
         found |= {408, 415} if route.streams else {408, 413, 415, 422}
     if route.query:
-        found.add(422)
+        found.add(route.wrong_query.status)
     return found

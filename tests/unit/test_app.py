@@ -35,8 +35,8 @@ def test_a_route_without_a_policy_stops_the_service() -> None:
     [
         ("GET /nowhere", 404, "no-such-route", "Not found"),
         ("DELETE /v1/away", 405, "method-not-allowed", "Method Not Allowed"),
-        ("GET /v1/things/bad%20id", 404, "no-such-route", "Not found"),
-        ("GET /v1/things/ok%0A", 404, "no-such-route", "Not found"),
+        ("GET /v1/things/bad%20id", 404, "invalid-id", "Not found"),
+        ("GET /v1/things/ok%0A", 404, "invalid-id", "Not found"),
         ("GET /v1/things/ok", 401, "unauthorized", "Not signed in"),
         ("GET /v1/wrong", 500, "internal-error", "Internal error"),
         ("GET /v1/away", 503, "unavailable", "Temporarily unavailable"),
