@@ -13,7 +13,6 @@ from deploy.local.seed import put
 from tests.support.page import at_the_path, courses, press_action, reached, reading, switch_language, wait_for_toast
 from tests.support.platform import Officer, Platform, required
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 ACTIONS = {
     "started": "เริ่มเรียนแล้ว",
@@ -57,7 +56,7 @@ async def test_each_statement_about_a_step_is_listed_and_can_be_undone(
         course = (await courses(reader))[1]
         await press_action(reader, course, "not_now")
         await wait_for_toast(reader, "Postponed:")
-        await wait_for_toast(reader, "Your path has been made anew.")
+        await wait_for_toast(reader, "Your new path is here.")
         await page.click("#toast-undo")
         await wait_for_toast(reader, "Undone:")
         assert await officer.feedback() == []
