@@ -33,8 +33,6 @@ from tests.support.secured_servers import (
 from tests.support.servers import missing
 from tests.support.services import Started, followed, started
 
-pytestmark = pytest.mark.timeout(400)
-
 PEPPER = "pepper of the secured tests"
 
 

@@ -24,8 +24,6 @@ from shared.kafka import Publisher
 from tests.support.platform import PROFILE, SKILLS, Officer, Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 Documents = MongoClient[dict[str, Any]]
 TOPICS = (PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)
 

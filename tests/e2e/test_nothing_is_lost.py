@@ -26,8 +26,6 @@ from tests.support.platform import Platform
 from tests.support.servers import missing
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 Documents = MongoClient[dict[str, Any]]
 
 

@@ -15,7 +15,6 @@ from tests.support.agencies import agency_of
 from tests.support.page import Reader, change_answers, reading, switch_language
 from tests.support.platform import Platform
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 WORDS = [
     ("th", "ทักษะของหน่วยงาน", "ควรรับคนเพิ่มหรือจ้างเหมา", "ต้องการเวลาเพิ่ม"),

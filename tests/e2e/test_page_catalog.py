@@ -14,7 +14,6 @@ from tests.support.page import reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 PATIENCE = aiohttp.ClientTimeout(total=120)
 FAULTS = {

@@ -11,7 +11,6 @@ from tests.support.page import Reader, in_both_languages, switch_language
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 
 

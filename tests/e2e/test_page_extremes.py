@@ -22,7 +22,6 @@ from tests.support.page import (
 from tests.support.platform import Officer, Platform, planned_officer
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 LONG = "การพัฒนาศักยภาพบุคลากรภาครัฐด้านการวิเคราะห์ข้อมูลขนาดใหญ่และปัญญาประดิษฐ์เพื่อการให้บริการประชาชนอย่างมีประสิทธิภาพ"
 OTHERS = ["数据分析与可视化入门课程", "تحليل البيانات للموظفين", "डेटा विश्लेषण", "😀🎓", "x" * 190, "ก็" * 90]

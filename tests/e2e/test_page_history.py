@@ -14,8 +14,6 @@ from tests.support.page import at_the_path, press_action, reading, switch_langua
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 # How many pixels are left of the widest number of a list of courses, which no element holds.
 ROOM_FOR_NUMBERS = """() => {
   const list = document.querySelector('.history ol:not(.plain)');

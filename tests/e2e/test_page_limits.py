@@ -16,7 +16,6 @@ from tests.support.page import Reader, reading, switch_language, wait_for_toast
 from tests.support.platform import Officer, Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 LARGE = "large"
 STEM, OPTION, OPTIONS = 2000, 500, 10

@@ -16,7 +16,6 @@ from tests.support.platform import Platform
 from tests.support.tcp_proxy import TcpProxy, proxied
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 ROWS = 600
 PADDING = "หมายเหตุ " * 1000

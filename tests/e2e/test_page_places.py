@@ -10,7 +10,6 @@ from tests.support.page import Reader, at_the_path, in_both_languages, switch_la
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 PAST_PATHS = 'section[aria-labelledby="past-paths-title"][aria-busy="false"]'
 FRAMEWORKS = re.compile(r"/api/v1/frameworks/")

@@ -10,7 +10,6 @@ from tests.support.page import at_the_path, courses, reading, switch_language
 from tests.support.platform import Platform, planned_officer, required
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 
 

@@ -17,7 +17,6 @@ from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 
 

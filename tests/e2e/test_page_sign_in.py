@@ -14,7 +14,6 @@ from tests.support.page import Reader, at_the_path, in_both_languages, reading, 
 from tests.support.platform import Platform, planned_officer, required
 from tests.support.portal import Portal, running_portal, staged
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 SENTENCES = {
     "expired": ("การเข้าสู่ระบบใช้เวลานานเกินไป", "Signing in took too long"),

@@ -7,7 +7,6 @@ from tests.support.editors import editing
 from tests.support.page import Reader, reading, switch_language
 from tests.support.platform import Platform, planned_officer
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 AGENCY = "north"
 WORDS = {

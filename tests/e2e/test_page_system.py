@@ -10,7 +10,6 @@ from tests.support.editors import Tenant, editing
 from tests.support.page import Reader, switch_language
 from tests.support.platform import Platform
 
-pytestmark = pytest.mark.timeout(400)
 SIZES = [(390, 844), (1280, 900)]
 WORDS = {
     "th": ("สถานะของระบบ", "บริการคลังหลักสูตร", "การนำเข้าหลักสูตร"),

@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -32,13 +31,7 @@ from tests.support.assessment import (
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.services import Started, Topic
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service: Started) -> None:

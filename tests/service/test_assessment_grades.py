@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,6 @@ import pytest
 from services.assessment.import_commands import main
 from tests.support.assessment import assessment_service, profile_of, registered
 from tests.support.services import Started
-
-pytestmark = pytest.mark.timeout(400)
 
 CSV = {"Content-Type": "text/csv"}
 QUIZ = "/v1/assessments:import?map=guess&default=activity=safety,maximum=10"
@@ -26,10 +23,7 @@ RULES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def put_mapping(service: Started, rules: list[dict[str, Any]]) -> None:

@@ -23,8 +23,6 @@ from tests.support.builders import FRAMEWORK, framework, text
 from tests.support.services import Started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 HOME = "https://lms.example.org"
 QUIZ = f"{HOME}/quiz/reading"
 VERSION = {"X-Experience-API-Version": "2.0.0"}

@@ -15,8 +15,6 @@ from tests.support.portal import Owner, running_portal
 from tests.support.raw_http import Answer, answer_on
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
 BOMB = gzip.compress(bytes(200_000_000))
 PUT = f"PUT /v1/courses/{HERE} HTTP/1.1\r\nHost: x\r\n"
 

@@ -13,7 +13,6 @@ import random
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -27,13 +26,7 @@ from tests.support.catalog import catalog, course, ids
 from tests.support.services import Started
 from tests.support.waiting import WAIT_SECONDS, until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 async def environment_of(service: Started, tenant: str) -> dict[str, str]:

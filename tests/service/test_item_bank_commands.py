@@ -5,25 +5,17 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest.mock import patch
 
 import msgspec
-import pytest
 
 from services.assessment.commands import main
 from tests.support.assessment import assessment_service
 from tests.support.builders import FRAMEWORK, framework, unique
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def run_command(service: Started, *arguments: str) -> tuple[int, str]:

@@ -13,8 +13,6 @@ from tests.support.raw_http import Answer, answer_on, logged
 from tests.support.services import Started
 from tests.unit.test_raw_http import UNREADABLE
 
-pytestmark = pytest.mark.timeout(400)
-
 SECRET = "0123456789abcdef.planted-secret-planted-secret-planted-secr"  # looks like a key
 WORD = "planted-word"  # looks like nothing
 _JSON = "Content-Type: application/json"
