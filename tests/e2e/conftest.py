@@ -1,10 +1,12 @@
 """What the end-to-end tests share: a browser, and a platform on one stack."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import aiohttp
 import pytest
 from playwright.async_api import Browser
+from pymongo import MongoClient
 
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Server
@@ -37,6 +39,13 @@ async def stack(mongodb_server: Server, kafka_server: Server, pages_missing: str
             yield whole
     except CannotStart as error:  # the servers are there: this is a fault of ours
         pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def documents(stack: Stack) -> Iterator[MongoClient[dict[str, Any]]]:
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(stack.mongodb.address) as client:
+        yield client
 
 
 @pytest.fixture

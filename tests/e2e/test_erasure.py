@@ -2,12 +2,10 @@
 
 import re
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import bson
 import msgspec
-import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
@@ -26,13 +24,6 @@ from tests.support.waiting import until
 
 Documents = MongoClient[dict[str, Any]]
 TOPICS = (PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)
-
-
-@pytest.fixture
-def documents(stack: Stack) -> Iterator[Documents]:
-    client: Documents
-    with MongoClient(stack.mongodb.address) as client:
-        yield client
 
 
 def documented() -> dict[str, set[str]]:

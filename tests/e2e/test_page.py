@@ -9,12 +9,11 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.editors import editing
-from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
+from tests.support.page import SIZES, Reader, at_the_path, in_both_languages, reading, switch_language
 from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
 FONT = "Noto Sans Thai"
-SIZES = [(390, 844), (1280, 900)]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)

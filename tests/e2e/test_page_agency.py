@@ -12,10 +12,9 @@ from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT, links
 from tests.support.agencies import agency_of
-from tests.support.page import Reader, change_answers, reading, switch_language
+from tests.support.page import SIZES, Reader, change_answers, reading, switch_language
 from tests.support.platform import Platform
 
-SIZES = [(390, 844), (1280, 900)]
 WORDS = [
     ("th", "ทักษะของหน่วยงาน", "ควรรับคนเพิ่มหรือจ้างเหมา", "ต้องการเวลาเพิ่ม"),
     ("en", "Skills of agency", "Hire or contract", "Give more time"),

@@ -3,10 +3,9 @@
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.support.page import Reader, at_the_path, in_both_languages, switch_language
+from tests.support.page import SIZES, Reader, at_the_path, in_both_languages, switch_language
 from tests.support.platform import Platform, required
 
-SIZES = [(390, 844), (1280, 900)]
 QUESTION = ".session-progress span >> nth=0"
 
 

@@ -10,11 +10,10 @@ from playwright.async_api import Browser, FilePayload, expect
 
 from deploy.local.seed import bearer
 from tests.support.editors import FRAMEWORK, Tenant, editing
-from tests.support.page import reading, switch_language
+from tests.support.page import SIZES, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
-SIZES = [(390, 844), (1280, 900)]
 PATIENCE = aiohttp.ClientTimeout(total=120)
 FAULTS = {
     "cycles": ("[href*=one]", ".course[data-course=one] h1"),
@@ -44,11 +43,7 @@ async def test_an_editor_of_another_tenant_finds_nothing_of_this_one(
         await tenant.offer("secret", {"th": "วงแหวนดาวพฤหัสบดี", "en": "Data Analytics"}, requires=[{"course": "none"}])
         before = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
         await tenant.ask("PUT", "/v1/frameworks/own", json=before | {"id": "own"})
-
-        async def proposed() -> bool:
-            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-        await until(proposed, "a proposed match")
+        await until(tenant.has_proposals, "a proposed match")
         async with editing(platform, browser, width=width, height=height) as (other, reader):
             page = reader.page
             await reader.sign_in(await other.editor(), "/#view=courses&course=secret")
@@ -173,11 +168,7 @@ async def test_the_longest_names_fit_on_every_page_of_editors_and_supervisors(
         missing = [{"course": "missing".ljust(64, "g")}]
         await tenant.offer(course, {"th": thai, "en": latin}, **more, stated={"duration": latin})
         await tenant.offer("two", {"th": thai, "en": latin}, **more, requires=missing)
-
-        async def proposed() -> bool:
-            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-        await until(proposed, "a proposed match")
+        await until(tenant.has_proposals, "a proposed match")
         await reader.sign_in(tenant.key, "/#view=matches")
         places = {
             "view=matches": ".match .prose",

@@ -10,10 +10,18 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from deploy.local.seed import put
-from tests.support.page import at_the_path, courses, press_action, reached, reading, switch_language, wait_for_toast
+from tests.support.page import (
+    SIZES,
+    at_the_path,
+    courses,
+    press_action,
+    reached,
+    reading,
+    switch_language,
+    wait_for_toast,
+)
 from tests.support.platform import Officer, Platform, required
 
-SIZES = [(390, 844), (1280, 900)]
 ACTIONS = {
     "started": "เริ่มเรียนแล้ว",
     "completed": "เรียนจบแล้ว",

@@ -7,11 +7,9 @@ import pytest
 from playwright.async_api import Browser, FileChooser, expect
 
 from tests.support.editors import FRAMEWORK, editing
-from tests.support.page import Reader, in_both_languages, switch_language
+from tests.support.page import SIZES, Reader, in_both_languages, switch_language
 from tests.support.platform import Platform
 from tests.support.waiting import until
-
-SIZES = [(390, 844), (1280, 900)]
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -83,11 +81,7 @@ async def test_a_failed_decision_is_reported_and_sent_again(platform: Platform, 
     async with editing(platform, browser) as (tenant, reader):
         page = reader.page
         await tenant.offer("only", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
-
-        async def proposed() -> bool:
-            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-        await until(proposed, "a match")
+        await until(tenant.has_proposals, "a proposed match")
         await reader.sign_in(tenant.key)
         await page.wait_for_selector(".match")
         skill = await page.get_attribute(".match", "data-skill")

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Route, expect
 from tests.support.builders import unique
 from tests.support.editors import Tenant
 from tests.support.page import (
+    SIZES,
     Reader,
     at_the_path,
     courses,
@@ -22,7 +23,6 @@ from tests.support.page import (
 from tests.support.platform import Officer, Platform, planned_officer
 from tests.support.waiting import until
 
-SIZES = [(390, 844), (1280, 900)]
 LONG = "การพัฒนาศักยภาพบุคลากรภาครัฐด้านการวิเคราะห์ข้อมูลขนาดใหญ่และปัญญาประดิษฐ์เพื่อการให้บริการประชาชนอย่างมีประสิทธิภาพ"
 OTHERS = ["数据分析与可视化入门课程", "تحليل البيانات للموظفين", "डेटा विश्लेषण", "😀🎓", "x" * 190, "ก็" * 90]
 MANY = 64

@@ -1,16 +1,12 @@
 """The history on an officer's page: courses finished, levels that moved and past paths; over the whole system."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import msgspec
 import pytest
 from playwright.async_api import Browser, Route, expect
-from pymongo import MongoClient
-from pymongo.collection import Collection
 
-from services.recommender.feedback import Feedback, Statement
-from tests.support.page import at_the_path, press_action, reading, switch_language
+from services.recommender.feedback import Statement
+from tests.support.page import SIZES, at_the_path, press_action, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
@@ -93,16 +89,11 @@ async def with_a_long_history(platform: Platform) -> Officer:
         Statement(n, f"past-{n}", "completed", now - timedelta(days=10 * (FINISHED - n)))
         for n in range(1, FINISHED + 1)
     ]
-    feedback = Feedback(FINISHED, statements)
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(platform.stack.mongodb.address) as client:
-        plans: Collection[dict[str, Any]] = client[f"{platform.stack.namespace}recommender"]["plans"]
-        fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence}
-        plans.update_one({"_id": officer.key}, {"$set": fields})
+    officer.store_statements(statements)
     return officer
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
+@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_long_history_is_shown_in_parts_and_what_fails_can_be_tried_again(
     platform: Platform, browser: Browser, width: int, height: int
 ) -> None:

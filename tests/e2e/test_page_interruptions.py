@@ -6,10 +6,9 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.editors import FRAMEWORK, editing
-from tests.support.page import Reader, at_the_path, switch_language
+from tests.support.page import SIZES, Reader, at_the_path, switch_language
 from tests.support.platform import Platform, required
 
-SIZES = [(390, 844), (1280, 900)]
 LATENCY_MS = 3000
 LOOKED_AT = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
 

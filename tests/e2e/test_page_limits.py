@@ -3,20 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from playwright.async_api import Browser, expect
-from pymongo import MongoClient
-from pymongo.collection import Collection
 
-from services.recommender.feedback import MOST_COURSES, Feedback, Statement
+from services.recommender.feedback import MOST_COURSES, Statement
 from tests.support.builders import unique
 from tests.support.editors import Tenant
-from tests.support.page import Reader, reading, switch_language, wait_for_toast
+from tests.support.page import SIZES, Reader, reading, switch_language, wait_for_toast
 from tests.support.platform import Officer, Platform
 from tests.support.waiting import until
 
-SIZES = [(390, 844), (1280, 900)]
 LARGE = "large"
 STEM, OPTION, OPTIONS = 2000, 500, 10
 """The most characters of a question and of an option, and the most options, that an item bank accepts."""
@@ -130,12 +126,7 @@ async def test_feedback_about_the_most_courses_is_read_and_undone_and_one_more_i
     officer = await planned(tenant)
     now = datetime.now(UTC)
     names = [f"past-{n}-".ljust(64, "x") for n in range(MOST_COURSES)]
-    feedback = Feedback(MOST_COURSES, [Statement(n, name, "not_now", now) for n, name in enumerate(names, 1)])
-    fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence}
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(platform.stack.mongodb.address) as client:
-        plans: Collection[dict[str, Any]] = client[f"{platform.stack.namespace}recommender"]["plans"]
-        plans.update_one({"_id": officer.key}, {"$set": fields})
+    officer.store_statements([Statement(n, name, "not_now", now) for n, name in enumerate(names, 1)])
     async with reading(browser, platform.portal, width=width, height=height) as reader:
         page = reader.page
         await reader.sign_in(await officer.api_key())

@@ -11,12 +11,11 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.seed import bearer
 from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
-from tests.support.page import Reader, reading, switch_language
+from tests.support.page import SIZES, Reader, reading, switch_language
 from tests.support.platform import Platform
 from tests.support.tcp_proxy import TcpProxy, proxied
 from tests.support.waiting import until
 
-SIZES = [(390, 844), (1280, 900)]
 ROWS = 600
 PADDING = "หมายเหตุ " * 1000
 """Text of a column that is not read: the file is larger than what waits between a browser and a portal."""

@@ -6,11 +6,10 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.editors import editing
-from tests.support.page import Reader, at_the_path, in_both_languages, switch_language
+from tests.support.page import SIZES, Reader, at_the_path, in_both_languages, switch_language
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
-SIZES = [(390, 844), (1280, 900)]
 PAST_PATHS = 'section[aria-labelledby="past-paths-title"][aria-busy="false"]'
 FRAMEWORKS = re.compile(r"/api/v1/frameworks/")
 SIMILAR = re.compile(r"/similar\b")

@@ -6,11 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from tests.support.page import at_the_path, courses, reading, switch_language
+from tests.support.page import SIZES, at_the_path, courses, reading, switch_language
 from tests.support.platform import Platform, planned_officer, required
 from tests.support.waiting import until
-
-SIZES = [(390, 844), (1280, 900)]
 
 
 def in_two_weeks() -> str:

@@ -13,11 +13,9 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
 from tests.support.editors import editing
-from tests.support.page import Reader, reading, switch_language
+from tests.support.page import SIZES, Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
-
-SIZES = [(390, 844), (1280, 900)]
 
 
 def changed(change: Callable[[dict[str, Any]], None], method: str = "POST") -> Callable[[Route], Awaitable[None]]:
@@ -52,11 +50,7 @@ async def test_a_refused_correction_of_a_match_says_why(
     async with editing(platform, browser, width=width, height=height) as (tenant, reader):
         page = reader.page
         await tenant.offer("only", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
-
-        async def proposed() -> bool:
-            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-        await until(proposed, "a match")
+        await until(tenant.has_proposals, "a proposed match")
         await reader.sign_in(tenant.key)
         await page.wait_for_selector(".match")
 

@@ -10,11 +10,10 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
-from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
+from tests.support.page import SIZES, Reader, at_the_path, in_both_languages, reading, switch_language
 from tests.support.platform import Platform, planned_officer, required
 from tests.support.portal import Portal, running_portal, staged
 
-SIZES = [(390, 844), (1280, 900)]
 SENTENCES = {
     "expired": ("การเข้าสู่ระบบใช้เวลานานเกินไป", "Signing in took too long"),
     "refused": ("บัญชีหน่วยงานไม่ยืนยันการเข้าใช้", "did not confirm it"),

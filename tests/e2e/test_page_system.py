@@ -7,10 +7,9 @@ from playwright.async_api import Browser, expect
 
 from shared import VERSION
 from tests.support.editors import Tenant, editing
-from tests.support.page import Reader, switch_language
+from tests.support.page import SIZES, Reader, switch_language
 from tests.support.platform import Platform
 
-SIZES = [(390, 844), (1280, 900)]
 WORDS = {
     "th": ("สถานะของระบบ", "บริการคลังหลักสูตร", "การนำเข้าหลักสูตร"),
     "en": ("State of the system", "Catalog", "Latest imports of courses"),

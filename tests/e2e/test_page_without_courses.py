@@ -8,11 +8,10 @@ from playwright.async_api import Browser, expect
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
 from tests.support.editors import FRAMEWORK, Tenant, editing
-from tests.support.page import Reader, in_both_languages, reading
+from tests.support.page import SIZES, Reader, in_both_languages, reading
 from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
-SIZES = [(390, 844), (1280, 900)]
 TITLE = ".summary .notice h2"
 
 

@@ -34,6 +34,10 @@ class Tenant:
         body = {"id": course, "title": title, "provider": {"en": "Institute"}, "hours": 3, "languages": ["th"], **more}
         await self.ask("PUT", f"/v1/courses/{course}", json=body)
 
+    async def has_proposals(self) -> bool:
+        """Return whether a match of any course is proposed."""
+        return bool((await self.ask("GET", "/v1/matches?status=proposed"))["courses"])
+
     async def teaches(self, course: str) -> list[tuple[str, float, float]]:
         """Return (skill, from level, to level) of each skill that a course teaches."""
         found = await self.ask("GET", f"/v1/courses/{course}")

@@ -21,6 +21,9 @@ _WITHOUT = [
     *("AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled"),
     "PreconnectToSearch",
 ]
+SIZES = [(390, 844), (1280, 900)]
+"""Width and height of a window on a phone and at a desk, in CSS pixels."""
+
 FLAGS = [
     f"--disable-features={','.join(_WITHOUT)}",
     "--no-sandbox",

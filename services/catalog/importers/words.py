@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from services.catalog.markup import without_tags
+from services.catalog.model import EducationalLevel
 from shared.imports.numerals import LONGEST_WORDS
 from shared.texts import folded
 
@@ -133,7 +134,6 @@ HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")
 
 # --- levels, languages, ways of teaching -----------------------------------------------------------------------------
 
-EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
 _LEVELS: list[tuple[EducationalLevel, str]] = [
     ("mixed", r"all levels|any level|mixed|every level|ทุกระดับ|ทุกคน|หลายระดับ"),
     (
