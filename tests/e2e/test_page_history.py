@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from services.recommender.feedback import Statement
-from tests.support.page import SIZES, at_the_path, press_action, reading, switch_language
+from tests.support.page import Reader, at_the_path, press_action, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
@@ -93,48 +93,46 @@ async def with_a_long_history(platform: Platform) -> Officer:
     return officer
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_long_history_is_shown_in_parts_and_what_fails_can_be_tried_again(
-    platform: Platform, browser: Browser, width: int, height: int
+    platform: Platform, reader: Reader
 ) -> None:
     officer = await with_a_long_history(platform)
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("path")
+    page = reader.page
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
 
-        async def away(route: Route) -> None:
-            await route.abort()
+    async def away(route: Route) -> None:
+        await route.abort()
 
-        await page.route("**/paths?*", away)
-        await page.click("[data-keep=history-show]")
-        await page.wait_for_selector("#past-paths-wrong:not(:empty)")
-        await reader.reads("#past-paths-wrong", "ติดต่อระบบไม่ได้")
-        await switch_language(page)
-        await reader.reads("#past-paths-wrong", "The system cannot be reached")
+    await page.route("**/paths?*", away)
+    await page.click("[data-keep=history-show]")
+    await page.wait_for_selector("#past-paths-wrong:not(:empty)")
+    await reader.reads("#past-paths-wrong", "ติดต่อระบบไม่ได้")
+    await switch_language(page)
+    await reader.reads("#past-paths-wrong", "The system cannot be reached")
+    assert await reader.violations(inside=".history") == []
+    await page.unroute("**/paths?*")
+    await page.click("[data-keep=past-paths-again]")
+    paths = page.locator('section[aria-labelledby="past-paths-title"] > ol > li')
+    await expect(paths).to_have_count(FIRST_PATHS)
+    await expect(page.locator("#past-paths-wrong")).to_be_empty()
+
+    await page.route("**/paths?*", away)
+    await page.click("[data-keep=history-older]")
+    await page.wait_for_selector("#past-paths-wrong:not(:empty)")
+    await expect(paths).to_have_count(FIRST_PATHS)
+    await page.unroute("**/paths?*")
+    await page.click("[data-keep=history-older]:not([aria-disabled])")
+    await expect(paths).not_to_have_count(FIRST_PATHS)
+    await expect(page.locator("[data-keep=history-older]")).to_have_count(0)
+    await expect(paths.nth(FIRST_PATHS)).to_be_focused()
+
+    await page.click('[data-keep="finished-table"] summary')
+    await expect(page.locator('[data-keep="finished-table"] tbody tr')).to_have_count(FINISHED)
+    periods = page.locator('section[aria-labelledby="past-finished-title"] > ul > li')
+    await expect(periods.nth(1)).to_be_visible()
+    await expect(periods.nth(MOST_PERIODS)).to_have_count(0)
+    for _ in range(2):
+        assert await reader.overflow() == 0
         assert await reader.violations(inside=".history") == []
-        await page.unroute("**/paths?*")
-        await page.click("[data-keep=past-paths-again]")
-        paths = page.locator('section[aria-labelledby="past-paths-title"] > ol > li')
-        await expect(paths).to_have_count(FIRST_PATHS)
-        await expect(page.locator("#past-paths-wrong")).to_be_empty()
-
-        await page.route("**/paths?*", away)
-        await page.click("[data-keep=history-older]")
-        await page.wait_for_selector("#past-paths-wrong:not(:empty)")
-        await expect(paths).to_have_count(FIRST_PATHS)
-        await page.unroute("**/paths?*")
-        await page.click("[data-keep=history-older]:not([aria-disabled])")
-        await expect(paths).not_to_have_count(FIRST_PATHS)
-        await expect(page.locator("[data-keep=history-older]")).to_have_count(0)
-        await expect(paths.nth(FIRST_PATHS)).to_be_focused()
-
-        await page.click('[data-keep="finished-table"] summary')
-        await expect(page.locator('[data-keep="finished-table"] tbody tr')).to_have_count(FINISHED)
-        periods = page.locator('section[aria-labelledby="past-finished-title"] > ul > li')
-        await expect(periods.nth(1)).to_be_visible()
-        await expect(periods.nth(MOST_PERIODS)).to_have_count(0)
-        for _ in range(2):
-            assert await reader.overflow() == 0
-            assert await reader.violations(inside=".history") == []
-            await switch_language(page)
+        await switch_language(page)

@@ -44,10 +44,15 @@ class Tenant:
         return [(row["skill"], row["from"], row["to"]) for row in found.get("teaches", [])]
 
 
+async def new_tenant(platform: Platform) -> Tenant:
+    """Return a new tenant, which has nothing but its admin's key."""
+    name = unique("editors")
+    return Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+
+
 @asynccontextmanager
 async def editing(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Tenant, Reader]]:
     """Yield a new tenant, and a reader for its admin, who is not signed in yet."""
-    name = unique("editors")
-    tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+    tenant = await new_tenant(platform)
     async with reading(browser, platform.portal, **window) as reader:
         yield tenant, reader
