@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv/bin
 export BROKER ASSESSMENT CATALOG RECOMMENDER PORTAL PORT
+# With these, the Python of .venv would find other packages than those of .venv.
+unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-local demo run key test compiled coverage check lint types pages page-tests frontend deployables fmt bench evaluate clean lock lock-jars

@@ -10,7 +10,7 @@ with I/O      settings · logs · process · app, middleware, routes, openapi, a
 import sys
 from types import TracebackType
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 """The version of these sources, the same as in pyproject.toml."""
 
 

@@ -70,11 +70,20 @@ def main(kind: str) -> int:
     if kind not in KINDS:
         return say("usage: environment.py " + "|".join(KINDS), 2)
     wanted = stamps(kind)
-    if wanted[0] in read(STAMP).split() and is_suitable(venv_python()):
+    if is_ready(wanted):
         return 0
     python = find_python()
     if python is None:
         return say(NO_PYTHON.format(found=sys.executable, version=sys.version.split()[0]), 1)
+    wait_for_others()
+    return 0 if is_ready(wanted) else make(kind, wanted, python)
+
+
+def make(kind: str, wanted: "list[str]", python: str) -> int:
+    """Make `.venv` if it cannot be added to, and install; return the exit status.
+
+    `wanted`: what STAMP is to hold then. `python`: the path of a suitable Python.
+    """
     note("", "w")
     held = set(read(STAMP).split())
     if not held or not held <= set(today()) or not runs(venv_python()):
@@ -88,6 +97,26 @@ def main(kind: str) -> int:
         return failed()
     STAMP.write_text("\n".join(wanted) + "\n")
     return say(".venv is ready")
+
+
+def is_ready(wanted: "list[str]") -> bool:
+    """Return whether `.venv` holds the requirements. `wanted`: what STAMP holds then, the hash of the file first."""
+    return wanted[0] in read(STAMP).split() and is_suitable(venv_python())
+
+
+def wait_for_others() -> None:
+    """Wait until no other process makes `.venv` of this tree; others then wait until this process ends."""
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+
+        tree = os.open(str(ROOT), os.O_RDONLY)  # left open: the lock ends with the process
+        try:
+            fcntl.flock(tree, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another process, which makes .venv at this moment")
+            fcntl.flock(tree, fcntl.LOCK_EX)
+    except (ImportError, OSError):  # some network disks know no locks
+        return
 
 
 def today() -> "list[str]":

@@ -6,7 +6,7 @@ import logging
 import random
 import ssl
 from collections.abc import Awaitable, Collection
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import aiokafka.client
@@ -73,7 +73,7 @@ def connection(brokers: Brokers) -> dict[str, Any]:
         "security_protocol": brokers.kafka_security_protocol,
     }
     if brokers.kafka_security_protocol.endswith("SSL"):
-        arguments["ssl_context"] = ssl.create_default_context(cafile=brokers.kafka_tls_ca_file or None)
+        arguments["ssl_context"] = _trusting(brokers.kafka_tls_ca_file)
     if brokers.kafka_security_protocol.startswith("SASL_"):
         arguments |= {
             "sasl_mechanism": brokers.kafka_sasl_mechanism,
@@ -81,6 +81,24 @@ def connection(brokers: Brokers) -> dict[str, Any]:
             "sasl_plain_password": brokers.kafka_sasl_password,
         }
     return arguments
+
+
+def _trusting(authorities: str) -> ssl.SSLContext:
+    """Return the TLS context that trusts the authorities in a file, or those of the system without one.
+
+    All clients of a process share it, so that readiness sees what the others see. An authority that was added to the
+    file meanwhile is trusted by all of them from the next call on; a file that cannot be read now adds none.
+    """
+    context = _context(authorities)
+    if authorities:
+        with contextlib.suppress(OSError):
+            context.load_verify_locations(cafile=authorities)
+    return context
+
+
+@cache
+def _context(authorities: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authorities or None)
 
 
 def addresses(brokers: Brokers) -> str:

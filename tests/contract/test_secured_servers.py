@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +19,7 @@ from shared.auth import issue
 from shared.errors import Rejected, Unavailable
 from shared.events import PROFILES_TOPIC, OfficerErased, new_event
 from shared.kafka import ConsumedEvent, Follower, GroupConsumer, Publisher, TopicSpec, create_topics, reachable, replay
+from shared.kafka.client import connection
 from shared.mongo import KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
 from shared.settings import AssessmentSettings, KafkaSettings, StoreSettings, read
@@ -151,6 +153,32 @@ async def test_wrong_kafka_settings_fail_without_revealing_secrets(
             pass
     for secret in (PASSWORD, "wrong-secret"):
         assert secret not in f"{caught.value} {brokers!r} {caplog.text}"
+
+
+async def test_running_clients_trust_an_authority_that_is_added_to_the_file(made: Certificates, tmp_path: Path) -> None:
+    authorities = tmp_path / "authorities.pem"
+    authorities.write_text(made.authority.read_text())
+    files = {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_TLS_CA_FILE": str(authorities)}
+    brokers = read(KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS": "localhost:1"} | files)
+    running = connection(brokers)["ssl_context"]
+    other = certificates(tmp_path / "other")
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(other.server)
+
+    async def handshake() -> None:
+        _, writer = await asyncio.open_connection("localhost", port, ssl=running)
+        writer.close()
+
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "localhost", 0, ssl=serving) as server:
+        port = server.sockets[0].getsockname()[1]
+        for content in (None, "", "no certificate", made.authority.read_text()):  # while somebody replaces the file
+            authorities.unlink() if content is None else authorities.write_text(content)
+            assert connection(brokers)["ssl_context"] is running
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await handshake()
+        authorities.write_text(made.authority.read_text() + other.authority.read_text())
+        connection(brokers)  # as every readiness check does
+        await handshake()
 
 
 async def test_mongodb_is_reachable_only_with_tls_and_scram(mongod: SecuredMongod, namespace: str) -> None:

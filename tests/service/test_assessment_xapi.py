@@ -450,8 +450,20 @@ async def test_the_xapi_version_is_required_and_answered(service: Started) -> No
         headers = {"X-Experience-API-Version": version}
         got = await service.ask("GET", f"/xapi/statements?statementId={uuid4()}", headers=headers)
         assert got.status == status, version
-    got = await service.ask("GET", "/xapi/statements", headers=VERSION)
-    assert (got.status, (await got.json())["field"]) == (422, "statementId")
+
+
+async def test_a_wrong_query_is_400_as_xapi_requires(service: Started) -> None:
+    sent = uuid4()
+    for method, query, field in (
+        ("GET", "", "statementId"),
+        ("PUT", "", "statementId"),
+        ("GET", f"?statementId={sent}&since=2026-11-02T02:00:00Z", "since"),
+        ("GET", f"?voidedStatementId={sent}", "voidedStatementId"),
+        ("GET", f"?statementId={sent}&statementId={sent}", "statementId"),
+        ("POST", "?dry_run=true", "dry_run"),
+    ):
+        got = await service.ask(method, f"/xapi/statements{query}", json={}, headers=VERSION)
+        assert (got.status, (await got.json())["field"]) == (400, field), (method, query)
 
 
 async def test_ten_thousand_statements_are_accepted_and_more_are_rejected(service: Started) -> None:

@@ -226,6 +226,51 @@ def test_a_second_run_does_nothing_until_the_requirements_change(tree: Path) -> 
     assert ".venv is ready" in _run(tree, "local")[1]
 
 
+def test_two_processes_make_the_environment_one_after_the_other(tree: Path, index: Path, ready: Path) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    class Registry(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.set()
+            go_on.wait(30)
+            super().do_GET()
+
+    for name, wheel in [(wheel.name.partition("-")[0], wheel) for wheel in index.glob("*-1.*.whl")]:
+        (tree / "served" / name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(wheel, tree / "served" / name)
+    handler = functools.partial(Registry, directory=str(tree / "served"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        registry = {
+            "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/",
+            "PIP_NO_INDEX": "",
+            "PIP_FIND_LINKS": "",
+        }
+        argv = [sys.executable, str(tree / "deploy" / "local" / "environment.py"), "local"]
+        environ = {**os.environ, **registry, "HOME": str(tree)}
+        first = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environ)
+        try:
+            assert asked.wait(60)
+            second = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environ)
+            assert second.stderr is not None
+            said = second.stderr.readline()
+        finally:
+            go_on.set()
+            outputs = [one.communicate()[1] for one in (first, second)]
+            server.shutdown()
+    assert (said, outputs[1]) == ("waiting for another process, which makes .venv at this moment\n", "")
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert _held(tree) == {"plain==1.0", "tool==1.0", _twice()}
+
+
+def test_make_hides_variables_that_would_change_the_python_of_the_environment() -> None:
+    hidden = {"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"}
+    argv, rule, environ = ["make", "-f", "Makefile", "-f", "-", "shown"], "shown:\n\t@env\n", {**os.environ, **hidden}
+    done = subprocess.run(argv, cwd=ROOT, input=rule, capture_output=True, text=True, check=True, env=environ)
+    assert "PATH=" in done.stdout
+    assert [line for line in done.stdout.splitlines() if line.endswith("=/nowhere")] == []
+
+
 def test_an_unreachable_registry_is_named(tree: Path, ready: Path) -> None:
     _lock(tree, "local").write_text(f"absent==1.0 \\\n    --hash=sha256:{'0' * 64}\n")
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", "PIP_FIND_LINKS": "", "PIP_NO_INDEX": ""}

@@ -18,11 +18,11 @@ from msgspec import Meta
 
 from shared.decoding import decode, faults
 from shared.domain import LocalizedText
-from shared.errors import InvalidInput, Problem
+from shared.errors import PROBLEMS, InvalidInput, Problem
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "services/portal/pages/locales/refusals/th.json"
-SHOWN = {"InvalidInput", "Malformed", "Conflict", "TooLarge", "Unsupported", "Warned"}
+SHOWN = {problem.__name__ for problem in PROBLEMS if problem.status in {400, 409, 413, 415, 422}} | {"Warned"}
 """What pages show the text of; for the other statuses they have a sentence of their own."""
 NO_PAGE = (
     "services/assessment/api/item_bank_files.py",

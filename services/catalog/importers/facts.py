@@ -370,7 +370,7 @@ class _Draft:
             self._warn("requires", f"kept as text and not enforced: {words[:100]!r}")
             return
         if not found.whole:
-            self._warn("requires", f"the consent of somebody is kept as text and not enforced: {words[:100]!r}")
+            self._warn("requires", f"what is no course in it is kept as text and not enforced: {words[:100]!r}")
         if found.requires:
             self._given["requires"] = msgspec.to_builtins(found.requires)
         for name in ("corequisites", "antirequisites"):

@@ -4,6 +4,8 @@
     "CS 101; concurrent with CS 102"                     a corequisite
     "not for those who took CS 99"                       an antirequisite
     "CS 101 or consent of instructor"                    requires CS 101; the consent is only in the text
+    "CS 101 with a grade of C or better"                 requires CS 101; the grade is only in the text
+    "CS 101 or 102"                                      requires any of CS 101 and CS 102
     "a good command of English"                          nothing is required; the text is kept and shown
 
 If a text is not understood completely, none of its conditions is used, because a part of a condition can mean something
@@ -25,16 +27,29 @@ _NO_RANGE = r"(?!-?\s?level)"
 
 _CODE = (
     rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}+{_NO_RANGE}(?:[\w-]|\.(?=\w))*|"
-    rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{(2,)}-\d{(2,)}[A-Za-z]*|\d{(5,)}|(?-i:[A-Z])(?![\w.-])"
+    rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{{2,}}-\d{{2,}}[A-Za-z]*(?!\w)|\d{{5,}}(?!\w)|(?-i:[A-Z])(?![\w.-])"
 )
+_NUMBER = r"\d{2,4}(?![\w.-])"
+_LETTERS = re.compile(r"([^\W\d]+[\s_:.-]?)(\d+)[A-Za-z]?")
+"""A code whose letters also count for the number after it: `CS 101 or 102`."""
+
 _SPAN = re.compile(r"[^\W\d]+[\s_:.-]?(\d{3,})\s?-\s?(\d{3,})")
 """Codes from one to another: `CS 101-103`."""
 
 _ID = r"(?=[\w.-]*[\d_.-])[A-Za-z0-9](?:[\w-]|\.(?=\w))*|(?-i:[A-Z][A-Z0-9]*)(?![\w.-])"
 _CONSENT = (
+    r"(?:the\s+|an\s+|its\s+|their\s+)?equivalents?(?:\s+(?:course|experience|knowledge|background|skill)s?)?|เทียบเท่า|"
     r"(?:the\s+)?(?:consent|permission|approval)\s+(?:of|from|by)\s+(?:the\s+)?(?:instructor|department|lecturer|teacher|"
     r"advis[eo]r|faculty|school)s?|instructor'?s?\s+(?:consent|permission|approval)|"
     r"(?:ได้รับ)?(?:ความเห็นชอบ|อนุญาต|ความยินยอม)(?:จาก|ของ)?(?:อาจารย์)?(?:ผู้สอน|ภาควิชา|ประจำวิชา)"
+)
+"""What may take the place of a course and is no course of the catalog."""
+
+_LETTER = r"[\"“'‘]?(?-i:[A-F])[+-]?[\"”'’]?(?!\w)"
+_GRADE = (
+    rf"(?:with\s+)?(?:an?\s+)?(?:min(?:imum|\.)?\s+)?(?:letter\s+)?grades?\s+(?:of\s+)?(?:at\s+least\s+)?(?:an?\s+)?{_LETTER}"
+    rf"(?:\s+or\s+(?:better|higher|above))?(?:\s+in(?!\w))?|"
+    rf"(?:with\s+)?(?:at\s+least\s+)?(?:an?\s+)?{_LETTER}\s+or\s+(?:better|higher|above)(?:\s+in(?!\w))?"
 )
 _NOT_AFTER = (
     r"not\s+(?:open\s+)?(?:for|to)\s+(?:those|students|anyone)\s+(?:who\s+(?:have\s+)?(?:took|taken|completed|passed)|"
@@ -43,9 +58,10 @@ _NOT_AFTER = (
 )
 _CONCURRENT = (
     r"(?:taken\s+)?concurrent(?:ly)?(?:\s+(?:enrollment|enrolment|registration))?\s*(?:with|in)?|"
-    r"co-?requisites?\s*(?:of\s+)?:?|(?:taken\s+)?together\s+with|เรียน(?:ควบคู่|พร้อม)(?:กัน)?(?:กับ)?"
+    r"(?:pre-?(?:requisites?)?\s*(?:or|/)\s*)?co-?requisites?\s*(?:of\s+)?:?|(?:taken\s+)?together\s+with|เรียน(?:ควบคู่|พร้อม)(?:กัน)?(?:กับ)?"
 )
 _WORDS = [
+    ("aside", rf"\((?:{_GRADE})\)|{_GRADE}|\((?:or|หรือ)\s*(?:{_CONSENT})\)"),
     ("open", r"[(\[]"),
     ("close", r"[)\]]"),
     ("consent", _CONSENT),
@@ -57,20 +73,30 @@ _WORDS = [
         "choice",
         r"(?:at\s+least\s+)?one\s+of(?:\s+the\s+following)?\s*:?|any(?:\s+one)?\s+of|either(?:\s+of)?|หนึ่งใน|(?:วิชา)?ใด(?:วิชา)?หนึ่งใน",
     ),
-    ("comma", r"[,/]"),
+    ("both", r"both"),
+    ("slash", r"/"),
+    ("comma", r","),
     ("stop", r"[;.\n]"),
     (
         "filler",
         (
-            r"(?:pre-?requisites?|requirements?|required|requires?|completion\s+of|completed|passed|pass|course|courses|both|"
-            r"all\s+of|วิชาบังคับก่อน|ต้องผ่าน(?:วิชา|รายวิชา)?|ผ่าน(?:วิชา|รายวิชา)?|รายวิชา|วิชา|"
-            r"เรียน)\s*:?"
+            r"(?:pre-?req(?:uisite)?s?|requirements?|required|requires?|(?:successful\s+|prior\s+)?completion\s+of|"
+            r"(?:(?:the\s+)?(?:students?|learners?)\s+)?(?:must|need\s+to)\s+(?:have\s+)?(?:successfully\s+)?(?:complete|take|pass)[dn]?|"
+            r"(?:successfully\s+)?completed|passed|pass|courses?|all\s+of|วิชาบังคับก่อน|(?:ผู้เรียน|ผู้เข้าเรียน|นักศึกษา)?ต้อง(?:สอบ)?ผ่าน|"
+            r"(?:ผู้เรียน|ผู้เข้าเรียน|นักศึกษา)?ต้องเคย|(?:เคย|สอบ)?ผ่าน|สอบได้|(?:ราย)?วิชา|หลักสูตร|เรียน|"
+            r"(?:มา)?ก่อน(?=\s*(?:$|[;,.)\n]|และ|หรือ)))\s*:?"
         ),
     ),
 ]
 _TOKEN, _TOKEN_OF_IDS = (
     re.compile(r"\s*(?:" + "|".join(f"(?P<{name}>{pattern})" for name, pattern in words) + ")", re.IGNORECASE)
-    for words in ([*_WORDS, ("code", _CODE)], [*_WORDS, ("code", f"{_CODE}|{_ID}")])
+    for words in (
+        [*_WORDS, ("code", _CODE), ("number", _NUMBER)],
+        [*_WORDS, ("code", _CODE), ("number", _NUMBER), ("identifier", _ID)],
+    )
+)
+_MAY_BE_CONCURRENT = re.compile(
+    rf"({_CODE})\s*+(?:[,(]\s*+)?(?:which\s+)?(?:may|can)\s+be\s+taken\s+concurrently\)?", re.IGNORECASE
 )
 _WORD_END = re.compile(r"[A-Za-z]")
 
@@ -100,7 +126,7 @@ class Conditions:
     antirequisites: list[str] = field(default_factory=list)
     understood: bool = True
     whole: bool = True
-    """Whether the conditions hold everything that the text states; a "consent of the instructor" is left out."""
+    """Whether the conditions hold everything that the text states; consent, a grade or an equivalent is left out."""
 
 
 class _NotUnderstood(Exception):
@@ -121,6 +147,7 @@ def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = Fals
     if len(text) > _MOST:
         return Conditions(understood=False)
     try:
+        text = _MAY_BE_CONCURRENT.sub(r"concurrent with \1;", text)
         return _Reader(_tokens(text, _TOKEN_OF_IDS if ids else _TOKEN), identify).conditions()
     except _NotUnderstood:
         return Conditions(understood=False)
@@ -137,20 +164,39 @@ def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
         word = token[token.lastgroup]
         if _WORD_END.match(word[-1]) and token.lastgroup != "code" and _WORD_END.match(text[token.end() :][:1]):
             raise _NotUnderstood  # it ends within a word
-        if token.lastgroup != "filler":
-            found.append((token.lastgroup, word))
+        if token.lastgroup == "number":
+            found.append(("code", _with_letters(word, found, alone=pattern is _TOKEN_OF_IDS)))
+        elif token.lastgroup != "filler":
+            found.append(("code" if token.lastgroup == "identifier" else token.lastgroup, word))
         place = token.end()
     return found
+
+
+def _with_letters(number: str, before: list[tuple[str, str]], *, alone: bool) -> str:
+    """Return the code of a number that follows a code: `102` after `CS 101 or` is `CS 102`.
+
+    `alone`: whether the number may be an id by itself.
+    """
+    joint, last = (
+        [("", ""), ("", ""), *before][-1],
+        next((word for kind, word in reversed(before) if kind == "code"), ""),
+    )
+    code = _LETTERS.fullmatch(last)
+    if code and len(code[2]) == len(number) and joint[0] in ("and", "or", "comma", "slash"):
+        return code[1] + number
+    if not alone:
+        raise _NotUnderstood
+    return number
 
 
 class _Reader:
     """Parses sentences in which `and` binds more than `or`; a comma means the next `and` or `or`, otherwise `and`."""
 
     def __init__(self, tokens: list[tuple[str, str]], identify: Callable[[str], str]) -> None:
-        self._tokens = tokens
+        self._tokens = [token for token in tokens if token[0] != "aside"]
         self._at = 0
         self._identify = identify
-        self._found = Conditions()
+        self._found = Conditions(whole=len(self._tokens) == len(tokens))
 
     def conditions(self) -> Conditions:
         while self._at < len(self._tokens):
@@ -177,10 +223,10 @@ class _Reader:
         self._at += 1
         into = self._found.corequisites if kind == "with" else self._found.antirequisites
         before = len(into)
-        while self._kind() in ("code", "comma", "or", "and", "open", "close", "choice"):
+        while self._kind() in ("code", "comma", "or", "and", "slash", "open", "close", "choice", "both"):
             if self._kind() == "code":
                 into.append(self._identify(self._tokens[self._at][1]))
-            elif kind == "with" and self._kind() in ("or", "choice"):
+            elif kind == "with" and self._kind() in ("or", "slash", "choice"):
                 raise _NotUnderstood
             self._at += 1
         if len(into) == before:
@@ -212,30 +258,41 @@ class _Reader:
     def _next_joint(self) -> str | None:
         """Return the next `and` or `or` of this list of codes, beyond its commas."""
         place = self._at
-        while place < len(self._tokens) and self._tokens[place][0] in ("comma", "code"):
+        while place < len(self._tokens) and self._tokens[place][0] in ("comma", "code", "slash"):
             place += 1
         return self._tokens[place][0] if place < len(self._tokens) else None
 
     def _one(self, depth: int) -> Prerequisite | None:
         kind = self._kind()
-        if kind not in ("code", "consent", "open", "choice"):
+        if kind not in ("code", "consent", "open", "choice", "both"):
             raise _NotUnderstood
         word = self._tokens[self._at][1]
         self._at += 1
         if kind == "choice":
             return self._one_of(depth, word)
         if kind == "code":
-            if (span := _SPAN.fullmatch(word)) and len(span[1]) == len(span[2]) and int(span[1]) < int(span[2]):
-                raise _NotUnderstood
-            return Prerequisite(course=self._identify(word.rstrip(".")))
+            names = [self._course(word)]
+            while self._kind() == "slash" and self._kind(1) == "code":
+                names.append(self._course(self._tokens[self._at + 1][1]))
+                self._at += 2
+            return names[0] if len(names) == 1 else Prerequisite(any=names)
         if kind == "consent":
             self._found.whole = False
             return None
+        if kind == "both":
+            if depth > _DEPTH:
+                raise _NotUnderstood
+            return self._all(depth + 1)
         inner = self._any(depth + 1)
         if self._kind() != "close":
             raise _NotUnderstood
         self._at += 1
         return inner
+
+    def _course(self, code: str) -> Prerequisite:
+        if (span := _SPAN.fullmatch(code)) and len(span[1]) == len(span[2]) and int(span[1]) < int(span[2]):
+            raise _NotUnderstood
+        return Prerequisite(course=self._identify(code.rstrip(".")))
 
     def _one_of(self, depth: int, word: str) -> Prerequisite | None:
         """Read the list after `one of` or `either`; after an `or`, the list ends before an `and`."""
@@ -251,7 +308,7 @@ class _Reader:
                     break
                 joint = kind
                 ahead += 1
-            if not ahead or self._kind(ahead) not in ("code", "consent", "open"):
+            if not ahead or self._kind(ahead) not in ("code", "consent", "open", "both"):
                 break
             self._at += ahead
             listed.append(self._one(depth + 1))
