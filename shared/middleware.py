@@ -14,7 +14,8 @@ import logging
 import random
 import re
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from contextlib import suppress
+from functools import cached_property, lru_cache, partial
 from http import HTTPStatus
 from time import monotonic, perf_counter
 
@@ -28,7 +29,7 @@ from shared.access_log import AccessLog
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import STREAM, UNREADABLE, Connection, reset
-from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequests, TooSlow, Unauthorized
+from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequests, TooSlow, Unauthorized, Unavailable
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of, without_secrets
 from shared.openapi import ProblemDetails
@@ -265,7 +266,8 @@ class Middleware:
         connection = request.protocol
         slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0)
         try:
-            request[READING] = Reading(slot, self._limits.body_seconds, route.streams)
+            check_key = partial(self._check_key, request)
+            request[READING] = Reading(slot, self._limits.body_seconds, route.streams, check_key)
             if route.policy is not None and route.policy.roles:
                 await self._authenticate(request, route, slot)
             still_there(request)
@@ -293,6 +295,11 @@ class Middleware:
         spend(rates, asking.key_id, monotonic(), "requests of this key")
         slot.claim(asking.key_id, self._limits.share_of(asking.role), apart=route.streams or route.apart)
         authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))
+
+    async def _check_key(self, request: web.Request) -> None:
+        """Check the key of a request again. Raises Unauthorized; a key that cannot be read now is left for later."""
+        with suppress(Unavailable):
+            await self._authenticator.authenticate(self._credential(request), request[ADDRESS])
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem for aiohttp's own errors; answer OPTIONS."""
