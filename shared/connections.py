@@ -314,7 +314,8 @@ class Connection(web.RequestHandler):
         self.log_exception("a request failed outside of the application", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("a part of the answer has been sent already")
-        body = b'{"type":"about:blank","title":"Internal error","status":500,"detail":"something went wrong here"}'
+        body = b'{"type":"/problems/internal-error","title":"Internal error","status":500,'
+        body += b'"detail":"something went wrong here"}'
         response = web.Response(body=body, status=status, content_type="application/problem+json")
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Server"] = "learning-path"

@@ -29,10 +29,26 @@ from shared.access_log import AccessLog
 from shared.auth import ADMINS, Authenticator, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import STREAM, UNREADABLE, Connection, reset
-from shared.errors import TITLES, Malformed, Overloaded, Problem, TooManyRequests, TooSlow, Unauthorized, Unavailable
+from shared.decoding import convert
+from shared.domain import Identifier
+from shared.errors import (
+    InvalidId,
+    InvalidInput,
+    Malformed,
+    NotFound,
+    Overloaded,
+    Problem,
+    TooLarge,
+    TooManyRequests,
+    TooSlow,
+    Unauthorized,
+    Unavailable,
+    UnknownRoute,
+    WrongMethod,
+)
 from shared.limits import Admission, Buckets, Limits, Slot, client_address, counted_as, spend
 from shared.logs import frames_of, without_secrets
-from shared.openapi import ProblemDetails
+from shared.openapi import details_of
 from shared.routes import MERGE_PATCH, PRINCIPAL, REQUEST_ID, ROUTE, Handler, Route, check_parameters, still_there
 
 log = logging.getLogger(__name__)
@@ -50,7 +66,6 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FINISH_SECONDS = 10.0
 _CROWDED_SECONDS = 10
 _GONE = 499  # the client went away; never on the wire, only in log and metrics
-_SERVER_ERROR = 500
 _PRECONDITIONS = ("If-Match", "If-None-Match")
 
 
@@ -233,9 +248,7 @@ class Middleware:
         except Exception as error:  # noqa: BLE001 - logged without its message, which may hold what the client sent
             fields = {"request_id": request[REQUEST_ID], "error": frames_of(error)}
             log.error("request failed", extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
-            return self._failed(
-                request, _SERVER_ERROR, TITLES[_SERVER_ERROR], "something went wrong here; it is logged"
-            )
+            return self._refused(request, Problem("something went wrong here; it is logged"))
 
     def _read(self, request: web.Request, route: Route | None) -> None:
         """Check that a request can be read. Raises Malformed, TooSlow, Unsupported."""
@@ -303,9 +316,8 @@ class Middleware:
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem for aiohttp's own errors; answer OPTIONS."""
-        response = self._failed(
-            request, error.status, TITLES.get(error.status, error.reason), _DETAILS.get(error.status, error.reason)
-        )
+        problem = _OF_AIOHTTP.get(error.status, Malformed(error.reason))
+        response = self._refused(request, (error.status == NotFound.status and self._invalid_id(request)) or problem)
         if isinstance(error, web.HTTPMethodNotAllowed):
             if request.method == "OPTIONS":
                 response = web.Response(status=204)
@@ -313,6 +325,23 @@ class Middleware:
             if "PATCH" in error.allowed_methods:
                 response.headers["Accept-Patch"] = MERGE_PATCH
         return response
+
+    def _invalid_id(self, request: web.Request) -> InvalidId | None:
+        """Return the problem of a path that is that of a route but for a value that is no id, None for other paths."""
+        for pattern in self._with_any_ids:
+            if found := pattern.fullmatch(request.path):
+                for name, value in found.groupdict().items():
+                    try:
+                        convert(value, Identifier)
+                    except InvalidInput as error:
+                        return InvalidId(error.detail, name)
+        return None
+
+    @cached_property
+    def _with_any_ids(self) -> list[re.Pattern[str]]:
+        """Patterns of the paths of the documented routes, with any values in the places of ids."""
+        paths = {route.path for route in self._routes.values() if not route.hidden and "{" in route.path}
+        return [re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(path))) for path in sorted(paths)]
 
     async def _to_the_end(self, request: web.Request, handler: Handler, slot: Slot) -> web.StreamResponse:
         task = asyncio.ensure_future(handler(request))
@@ -329,32 +358,17 @@ class Middleware:
     def _refused(self, request: web.Request, error: Problem) -> web.StreamResponse:
         if isinstance(error, Overloaded):
             request[_REJECTED] = True
-        response = self._failed(request, error.status, error.title, error.detail, error.field, error.texts)
-        if error.retry_after is not None and not response.prepared:
-            response.headers["Retry-After"] = str(error.retry_after)
-        return response
-
-    def _failed(  # noqa: PLR0913, PLR0917 - each is a part of the problem
-        self,
-        request: web.Request,
-        status: int,
-        title: str,
-        detail: str,
-        field: str | None = None,
-        texts: dict[str, str] | None = None,
-    ) -> web.StreamResponse:
         stream: web.StreamResponse | None = request.get(STREAM)
         if stream is not None and stream.prepared:  # too late for a status: end the connection, so that it shows
-            log.error("stream broken off: %s", detail, extra={"fields": {"request_id": request[REQUEST_ID]}})
+            log.error("stream broken off: %s", error.detail, extra={"fields": {"request_id": request[REQUEST_ID]}})
             if request.transport is not None:
                 reset(request.transport)
             return stream
-        detail, field = _whole(detail), None if field is None else _whole(field)
-        problem = ProblemDetails("about:blank", title, status, detail, request[REQUEST_ID], field, texts)
-        body = without_secrets(msgspec.json.encode(problem))  # a field that is unknown is named as it was sent
-        response = web.Response(body=body, status=status, content_type=_PROBLEM)
-        if status in _EXTRA_HEADERS:
-            response.headers.update(_EXTRA_HEADERS[status])
+        body = without_secrets(msgspec.json.encode(details_of(error, request[REQUEST_ID])))  # a field is named as sent
+        response = web.Response(body=body, status=error.status, content_type=_PROBLEM)
+        response.headers.update(_EXTRA_HEADERS.get(error.status, {}))
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
         return response
 
 
@@ -365,7 +379,7 @@ def _template(detail: str, retry_after: int | None) -> tuple[str, int]:
     The length is that of a body without the request id.
     """
     error = Overloaded(detail)
-    problem = msgspec.json.encode(ProblemDetails("about:blank", error.title, error.status, detail, "")).decode()
+    problem = msgspec.json.encode(details_of(error, "")).decode()
     before, _, after = problem.replace("%", "%%").rpartition('"request_id":"')
     lines = [
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
@@ -418,18 +432,17 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _whole(text: str) -> str:
-    """Return a text without unpaired surrogates, so that it can be encoded."""
-    return text.encode("utf-8", "replace").decode()
-
-
 def _left_alone(task: "asyncio.Task[web.StreamResponse]") -> None:
     if not task.cancelled() and (error := task.exception()) and not isinstance(error, Problem | ConnectionError):
         log.error("a change failed after its client had gone", extra={"fields": {"error": frames_of(error)}})
 
 
 _PROBLEM = "application/problem+json"
-_DETAILS = {404: "there is no such path", 405: "this path has no such method", 413: "the body is over the limit"}
+_OF_AIOHTTP: dict[int, Problem] = {
+    404: UnknownRoute("there is no such path"),
+    405: WrongMethod("this path has no such method"),
+    413: TooLarge("the body is over the limit"),
+}
 _UNREADABLE: dict[int, Problem] = {
     408: TooSlow("the request line and the headers did not come in time"),
     417: Malformed("the only expectation that is known is 100-continue", "Expect"),

@@ -7,13 +7,14 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 from shared.decoding import types_within
 from shared.domain import Identifier
-from shared.errors import TITLES
+from shared.errors import PROBLEMS, TITLES, Problem, type_of
 from shared.routes import ACCEPT_LANGUAGE, Header, Route
 
 _BASIC = {"type": "http", "scheme": "basic", "description": "The API key as the password; any user name."}
@@ -97,19 +98,33 @@ _PARAMETERS = {
 """The meaning of each path or query parameter, and an example."""
 
 
+ProblemType = Annotated[str, Meta(extra_json_schema={"enum": [type_of(problem.kind) for problem in PROBLEMS]})]
+
+
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An error answer (RFC 9457). `field` names the wrong part of the request.
+    """An error answer (RFC 9457). `type` says what kind of problem it is; `field` names the wrong part of the request.
 
     `texts`: the message in Thai and English, {language: sentence}, if a person is to read it.
     """
 
-    type: str
+    type: ProblemType
     title: str
     status: int
     detail: str
     request_id: str
     field: str | None = None
     texts: dict[str, str] | None = None
+
+
+def details_of(problem: Problem, request_id: str) -> ProblemDetails:
+    """Return the body of the answer for a problem, without the unpaired surrogates that a text may hold."""
+    detail, field = _whole(problem.detail), None if problem.field is None else _whole(problem.field)
+    kind, title, status = type_of(problem.kind), problem.title, problem.status
+    return ProblemDetails(kind, title, status, detail, request_id, field, problem.texts)
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def document(title: str, description: str, routes: Sequence[Route]) -> dict[str, Any]:
@@ -315,7 +330,7 @@ def problems_of(route: Route) -> set[int]:
     if route.policy and not route.quiet:
         found |= {429, 503}
     if route.policy and not route.policy.public:
-        found |= {401, 403, 422}
+        found |= {401, 403, route.wrong_query.status}
     if "{" in route.path:
         found.add(404)
     if any(header.name in _PRECONDITIONS for header in route.headers):
@@ -323,5 +338,5 @@ def problems_of(route: Route) -> set[int]:
     if route.body is not None:
         found |= {408, 415} if route.streams else {408, 413, 415, 422}
     if route.query:
-        found.add(422)
+        found.add(route.wrong_query.status)
     return found

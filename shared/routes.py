@@ -45,7 +45,7 @@ from shared.bodies import READING, pieces
 from shared.connections import STREAM
 from shared.decoder_messages import UNKNOWN
 from shared.decoding import convert, decode, decode_patch
-from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
+from shared.errors import InvalidInput, Malformed, Problem, TooLarge, Unsupported
 from shared.preconditions import Preconditions, Tag
 from shared.templates import LANGUAGES, Language
 
@@ -114,6 +114,7 @@ class Route:
     `reads`: the route changes nothing, whatever its method, so it is cancelled if the client disconnects. `basic`: HTTP
     Basic is accepted too, with the API key as the password, for clients that support nothing else. `apart`: the request
     waits in a queue with its own limits and does not count as active. `example`: a valid body for the OpenAPI document.
+    `wrong_query`: the error of a query with a parameter that is wrong, unknown or missing.
     """
 
     method: str
@@ -135,6 +136,7 @@ class Route:
     produces: str | Sequence[str] = "application/json"
     sets: Sequence[Header] = ()
     hidden: bool = False
+    wrong_query: type[Problem] = InvalidInput
 
     @property
     def quiet(self) -> bool:
@@ -196,28 +198,33 @@ async def read_patch(request: web.Request) -> object:
 
 
 def read_query(request: web.Request, shape: type[T]) -> T:
-    """Return the query as a struct. Raises InvalidInput naming the parameter."""
+    """Return the query as a struct. Raises the route's `wrong_query` naming the parameter."""
     given = dict(request.query)
-    found = convert(given, shape, strict=False)
+    wrong = request[ROUTE].wrong_query
+    try:
+        found = convert(given, shape, strict=False)
+    except InvalidInput as error:
+        raise wrong(error.detail, error.field) from error
     for name in given:
         if getattr(found, name) is None:  # `null`, which is read as none for what is no text
-            raise InvalidInput("needs a value", name)
+            raise wrong("needs a value", name)
     return found
 
 
 def check_parameters(request: web.Request, shape: type[msgspec.Struct] | None) -> None:
     """Check a query: each name is known and is given once, and each value is UTF-8.
 
-    Raises InvalidInput naming the parameter.
+    Raises the route's `wrong_query` naming the parameter.
     """
     known = _names_of(shape) if shape else ()
+    wrong = request[ROUTE].wrong_query
     for name in (query := request.query):
         if name not in known:
-            raise InvalidInput(UNKNOWN, name)
+            raise wrong(UNKNOWN, name)
         if name != "lang" and len(query.getall(name)) > 1:
-            raise InvalidInput("is given twice", name)
+            raise wrong("is given twice", name)
         if "\ufffd" in query[name]:  # aiohttp reads other bytes so
-            raise InvalidInput("is not UTF-8", name)
+            raise wrong("is not UTF-8", name)
 
 
 @lru_cache(maxsize=256)

@@ -21,6 +21,7 @@ from services.recommender.api import ROUTES as RECOMMENDER
 from shared import VERSION
 from shared.app import build_app
 from shared.auth import Authenticator
+from shared.errors import PROBLEMS, Problem
 from shared.events import TYPES
 from shared.metrics import NAMESPACE
 from shared.routes import Route
@@ -224,6 +225,22 @@ def test_the_overview_lists_exactly_the_routes_with_their_roles(service: str) ->
 def test_the_overview_lists_the_routes_of_every_service() -> None:
     rows = set(re.findall(r"^\| every service \| `(\w+) ([^`]+)`", text_of("docs/api.md"), re.MULTILINE))
     assert rows == probes()
+
+
+def test_the_overview_lists_every_problem_type_with_its_status() -> None:
+    errors = text_of("docs/api.md").partition("\n## Errors\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\d+) \|", errors, re.MULTILINE)
+    assert sorted(rows) == sorted((problem.kind, str(problem.status)) for problem in PROBLEMS)
+    assert len({problem.kind for problem in PROBLEMS}) == len(PROBLEMS)
+
+
+def test_every_error_that_is_answered_is_in_the_table_of_problems() -> None:
+    def below(problem: type[Problem]) -> Iterator[type[Problem]]:
+        yield problem
+        for one in problem.__subclasses__():
+            yield from below(one)
+
+    assert {one for one in below(Problem) if not one.__name__.startswith("_")} == {*PROBLEMS}
 
 
 @pytest.mark.parametrize("service", ["assessment", "catalog", "recommender"])

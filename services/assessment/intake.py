@@ -22,7 +22,7 @@ from services.assessment.model import (
 from services.assessment.store import SOURCE, OfficerStore
 from services.assessment.stored_officer import AcceptedEvidence, Change, Officer
 from shared.domain import Framework, Profile, key_of
-from shared.errors import Conflict, InvalidInput, NotFound, Problem, TooLarge, Unavailable
+from shared.errors import IdTaken, InvalidInput, NotFound, Problem, TooLarge, Unavailable, UnknownName
 from shared.events import AssessmentCompleted, new_event
 from shared.mongo import overlapped
 from shared.retries import retry_on_conflict
@@ -90,7 +90,7 @@ class Intake:
             if asyncio.get_running_loop().time() > deadline:
                 if not self._caught_up.is_set():
                     raise Unavailable("the frameworks are still being read; try again soon")
-                raise InvalidInput(f"unknown framework {framework!r}", "framework")
+                raise UnknownName(f"unknown framework {framework!r}", "framework")
             await asyncio.sleep(0.05)
         return found
 
@@ -110,7 +110,7 @@ class Intake:
                 raise NotFound("no such officer")
             if accepted := await self._store.accepted(before, assessment_id):
                 if accepted.digest != digest:
-                    raise Conflict("this key was used for another assessment", "Idempotency-Key")
+                    raise IdTaken("this key was used for another assessment", "Idempotency-Key")
                 return accepted.sequence
             now = datetime.now(UTC)
             framework = await self.framework(tenant, body.framework)
@@ -312,7 +312,7 @@ class _Batch:
             outcome.sequence = known.sequence
             outcome.same_origin = one.origin is not None and known.origin == one.origin
             if known.digest != digest:
-                outcome.problems = [Conflict("this key was used for another assessment", "key")]
+                outcome.problems = [IdTaken("this key was used for another assessment", "key")]
             else:  # an earlier try of this row, of which no answer came
                 outcome.is_new = outcome.same_origin
             return None

@@ -19,7 +19,7 @@ from services.assessment.model import (
 )
 from services.assessment.scoring import pieces, successor_note
 from shared.domain import Framework, Profile, SkillLevel, key_of
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, UnknownName
 
 _CITIZEN_DIGITS = 13
 _WITHOUT_SEPARATORS = str.maketrans("", "", "._-")
@@ -29,9 +29,9 @@ def check(body: PutOfficer, framework: Framework) -> None:
     """Check that the framework has the job group and the stage. Raises InvalidInput naming the field."""
     if body.job_group not in {group.id for group in framework.job_groups}:
         message = f"framework {framework.id} has no job group {body.job_group!r}"
-        raise InvalidInput(f"{message}{successor_note(framework, 'job_group', body.job_group)}", "job_group")
+        raise UnknownName(f"{message}{successor_note(framework, 'job_group', body.job_group)}", "job_group")
     if body.stage is not None and body.stage not in {stage.id for stage in framework.stages}:
-        raise InvalidInput(f"framework {framework.id} has no stage {body.stage!r}", "stage")
+        raise UnknownName(f"framework {framework.id} has no stage {body.stage!r}", "stage")
 
 
 def check_pseudonym(officer: str, field: str) -> None:

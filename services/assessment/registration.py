@@ -11,7 +11,7 @@ from services.assessment.model import OfficerPut, PutOfficer
 from services.assessment.store import SOURCE, OfficerStore
 from services.assessment.stored_officer import Change, Officer
 from shared.domain import Framework, key_of
-from shared.errors import Conflict, InvalidInput, Problem, TooLarge
+from shared.errors import Conflict, Erased, InvalidInput, Problem, TooLarge
 from shared.events import OfficerChanged, new_event
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
@@ -117,7 +117,7 @@ class Registrar:
         if before and before.registration and before.registration.origin == origin:
             return OfficerPut(officer, before.registration.sequence, changed=True)
         if before is not None and before.profile is None:
-            raise Conflict("this id was erased; an admin registers it again by PUT", "officer")
+            raise Erased("this id was erased; an admin registers it again by PUT", "officer")
         if before is None:
             profiles.check_pseudonym(officer, "officer")
         profiles.check(body, framework)

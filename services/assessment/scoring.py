@@ -9,7 +9,7 @@ import msgspec
 from services.assessment.fusion import LEAST_STANDARD_DEVIATION, STANDARD_DEVIATION, Piece
 from services.assessment.model import Evidence, EvidenceKind, Result, SubmitAssessment
 from shared.domain import LEAST, Framework, key_of, millionths
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, UnknownName
 from shared.events import AssessmentKind, sendable
 
 CLOCK_SKEW = timedelta(minutes=5)
@@ -38,7 +38,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     for i, result in enumerate(assessment.results):
         if result.skill not in known:
             message = f"framework {framework.id} has no skill {result.skill!r}"
-            yield InvalidInput(f"{message}{successor_note(framework, 'skill', result.skill)}", f"results[{i}].skill")
+            yield UnknownName(f"{message}{successor_note(framework, 'skill', result.skill)}", f"results[{i}].skill")
         elif result.skill in seen:
             yield InvalidInput(f"{result.skill!r} is given twice", f"results[{i}].skill")
         if result.level > top:

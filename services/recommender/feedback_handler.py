@@ -14,7 +14,7 @@ from services.recommender.plan_pool import PlannedPath
 from services.recommender.planning import Planner, is_studied, new_plan
 from services.recommender.store.documents import MOST_KEYS, IdempotencyRecord, StoredPlan
 from shared.domain import key_of
-from shared.errors import Conflict, InvalidInput, NotFound, TooManyRequests
+from shared.errors import IdTaken, MissingPath, TooManyRequests, UnknownName
 from shared.retries import retry_on_conflict
 from shared.work_queue import Caller, WorkQueue
 
@@ -60,10 +60,10 @@ class FeedbackHandler:
         async def decide() -> IdempotencyRecord | None:
             plan = await self._store.find(command.tenant, command.officer)
             if plan is None:
-                raise NotFound("there is no path for this officer yet")
+                raise MissingPath("there is no path for this officer yet")
             if known := next((key for key in plan.keys if key.id == command.key), None):
                 if known.digest != command.digest:
-                    raise Conflict("this key was used for another feedback", "Idempotency-Key")
+                    raise IdTaken("this key was used for another feedback", "Idempotency-Key")
                 return known
             return await self._decide(command, plan)
 
@@ -80,7 +80,7 @@ class FeedbackHandler:
         if command.action != "undo" and course is None:
             known = {*plan.head.courses, *(statement.course for statement in plan.feedback.statements)}
             if command.course not in known:
-                raise InvalidInput(f"unknown course {command.course!r}", "course")
+                raise UnknownName(f"unknown course {command.course!r}", "course")
         rules = await self._store.rules.of(command.tenant)
         feedback = apply_feedback(
             plan.feedback,

@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr, replace
 
 from services.recommender.feedback import Feedback
 from shared.domain import Course, Framework, Profile, Skill, SkillLevel, Teaches, keep_millionths, millionths
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, UnknownName
 from shared.events import Cause
 from shared.paths import Succession
 from shared.succession import carried, job_group_of, stage_of
@@ -217,14 +217,14 @@ class Inputs(Struct, frozen=True, kw_only=True):
         """
         skills = self.framework.skills_by_id.keys()
         if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
-            raise InvalidInput(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
+            raise UnknownName(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
         if self.stage is not None and self.stage not in {stage.id for stage in self.framework.stages}:
-            raise InvalidInput(f"unknown stage {self.stage!r} in {self.framework.id}", "stage")
+            raise UnknownName(f"unknown stage {self.stage!r} in {self.framework.id}", "stage")
         named = {"target": dict(self.target or {}), "levels": {name: held.level for name, held in self.levels.items()}}
         for field, levels in named.items():
             for skill, level in levels.items():
                 if skill not in skills:
-                    raise InvalidInput(f"unknown skill {skill!r} in {self.framework.id}", f"{field}.{skill}")
+                    raise UnknownName(f"unknown skill {skill!r} in {self.framework.id}", f"{field}.{skill}")
                 if level < 0 or (field == "target" and level > self.framework.max_level):
                     top = f"{self.framework.max_level:g}"
                     raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
@@ -406,7 +406,7 @@ def _check_rules(rules: Sequence[Rule], mandatory: Sequence[str], framework: Fra
         for j, value in enumerate(rule.values):
             place, name = f"rules[{i}].values[{j}]", folded(value)
             if rule.field == "skill" and skills is not None and name not in skills:
-                raise InvalidInput(f"unknown skill {value!r}" + (f" in {framework.id}" if framework else ""), place)
+                raise UnknownName(f"unknown skill {value!r}" + (f" in {framework.id}" if framework else ""), place)
             if rule.field == "course" and rule.bias == EXCLUDE and name in required:
                 raise InvalidInput(f"{value!r} is mandatory and excluded", place)
             if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.domain.values import LEAST, FactName, Identifier, Level, LocalizedText, Prose, keep_millionths
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, UnknownName
 
 
 class Provenance(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -206,12 +206,12 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
             levels.add(step.level)
         for i, skill in enumerate(self.skills):
             if skill.area not in known["areas"]:
-                raise InvalidInput(f"unknown area {skill.area!r}", f"skills[{i}].area")
+                raise UnknownName(f"unknown area {skill.area!r}", f"skills[{i}].area")
         seen: set[tuple[str, str, str | None]] = set()
         for i, row in enumerate(self.requirements):
             for name, kind in (("job_group", "job_groups"), ("skill", "skills"), ("stage", "stages")):
                 if getattr(row, name) not in known[kind]:
-                    raise InvalidInput(f"unknown {name} {getattr(row, name)!r}", f"requirements[{i}].{name}")
+                    raise UnknownName(f"unknown {name} {getattr(row, name)!r}", f"requirements[{i}].{name}")
             if row.level > self.max_level:
                 raise InvalidInput(f"above the scale's top, {self.max_level:g}", f"requirements[{i}].level")
             if (place := (row.job_group, row.skill, row.stage)) in seen:
@@ -226,7 +226,7 @@ class Framework(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
             for name in ("origin",) if relation.kind == "exact_match" else ("origin", "target"):
                 if getattr(relation, name) not in known:
                     what = "area" if known is areas else "skill"
-                    raise InvalidInput(f"unknown {what} {getattr(relation, name)!r}", f"relations[{i}].{name}")
+                    raise UnknownName(f"unknown {what} {getattr(relation, name)!r}", f"relations[{i}].{name}")
         for kind in ("child_of", "precedes"):
             if cycle := find_cycle((row.origin, row.target) for row in self.relations if row.kind == kind):
                 raise InvalidInput(f"`{kind}` is a cycle: {cycle_text(cycle)}", "relations")
@@ -247,7 +247,7 @@ def mapping_faults(
     for i, row in enumerate(mappings):
         what, place = row.of.replace("_", " "), (row.of, row.origin, row.target if row.of == "skill" else "")
         if row.target not in known[row.of]:
-            yield i, InvalidInput(f"unknown {what} {row.target!r}", "target")
+            yield i, UnknownName(f"unknown {what} {row.target!r}", "target")
         elif row.origin in known[row.of]:
             yield i, InvalidInput(f"{what} {row.origin!r} is still in the framework", "origin")
         elif row.of == "job_group" and row.scale_top is not None:

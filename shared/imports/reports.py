@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from shared.decoding import stored
 from shared.domain import key_of
-from shared.errors import Conflict
+from shared.errors import IdTaken
 from shared.imports.rows import ImportReport, ListRows, RowResult
 from shared.logs import without_secrets
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
@@ -56,7 +56,7 @@ class ReportStore(Generic[R]):
             with unavailable():
                 await self._imports.replace_one({"_id": _key(tenant, report.import_id), "run": run}, whole, upsert=True)
         except DuplicateKeyError as error:
-            raise Conflict("an import has this id already; choose another one", "import_id") from error
+            raise IdTaken("an import has this id already; choose another one", "import_id") from error
 
     async def add(self, tenant: str, import_id: str, results: Sequence[RowResult]) -> None:
         """Store the next rows of an import, at least one; repeating the call changes nothing. Raises Unavailable."""

@@ -36,8 +36,6 @@ from tests.support.servers import missing
 from tests.support.services import Started, followed, started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 PEPPER = "pepper of the secured tests"
 
 

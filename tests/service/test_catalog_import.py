@@ -21,13 +21,7 @@ from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started, issue_key
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 NDJSON = {"Content-Type": "application/x-ndjson"}

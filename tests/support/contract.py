@@ -10,9 +10,12 @@ from aiohttp import ClientResponse, web
 from aiohttp.connector import Connection
 
 from shared.app import DOCUMENT, TABLE
+from shared.errors import PROBLEMS, type_of
 
 _UNROUTED = {400, 404, 405, 408, 417, 429, 431, 503}
 """The statuses of a request that reaches no route."""
+_STATUSES = {type_of(problem.kind): problem.status for problem in PROBLEMS}
+"""{type of a problem: its status}."""
 _GENERAL = {
     *("cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "set-cookie"),
     *("transfer-encoding", "vary", "x-content-type-options", "x-request-id"),
@@ -58,9 +61,12 @@ class Contract:
     def check_body(self, method: str, path: str, status: int, media: str, body: bytes) -> None:
         """Compare the body of an answer whose head is right. Raises AssertionError."""
         operation = self._operation(method, path)
+        where = f"{method} {path}: {status}"
+        if media == "application/problem+json" and method != "HEAD":
+            kind = json.loads(body)["type"]
+            assert _STATUSES.get(kind) == status, f"{where}: the problem type is {kind}"
         if operation is None or method == "HEAD":
             return
-        where = f"{method} {path}: {status}"
         content = operation["responses"][str(status)].get("content")
         if content is None:
             assert not body, f"{where}: the document has no body"

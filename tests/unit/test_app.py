@@ -31,27 +31,29 @@ def test_a_route_without_a_policy_stops_the_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "title"),
+    ("request_line", "status", "kind", "title"),
     [
-        ("GET", "/nowhere", 404, "Not found"),
-        ("DELETE", "/v1/away", 405, "Method Not Allowed"),
-        ("GET", "/v1/things/bad%20id", 404, "Not found"),
-        ("GET", "/v1/things/ok%0A", 404, "Not found"),
-        ("GET", "/v1/things/ok", 401, "Not signed in"),
-        ("GET", "/v1/wrong", 500, "Internal error"),
-        ("GET", "/v1/away", 503, "Temporarily unavailable"),
-        ("POST", "/v1/clash", 409, "Conflict"),
+        ("GET /nowhere", 404, "no-such-route", "Not found"),
+        ("DELETE /v1/away", 405, "method-not-allowed", "Method Not Allowed"),
+        ("GET /v1/things/bad%20id", 404, "invalid-id", "Not found"),
+        ("GET /v1/things/ok%0A", 404, "invalid-id", "Not found"),
+        ("GET /v1/things/ok", 401, "unauthorized", "Not signed in"),
+        ("GET /v1/wrong", 500, "internal-error", "Internal error"),
+        ("GET /v1/away", 503, "unavailable", "Temporarily unavailable"),
+        ("POST /v1/clash", 409, "conflict", "Conflict"),
     ],
 )
 async def test_every_failure_is_a_problem_document(
-    shelf: Shelf, method: str, path: str, status: int, title: str
+    shelf: Shelf, request_line: str, status: int, kind: str, title: str
 ) -> None:
+    method, path = request_line.split()
     async with serving(shelf) as (client, _), ClientSession() as session:
         url = str(client.make_url("/")).rstrip("/") + path
         got = await session.request(method, URL(url, encoded=True), headers={"X-Request-Id": "mine-1"})
         assert got.status == status
         assert got.content_type == "application/problem+json"
         problem = await got.json()
+        assert problem["type"] == f"/problems/{kind}"
         assert problem["title"] == title
         assert problem["status"] == status
         assert problem["request_id"] == got.headers["X-Request-Id"] == "mine-1"

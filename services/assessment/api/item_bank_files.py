@@ -27,7 +27,7 @@ from services.assessment.item_bank.store import StoredBank
 from shared.auth import ADMINS
 from shared.decoding import convert
 from shared.domain import Identifier, Level, ShortText
-from shared.errors import Conflict, InvalidInput, Overloaded
+from shared.errors import Conflict, InvalidInput, Overloaded, type_of
 from shared.openapi import ProblemDetails
 from shared.routes import (
     FILE_NAME,
@@ -180,7 +180,7 @@ def _report(
 def _refusal(request: web.Request, report: BankImport) -> web.Response:
     detail = f"{report.refused} of {len(report.items)} items are refused" if report.items else "the file has no items"
     problem = RefusedBank(
-        "about:blank", InvalidInput.title, InvalidInput.status, detail, request[REQUEST_ID], report=report
+        type_of(InvalidInput.kind), InvalidInput.title, InvalidInput.status, detail, request[REQUEST_ID], report=report
     )
     response = json_response(problem, InvalidInput.status)
     response.content_type = "application/problem+json"

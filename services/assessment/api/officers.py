@@ -13,7 +13,7 @@ from services.assessment.store import SOURCE
 from services.assessment.stored_officer import Officer
 from shared.auth import FORGOTTEN_SECONDS
 from shared.domain import key_of
-from shared.errors import Conflict, NotFound, PreconditionFailed
+from shared.errors import Conflict, Erased, NotFound, PreconditionFailed
 from shared.events import OfficerErased, new_event
 from shared.merge_patch import patched
 from shared.preconditions import Preconditions, Tag
@@ -142,7 +142,7 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
     is left and no process has one in its cache, `FORGOTTEN_SECONDS` later. Raises Conflict if ever more are made.
     """
     if principal(request).role != "admin":
-        raise Conflict("this id was erased and may name another person now: only an admin's key may register it again")
+        raise Erased("this id was erased and may name another person now: only an admin's key may register it again")
     keys, erased_at = context_of(request).keys, erased.erased_at or datetime.now(UTC)
     for _ in range(_REVOCATIONS):
         revoked = await keys.revoke_of(erased.tenant, erased.officer)

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from shared.domain import Framework, Identifier, Level, LocalizedText, ShortText, keep_millionths
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, UnknownName
 from shared.texts import folded, shows_something
 
 ITEMS_LIMIT = 20_000
@@ -142,7 +142,7 @@ def item_faults(item: Item, framework: Framework | None) -> list[InvalidInput]:
     """
     found = [*_text_faults(item), *_key_faults(item)]
     if framework is not None and all(skill.id != item.skill for skill in framework.skills):
-        found.append(InvalidInput(f"framework {framework.id} has no skill {item.skill!r}", "skill"))
+        found.append(UnknownName(f"framework {framework.id} has no skill {item.skill!r}", "skill"))
     if framework is not None and item.level > framework.max_level:
         found.append(InvalidInput(f"above the scale's top, {framework.max_level:g}", "level"))
     if item.parameters is not None:

@@ -37,7 +37,7 @@ from services.assessment.sessions.store import SessionStore
 from services.assessment.store import OfficerStore
 from services.assessment.stored_officer import Officer
 from shared.domain import Framework, Profile, key_of
-from shared.errors import Conflict, InvalidInput, NotFound, Problem, Unavailable
+from shared.errors import Conflict, InvalidInput, NotFound, Problem, Unavailable, UnknownName
 from shared.logs import frames_of
 from shared.retries import retry_on_conflict
 
@@ -199,7 +199,7 @@ class SessionRunner:
         framework = await self._intake.framework(tenant, body.framework or profile.framework)
         stored = await self._banks.current(tenant, framework.id)
         if stored is None:
-            raise InvalidInput(f"there is no published item bank of framework {framework.id}", "framework")
+            raise UnknownName(f"there is no published item bank of framework {framework.id}", "framework")
         scale = [step.level for step in framework.scale]
         plan = SessionPlan(
             id=secrets.token_hex(12),
@@ -372,7 +372,7 @@ def _skills(framework: Framework, profile: Profile, requested: Sequence[str] | N
         wanted = list(requested)
         for i, skill in enumerate(wanted):
             if skill not in known:
-                raise InvalidInput(f"framework {framework.id} has no skill {skill!r}", f"skills[{i}]")
+                raise UnknownName(f"framework {framework.id} has no skill {skill!r}", f"skills[{i}]")
             if skill in wanted[:i]:
                 raise InvalidInput(f"{skill!r} is given twice", f"skills[{i}]")
     return [

@@ -11,7 +11,7 @@ from services.assessment.model import EvidenceKind, Result
 from services.assessment.scoring import least_sd, too_sure
 from services.assessment.xapi.statements import VERBS, Iri, ReceivedStatement, Verb, contradicts, scaled_score
 from shared.domain import Framework, Identifier, Level, millionths
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, UnknownName
 
 
 class ActivityRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -79,9 +79,9 @@ def check_mapping(body: PutXapiMapping, frameworks: dict[str, Framework | None])
         if rule.framework is None:
             continue
         if framework is None:
-            raise InvalidInput(f"unknown framework {rule.framework!r}", f"rules[{i}].framework")
+            raise UnknownName(f"unknown framework {rule.framework!r}", f"rules[{i}].framework")
         if rule.skill not in {skill.id for skill in framework.skills}:
-            raise InvalidInput(f"framework {framework.id} has no skill {rule.skill!r}", f"rules[{i}].skill")
+            raise UnknownName(f"framework {framework.id} has no skill {rule.skill!r}", f"rules[{i}].skill")
         for name in ("level", "failed_level"):
             if (getattr(rule, name) or 0) > framework.max_level:
                 raise InvalidInput(f"above the scale's top, {framework.max_level:g}", f"rules[{i}].{name}")

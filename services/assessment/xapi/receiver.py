@@ -10,7 +10,7 @@ from services.assessment.xapi.mapping import ActivityRules, PutXapiMapping
 from services.assessment.xapi.statements import ReceivedStatement, read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
 from shared.domain import key_of
-from shared.errors import Conflict, Malformed, NotFound
+from shared.errors import Conflict, IdTaken, Malformed, NotFound
 
 _AT_ONCE = 500
 _BULK = 20
@@ -76,7 +76,7 @@ class StatementReceiver:
         stored = await self._statements.digests(tenant, [one.id for one in batch])
         for one in batch:
             if one.id in stored and stored[one.id][0] != one.digest:
-                raise Conflict(f"another statement has the id {one.id}", f"{places[one.id]}id")
+                raise IdTaken(f"another statement has the id {one.id}", f"{places[one.id]}id")
             if one.id not in stored and (mapping is None or one.home_page != mapping.home_page):
                 message = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
                 raise Malformed(message, f"{places[one.id]}actor.account.homePage")
@@ -110,7 +110,7 @@ class StatementReceiver:
             present = await self._statements.digests(tenant, [one.id for one in batch])
             for one in batch:
                 if present.get(one.id, (one.digest, ""))[0] != one.digest:
-                    raise Conflict(f"another statement has the id {one.id}", "id")
+                    raise IdTaken(f"another statement has the id {one.id}", "id")
         await self._drop_of_erased({one.officer_key for one in kept})
 
     async def _drop_of_erased(self, officer_keys: set[str]) -> None:
@@ -165,7 +165,7 @@ def _reason(mapped: list[Submission] | str, outcomes: Mapping[str, Outcome], *, 
         return ""
     for problem in (problem for one in found for problem in one.problems):
         if isinstance(problem, Conflict):
-            raise Conflict("evidence of another content was taken under this id", "id")
+            raise IdTaken("evidence of another content was taken under this id", "id")
         if isinstance(problem, NotFound):
             raise Malformed("the officer is not there any more", "actor.account.name")
         return f"{problem.field}: {problem.detail}" if problem.field else problem.detail

@@ -18,7 +18,7 @@ from services.catalog.frameworks.tables import pairs
 from services.catalog.model import FrameworkPut
 from shared.bodies import pieces
 from shared.domain import Identifier, Level, LocalizedText, ShortText
-from shared.errors import InvalidInput, NotFound, Overloaded, TooLarge, Unsupported
+from shared.errors import InvalidInput, NotFound, Overloaded, TooLarge, Unsupported, type_of
 from shared.openapi import ProblemDetails
 from shared.preconditions import Tag
 from shared.routes import (
@@ -217,7 +217,7 @@ def _refused(request: web.Request, reading: Reading) -> web.Response:
     if first:
         detail = f"{detail}; first: {place}: {first.reason}" if place else f"{detail}; first: {first.reason}"
     problem = RefusedImport(
-        "about:blank",
+        type_of(InvalidInput.kind),
         InvalidInput.title,
         InvalidInput.status,
         detail,

@@ -27,7 +27,7 @@ from services.catalog.match_requests import (
 from services.catalog.match_store import MatchedCourse
 from services.catalog.matches import Match, MatchDecision, MatchName, SkillSpan, Status, decide, with_decisions
 from services.catalog.model import FrameworkScale
-from shared.errors import Conflict, InvalidInput, NotFound, Problem
+from shared.errors import Conflict, InvalidInput, NotFound, Problem, UnknownName
 from shared.preconditions import Preconditions, Tag
 from shared.retries import retry_on_conflict
 from shared.routes import json_response, not_modified, paged, preconditions, principal, read_body, read_query, trace_of
@@ -157,9 +157,9 @@ def _check_right(right: SkillSpan, place: str, scale: FrameworkScale | None) -> 
     `place`: the path of the correction in the request. `scale`: of the framework, None if there is none any more.
     """
     if scale is None:
-        raise InvalidInput("the framework is not there any more", f"{place}.framework")
+        raise UnknownName("the framework is not there any more", f"{place}.framework")
     if right.skill not in scale.skills:
-        raise InvalidInput(f"the framework has no skill {right.skill!r}", f"{place}.skill")
+        raise UnknownName(f"the framework has no skill {right.skill!r}", f"{place}.skill")
     if right.to_level > scale.max_level:
         raise InvalidInput(f"above the scale's top, {scale.max_level:g}", f"{place}.to")
 

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import permutations
 from typing import NamedTuple
 
 from shared.imports.numerals import (
@@ -42,7 +43,11 @@ _UNITS = {
     "millisecond": (r"milliseconds?|millis|msecs?|ms|มิลลิวินาที", 1 / 3_600_000, False),
     "second": (r"seconds?|secs?|s|วินาที", 1 / 3600, False),
     "minute": (r"minutes?|mins?|minutos?|minuten|phút|menit|minit|分钟|分鐘|分|นาที", 1 / 60, False),
-    "hour": (r"hours?|hrs?|horas?|heures?|stunden?|giờ|jam|小时|小時|学时|學時|課時|课时|時間|h|ชั่วโมง|ชม", 1.0, False),
+    "hour": (
+        r"hours?|hrs?|horas?|heures?|stunden?|giờ|jam|小时|小時|学时|學時|課時|课时|時間|h|ชั่วโมง|ช\.?ม",
+        1.0,
+        False,
+    ),
     "day": (r"days?|jours?|días?|tage?n?|ngày|hari|天|日|d|วัน", HOURS_A_DAY, True),
     "week": (r"weeks?|wks?|semanas?|semaines?|wochen?|tuần|minggu|周|週|週間|w|สัปดาห์|อาทิตย์", HOURS_A_WEEK, True),
     "month": (r"months?|mos?|mes(?:es)?|mois|เดือน", HOURS_A_MONTH, True),
@@ -75,8 +80,18 @@ _LEAST_MINUTES = 15
 _UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
 _FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
 _CLOCK = re.compile(r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d)(?:\.\d{1,2})?)?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
-_IN_TOTAL = re.compile(r"(?<=\d) total (?=hours?|mins?|minutes?)")
+_KIND_OF_HOURS = re.compile(
+    r"(?<=\d)[\s-]+(?:total|contact|learning|training|teaching|study|class|classroom|cpd)[\s-]+(?=hours?|hrs?|mins?|minutes?)"
+)
+_QUARTERS = re.compile(r"(?:(three)[\s-]+|a\s+)?quarters?\s+of\s+an\s+hour")
+_CONTENTS = r"(?:video\s+)?(?:modules?|lessons?|lectures?|units?|chapters?|videos?|บทเรียน|บท)"
+_PARTS = rf"(?:{_CONTENTS}|sessions?|classes|ครั้ง|คาบ)"
+_CONTENTS_BESIDE = re.compile(rf"\d{{1,4}}\s*{_CONTENTS}(?![a-z])")
+"""A count of what a course consists of is no time: `20 hours, 10 lectures`, where the hours are taken for the whole."""
+
+_EACH_PART = re.compile(r"\b(?:each|every|per)\b|[/x×*]|ละ|ต่อ")
 _AND_A_HALF = re.compile(r"(\d+)\s*(hours?|hrs?|ชั่วโมง|ชม\.?|days?|วัน|weeks?|สัปดาห์)\s*(?:and\s+a\s+half|ครึ่ง)")
+_ONE_AND_A_HALF = re.compile(r"(?<!\d)(?<!\d\s)(ชั่วโมง|วัน|สัปดาห์)ครึ่ง")
 _EACH = re.compile(
     rf"(?:(?P<period>วัน|สัปดาห์|อาทิตย์|เดือน)\s*|ๆ\s*)ละ\s*(?:ประมาณ\s*)?"
     rf"(?P<amount>{NUMBER}(?:\s*(?:-|–|ถึง)\s*{NUMBER})?\s*(?:{_UNIT})\.?)"
@@ -90,7 +105,9 @@ _BESIDE = re.compile(
 """What may follow the days of a course and is no study time: the time of day, and nights."""
 
 _SESSIONS = re.compile(
-    rf"(?P<times>\d{{1,3}})\s*(?:ครั้ง|sessions?)\s*[,()]?\s*(?:ครั้งละ|ๆ\s*ละ|of)\s*(?P<amount>{NUMBER})\s*(?P<unit>ชั่วโมง|ชม\.?|hours?|นาที|minutes?)"
+    rf"(?P<times>\d{{1,3}})\s*{_PARTS}\s*[,:()]?\s*(?:"
+    rf"(?:{_PARTS}ละ|ๆ\s*ละ|of)\s*(?P<amount>{NUMBER})\s*(?P<unit>{UNITS_OF_HOURS}|{UNITS_OF_MINUTES})\.?(?![a-z])|"
+    rf"(?P<each>{NUMBER})\s*(?P<of>{UNITS_OF_HOURS}|{UNITS_OF_MINUTES})\.?\s*each\b)"
 )
 _TURN = r"(?:sessions?|classes|times|modules?|lessons?|ครั้ง|คาบ|รอบ|days?|weeks?|วัน|สัปดาห์)"
 _PRODUCT = re.compile(
@@ -114,7 +131,7 @@ def duration_of(text: str) -> Duration | None:
 
     The text may be an ISO 8601 duration, a clock such as `1:30`, or amounts with units, in words or figures. A range
     gives its middle: `6 weeks, 3-5 hours per week` is 24 hours. The hours are assumed for days, weeks or months alone,
-    for a number without a unit, and for a bound such as `at most 3 hours`.
+    for a number without a unit, for a bound such as `at most 3 hours`, and beside a count: `5 modules, 10 hours`.
     """
     return _duration(text) if len(text) <= LONGEST_WORDS else None
 
@@ -144,26 +161,32 @@ def _duration(text: str) -> Duration | None:
     if re.fullmatch(NUMBER, text):
         read = _bounded(as_number(text), assumed=True)
         return read and read._replace(doubtful=text if doubtful_hours(text) else None)
-    text = _IN_TOTAL.sub(" ", text)
+    text = _QUARTERS.sub(lambda found: "45 min" if found[1] else "15 min", _KIND_OF_HOURS.sub(" ", text))
     text = _UNIT_A_PERIOD.sub(r"\1 per \2", text)
     text = THAI_NUMBER.sub(lambda found: f" {thai_digits(found[0])} ", text)
     for _ in range(2):  # the second of "one to two hours" comes first
         text = _WORDS_BEFORE_A_UNIT.sub(lambda found: f"{english_digits(found['words'])} ", text)
     text = _PART_OF_DAY.sub(_days, text)
-    text = _AND_A_HALF.sub(r"\1.5 \2", text).replace("ครึ่ง", "0.5 ")
+    text = _ONE_AND_A_HALF.sub(r"1.5 \1", _AND_A_HALF.sub(r"\1.5 \2", text)).replace("ครึ่ง", "0.5 ")
     text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2\3 min", text)
     text = _PRODUCT.sub(_multiplied, _SESSIONS.sub(_in_all, _BESIDE.sub(" ", text)))
+    contents = 0
+    if not _EACH_PART.search(text):
+        text, contents = _CONTENTS_BESIDE.subn(" ", text)
     rest = _AMOUNT.sub(" ", text)
     if re.search(r"\d", rest) or "每" in text or re.match(r"^[-−–]\s*[\dp]", text):
         return None  # a number that nothing is known of, or a pace before its amount
     read = _of_amounts(text)
-    return read and read._replace(unread=(*read.unread, *NUMBER_WORD.findall(rest)))
+    return read and read._replace(
+        unread=(*read.unread, *NUMBER_WORD.findall(rest)), assumed=read.assumed or contents > 0
+    )
 
 
 def _in_all(found: re.Match[str]) -> str:
     """Return the time of several sessions together: `4 ครั้ง ครั้งละ 3 ชั่วโมง` is 12 hours."""
-    return f"{int(found['times']) * as_number(found['amount']):g} {found['unit']}"
+    amount, unit = found.group("amount", "unit") if found["amount"] else found.group("each", "of")
+    return f"{int(found['times']) * as_number(amount):g} {unit}"
 
 
 def _multiplied(found: re.Match[str]) -> str:
@@ -183,7 +206,7 @@ def _days(found: re.Match[str]) -> str:
 def _of_amounts(text: str) -> Duration | None:
     bound = bool(_BOUND.search(text))
     amounts: list[_Amount] = []
-    rates: list[tuple[float, str]] = []
+    rates: list[tuple[_Amount, str]] = []
     unread: list[_Amount] = []
     between, doubtful = False, None
     end = 0
@@ -193,9 +216,7 @@ def _of_amounts(text: str) -> Duration | None:
         if one.unit == "hour" and (unlikely := [n for n in found.group("low", "high") if n and doubtful_hours(n)]):
             doubtful = doubtful or unlikely[0]
         if rate := _RATE.match(text, found.end()):
-            if rates:
-                unread.append(one)
-            rates.append((one.hours, next(name for name in ("day", "week", "month") if rate[name])))
+            rates.append((one, next(name for name in ("day", "week", "month") if rate[name])))
         elif _repeats(amounts, one, text[end : found.start()]):
             unread += [one] if one.hours != amounts[-1].hours and not one.within else []
         else:
@@ -208,9 +229,9 @@ def _of_amounts(text: str) -> Duration | None:
     exact = [one for one in amounts if not _UNITS[one.unit][2]]
     if rates and lasting:
         days = sum(one.value * _PERIODS[one.unit] for one in lasting)
-        each, period = rates[0]
+        each, period, further = _pace(rates)
         read = _bounded(each * days / _PERIODS[period], assumed=bound)
-        unread += [one for one in amounts if one not in lasting]
+        unread += [*further, *(one for one in amounts if one not in lasting)]
     elif rates or not amounts:
         return None
     elif not exact or not lasting or _is_one_duration(text, lasting, exact):
@@ -223,6 +244,18 @@ def _of_amounts(text: str) -> Duration | None:
         return None
     left = tuple(one.text for one in unread if round(one.hours, 6) != read.hours)
     return read._replace(between=between, unread=left, doubtful=doubtful)
+
+
+def _pace(rates: "list[tuple[_Amount, str]]") -> "tuple[float, str, list[_Amount]]":
+    """Return the hours for each period, the period, and the amounts that are not in it.
+
+    The hours of a day count for the days of a week: `2 days a week, 3 hours a day` is 6 hours a week.
+    """
+    for (days, period), (hours, each_day) in permutations(rates, 2):
+        if days.unit == "day" and period != "day" == each_day and hours.unit != "day":
+            return days.value * hours.hours, period, [one for one, _ in rates if one not in (days, hours)]
+    (one, period), *further = rates
+    return one.hours, period, [other for other, _ in further]
 
 
 class _Amount(NamedTuple):

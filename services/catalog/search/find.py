@@ -34,7 +34,7 @@ from services.catalog.search.index import SearchIndex
 from services.catalog.search.segment import LEVELS, Flags, Numbers, Segment
 from services.catalog.search.tenant import AlivePart, TenantCourses
 from shared.domain import LocalizedText
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, UnknownName
 from shared.texts import folded, shows_something
 
 TITLE_SHARE = 0.45
@@ -253,10 +253,10 @@ def _required_skills(index: SearchIndex, tenant: str, wanted: ListCourses) -> se
         return None
     frameworks = index.frameworks(tenant)
     if wanted.framework is not None and wanted.framework not in frameworks:
-        raise InvalidInput("no such framework", "framework")
+        raise UnknownName("no such framework", "framework")
     names = [wanted.framework] if wanted.framework is not None else list(frameworks)
     if not any(wanted.job_group in frameworks[name] for name in names):
-        raise InvalidInput("no such job group in the frameworks that you see, or in the one named", "job_group")
+        raise UnknownName("no such job group in the frameworks that you see, or in the one named", "job_group")
     return {(name, skill) for name in names for skill in frameworks[name].get(wanted.job_group, ())}
 
 

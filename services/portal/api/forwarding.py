@@ -23,7 +23,7 @@ from services.portal.compression import accepts_gzip, gzip_tag, is_compressible,
 from services.portal.replicas import Replicas
 from shared.bodies import READING, asks_to_continue, received
 from shared.connections import STREAM
-from shared.errors import NotFound, Problem, Unavailable
+from shared.errors import Problem, Unavailable, UnknownRoute
 from shared.middleware import ADDRESS
 from shared.routes import BODY_LIMIT, REQUEST_ID
 
@@ -125,7 +125,7 @@ class Forwarder:
         path = request.rel_url.raw_path.removeprefix(PREFIX)
         owner = owner_of(path)
         if owner is None:
-            raise NotFound("there is no such path")
+            raise UnknownRoute("there is no such path")
         query = f"?{request.rel_url.raw_query_string}" if request.rel_url.raw_query_string else ""
         repeatable = is_repeatable(request.method, path, request.headers)
         body = _Body(request)

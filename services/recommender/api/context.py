@@ -15,7 +15,7 @@ from services.recommender.store.documents import PathVersion, StoredPlan
 from services.recommender.store.plans import PlanStore
 from shared.auth import authorize
 from shared.domain import Framework
-from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.errors import MissingPath, Unavailable, UnknownName
 from shared.mongo import KeyStore
 from shared.routes import ROUTE, principal
 from shared.settings import RecommenderSettings
@@ -79,7 +79,7 @@ def framework_of(view: View, framework_id: str) -> Framework:
     """Return a framework that the caller sees. Raises InvalidInput if there is none with this id."""
     if framework := view.framework(framework_id):
         return framework
-    raise InvalidInput(f"unknown framework {framework_id!r}", "framework")
+    raise UnknownName(f"unknown framework {framework_id!r}", "framework")
 
 
 async def stored_plan(request: web.Request, officer: str) -> StoredPlan:
@@ -93,5 +93,5 @@ async def stored_plan(request: web.Request, officer: str) -> StoredPlan:
         authorize(caller, policy, officer)
     found = await context_of(request).store.find(caller.tenant, officer)
     if found is None:
-        raise NotFound("there is no path for this officer yet")
+        raise MissingPath("there is no path for this officer yet")
     return found

@@ -16,7 +16,7 @@ from services.recommender.store.documents import Document, RunnersUp, event_of, 
 from services.recommender.store.plans import PlanStore
 from shared.decoding import convert
 from shared.domain import Framework, LocalizedText, key_of, skills_named
-from shared.errors import NotFound
+from shared.errors import MissingPath
 from shared.events import Cause, PathRecommended
 from shared.messages import with_sentences
 from shared.paths import Alternative, Coverage, LearningPath, Status
@@ -135,7 +135,7 @@ async def list_paths(request: web.Request) -> web.StreamResponse:
     tenant, officer = principal(request).tenant, request.match_info["officer_id"]
     found = await context_of(request).store.history.page(key_of(tenant, officer), wanted.after, wanted.limit + 1)
     if found is None:
-        raise NotFound("there is no path for this officer yet")
+        raise MissingPath("there is no path for this officer yet")
     page, following = paged(found, wanted.limit, lambda event: event.revision)
     return json_response(PathRevisions(officer, [_revision_of(event) for event in page], following))
 
@@ -167,7 +167,7 @@ async def get_path(request: web.Request) -> web.StreamResponse:
         kept = None
     found = await store.find_path(tenant, officer, kept.version if kept else None)
     if found is None:
-        raise NotFound("there is no path for this officer yet")
+        raise MissingPath("there is no path for this officer yet")
     plan = found.head
     if plan.considered < catalog.revision:  # only an older plan is compared with the changes of courses
         plan = (await store.heads([key])).get(key, plan)
