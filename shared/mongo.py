@@ -304,29 +304,27 @@ class KeyStore:
         """
         theirs = {"tenant": str(tenant), "officer": str(officer)}
         personal = dict.fromkeys(("label", "used_at", "subject"), "")
+        revoked = await self._revoked(theirs)
         with unavailable():
-            result = await self._keys.update_many(
-                {**theirs, "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
-            )
             await self._keys.update_many(theirs, {"$unset": personal})
-        return int(result.modified_count)
+        return revoked
 
     async def revoke(self, key_id: str) -> bool:
         """Revoke a key; return False if it is unknown or was revoked before. Raises Unavailable.
 
         Other replicas may accept the key for 30 s more.
         """
-        with unavailable():
-            result = await self._keys.update_one(
-                {"_id": str(key_id), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
-            )
-        return bool(result.modified_count)
+        return bool(await self._revoked({"_id": str(key_id)}))
 
     async def revoke_subject(self, subject: str) -> int:
         """Revoke the keys of a signed-in person on every device; return how many. Raises Unavailable."""
+        return await self._revoked({"subject": str(subject)})
+
+    async def _revoked(self, wanted: Document) -> int:
+        """Revoke the keys that match and are not revoked; return how many. Raises Unavailable."""
         with unavailable():
             result = await self._keys.update_many(
-                {"subject": str(subject), "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
+                {**wanted, "revoked_at": None}, {"$set": {"revoked_at": datetime.now(UTC)}}
             )
         return int(result.modified_count)
 

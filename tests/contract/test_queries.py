@@ -84,8 +84,6 @@ from tests.support.planner import LONG, READ, Office
 from tests.support.query_plans import Call, Commands, Watched, commands_of, query_faults
 from tests.support.waiting import running, until
 
-pytestmark = pytest.mark.timeout(400)
-
 READ_WHOLE = {
     "SessionStore.answered": "an operator calibrates a bank on all that was answered",
     "PlanStore.republish of all": "an operator announces everything again, or the topic was lost",

@@ -22,8 +22,6 @@ from tests.support.builders import TENANT, profile
 from tests.support.planner import LONG, READ, Office
 from tests.support.replica_set import ReplicaSet, replica_set
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture(scope="module")
 async def members(server_directory: Path) -> AsyncIterator[ReplicaSet]:

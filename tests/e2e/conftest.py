@@ -1,16 +1,19 @@
 """What the end-to-end tests share: a browser, and a platform on one stack."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import aiohttp
 import pytest
 from playwright.async_api import Browser
+from pymongo import MongoClient
 
 from deploy.local.processes import CannotStart
 from deploy.local.servers import Server
 from deploy.local.stack import Stack
-from tests.support.page import NO_CHROMIUM, chromium, launched
-from tests.support.platform import Platform
+from tests.support.editors import Tenant, new_tenant
+from tests.support.page import NO_CHROMIUM, SIZES, Reader, chromium, launched, opened_at_the_path, reading
+from tests.support.platform import Officer, Platform
 from tests.support.servers import missing
 
 
@@ -40,7 +43,34 @@ async def stack(mongodb_server: Server, kafka_server: Server, pages_missing: str
 
 
 @pytest.fixture
+def documents(stack: Stack) -> Iterator[MongoClient[dict[str, Any]]]:
+    client: MongoClient[dict[str, Any]]
+    with MongoClient(stack.mongodb.address) as client:
+        yield client
+
+
+@pytest.fixture
 async def platform(stack: Stack) -> AsyncIterator[Platform]:
     """Return a platform of the sample tenant."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield Platform(stack, session)
+
+
+@pytest.fixture(params=SIZES, ids=["phone", "desk"])
+async def reader(request: pytest.FixtureRequest, platform: Platform, browser: Browser) -> AsyncIterator[Reader]:
+    """Return a fresh page on which nobody is signed in, once in the window of a phone and once in that of a desk."""
+    width, height = request.param
+    async with reading(browser, platform.portal, width=width, height=height) as reader:
+        yield reader
+
+
+@pytest.fixture
+async def tenant(platform: Platform) -> Tenant:
+    """Return a new tenant."""
+    return await new_tenant(platform)
+
+
+@pytest.fixture
+async def officer(platform: Platform, reader: Reader) -> Officer:
+    """Return an officer who has a path, at which the page of `reader` is open."""
+    return await opened_at_the_path(platform, reader)

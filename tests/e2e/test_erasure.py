@@ -2,12 +2,10 @@
 
 import re
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import bson
 import msgspec
-import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
@@ -24,17 +22,8 @@ from shared.kafka import Publisher
 from tests.support.platform import PROFILE, SKILLS, Officer, Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 Documents = MongoClient[dict[str, Any]]
 TOPICS = (PROFILES_TOPIC, f"{PROFILES_TOPIC}.dead", PATHS_TOPIC)
-
-
-@pytest.fixture
-def documents(stack: Stack) -> Iterator[Documents]:
-    client: Documents
-    with MongoClient(stack.mongodb.address) as client:
-        yield client
 
 
 def documented() -> dict[str, set[str]]:

@@ -14,8 +14,6 @@ from deploy.local.stack import Stack
 from tests.support.builders import unique
 from tests.support.platform import PROFILE, SKILLS, Officer, Platform
 
-pytestmark = pytest.mark.timeout(400)
-
 TAKEN_AT = "2026-10-12T09:30:00+07:00"
 ASSESSMENT: dict[str, Any] = {
     "framework": PROFILE["framework"],

@@ -6,7 +6,7 @@ Whatever a test kills is started again, also when the test fails. Run alone with
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,8 +26,6 @@ from tests.support.platform import Platform
 from tests.support.servers import missing
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 Documents = MongoClient[dict[str, Any]]
 
 
@@ -35,13 +33,6 @@ Documents = MongoClient[dict[str, Any]]
 async def restored(stack: Stack) -> AsyncIterator[None]:
     async with stack.restored():
         yield
-
-
-@pytest.fixture
-def documents(stack: Stack) -> Iterator[Documents]:
-    client: Documents
-    with MongoClient(stack.mongodb.address) as client:
-        yield client
 
 
 def all_run(stack: Stack) -> None:

@@ -19,8 +19,6 @@ from tests.support.places import PLACES, at
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pages.md"
 
 PHONE: ViewportSize = {"width": 390, "height": 844}

@@ -12,11 +12,9 @@ from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT, links
 from tests.support.agencies import agency_of
-from tests.support.page import Reader, change_answers, reading, switch_language
+from tests.support.page import SIZES, Reader, change_answers, reading, switch_language
 from tests.support.platform import Platform
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 WORDS = [
     ("th", "ทักษะของหน่วยงาน", "ควรรับคนเพิ่มหรือจ้างเหมา", "ต้องการเวลาเพิ่ม"),
     ("en", "Skills of agency", "Hire or contract", "Give more time"),
@@ -80,103 +78,91 @@ def rows_of(file: Path) -> list[dict[str, str]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_an_agency_report_is_read_queried_and_exported(
-    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+    platform: Platform, reader: Reader, agencies: dict[str, str]
 ) -> None:
     agency = await made(platform, agencies, "many")
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(platform.stack.keys.platform, "/#view=agency")
-        await page.wait_for_selector("#agency")
+    page = reader.page
+    await reader.sign_in(platform.stack.keys.platform, "/#view=agency")
+    await page.wait_for_selector("#agency")
+    assert await reader.violations() == []
+    await page.fill("#agency", "no such")
+    await page.press("#agency", "Enter")
+    await page.wait_for_selector("#agency[aria-invalid]")
+    await page.click(f'[data-keep="agency-{agency}"]')
+    await page.wait_for_selector(".agency .gap")
+    groups = ["technology", "service"]
+    await expect(page.locator(".groups .gap")).to_have_count(len(groups))
+    assert await page.locator(".groups .gap").evaluate_all("all => all.map(one => one.dataset.row)") == groups
+    await expect(page.locator('.groups .gap[data-row="technology"] .verdict')).to_have_count(1)
+    await expect(page.locator(".groups .verdict")).to_have_count(1)
+    await page.fill("#agency-weekly", "0")
+    await page.click("[data-keep=ask-in-time]")
+    await page.wait_for_selector("#agency-wrong:not(:empty)")
+    deadline = (datetime.now(UTC) + timedelta(days=365)).date()
+    await page.fill("#agency-deadline", deadline.isoformat())
+    await page.fill("#agency-weekly", "0.5")
+    await page.click("[data-keep=ask-in-time]")
+    await page.wait_for_selector(".in-time .answer")
+    query = {"deadline": deadline.isoformat(), "weekly_hours": "0.5"}
+    found = await platform.insist("recommender", "GET", f"/v1/agencies/{agency}/gaps", params=query)
+    advised = {skill["recommendation"] for skill in found["in_time"]["skills"]}
+    assert advised
+    await page.click("[data-keep=groups-table] > summary")
+    await expect(page.locator(".groups tbody tr")).to_have_count(2)
+    await reader.opens_all(".agency")
+    for language, heading, hire, more_time in WORDS:
+        await page.wait_for_selector(f"html[lang={language}]")
+        await reader.reads("h1", heading)
+        for advice, words in (("hire", hire), ("more_time", more_time)):
+            answer = page.locator(".in-time .answer", has_text=words)
+            await expect(answer).to_have_count(int(advice in advised))
+        assert await reader.overflow() == 0
         assert await reader.violations() == []
-        await page.fill("#agency", "no such")
-        await page.press("#agency", "Enter")
-        await page.wait_for_selector("#agency[aria-invalid]")
-        await page.click(f'[data-keep="agency-{agency}"]')
-        await page.wait_for_selector(".agency .gap")
-        groups = ["technology", "service"]
-        await expect(page.locator(".groups .gap")).to_have_count(len(groups))
-        assert await page.locator(".groups .gap").evaluate_all("all => all.map(one => one.dataset.row)") == groups
-        await expect(page.locator('.groups .gap[data-row="technology"] .verdict')).to_have_count(1)
-        await expect(page.locator(".groups .verdict")).to_have_count(1)
-        await page.fill("#agency-weekly", "0")
-        await page.click("[data-keep=ask-in-time]")
-        await page.wait_for_selector("#agency-wrong:not(:empty)")
-        deadline = (datetime.now(UTC) + timedelta(days=365)).date()
-        await page.fill("#agency-deadline", deadline.isoformat())
-        await page.fill("#agency-weekly", "0.5")
-        await page.click("[data-keep=ask-in-time]")
-        await page.wait_for_selector(".in-time .answer")
-        query = {"deadline": deadline.isoformat(), "weekly_hours": "0.5"}
-        found = await platform.insist("recommender", "GET", f"/v1/agencies/{agency}/gaps", params=query)
-        advised = {skill["recommendation"] for skill in found["in_time"]["skills"]}
-        assert advised
-        await page.click("[data-keep=groups-table] > summary")
-        await expect(page.locator(".groups tbody tr")).to_have_count(2)
-        await reader.opens_all(".agency")
-        for language, heading, hire, more_time in WORDS:
-            await page.wait_for_selector(f"html[lang={language}]")
-            await reader.reads("h1", heading)
-            for advice, words in (("hire", hire), ("more_time", more_time)):
-                answer = page.locator(".in-time .answer", has_text=words)
-                await expect(answer).to_have_count(int(advice in advised))
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
-            await switch_language(page)
-        for table in ("groups", "agency-skills", "group-skills", "agency-courses"):
-            shown = await page.locator(f".{table} .gap").count()
-            assert shown > 0
-            await expect(page.locator(f".{table} tbody tr")).to_have_count(shown)  # each picture has its table
-        async with page.expect_download() as downloading:
-            await page.click("[data-keep=agency-csv]")
-        file = await downloading.value
-        rows = rows_of(Path(await file.path()))
-        assert [row["id"] for row in rows if row["part"] == "job_group"] == groups
-        assert {row["recommendation"] for row in rows if row["part"] == "not_in_time"} == advised
-        assert file.suggested_filename == f"{agency}-th-digital-2018.csv"
-        await is_printed(reader)
-        await shows_another_day(reader)
+        await switch_language(page)
+    for table in ("groups", "agency-skills", "group-skills", "agency-courses"):
+        shown = await page.locator(f".{table} .gap").count()
+        assert shown > 0
+        await expect(page.locator(f".{table} tbody tr")).to_have_count(shown)  # each picture has its table
+    async with page.expect_download() as downloading:
+        await page.click("[data-keep=agency-csv]")
+    file = await downloading.value
+    rows = rows_of(Path(await file.path()))
+    assert [row["id"] for row in rows if row["part"] == "job_group"] == groups
+    assert {row["recommendation"] for row in rows if row["part"] == "not_in_time"} == advised
+    assert file.suggested_filename == f"{agency}-th-digital-2018.csv"
+    await is_printed(reader)
+    await shows_another_day(reader)
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_tables_that_nobody_opened_are_on_paper_and_frameworks_have_their_names(
-    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+    platform: Platform, reader: Reader, agencies: dict[str, str]
 ) -> None:
     agency = await made(platform, agencies, "many")
     framework = await platform.insist("catalog", "GET", "/v1/frameworks/th-digital-2018")
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
-        await page.wait_for_selector(".in-time form")
-        await expect(page.locator(".agency > p", has_text=framework["title"]["th"])).to_have_count(1)
-        await expect(page.locator("tbody")).to_have_count(0)
-        await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        await page.emulate_media(media="print")
-        for part in ("groups", "agency-skills", "group-skills", "agency-courses"):
-            rows = page.locator(f".{part} tbody tr")
-            await expect(rows).not_to_have_count(0)
-            for row in await rows.all():
-                await expect(row).to_be_visible()
-        await page.evaluate("window.dispatchEvent(new Event('afterprint'))")
-        await page.emulate_media(media="screen")
-        await expect(page.locator(".groups tbody tr >> nth=0")).to_be_visible()  # what was opened stays open
+    page = reader.page
+    await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
+    await page.wait_for_selector(".in-time form")
+    await expect(page.locator(".agency > p", has_text=framework["title"]["th"])).to_have_count(1)
+    await expect(page.locator("tbody")).to_have_count(0)
+    await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    await page.emulate_media(media="print")
+    for part in ("groups", "agency-skills", "group-skills", "agency-courses"):
+        rows = page.locator(f".{part} tbody tr")
+        await expect(rows).not_to_have_count(0)
+        for row in await rows.all():
+            await expect(row).to_be_visible()
+    await page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    await page.emulate_media(media="screen")
+    await expect(page.locator(".groups tbody tr >> nth=0")).to_be_visible()  # what was opened stays open
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize(
     ("groups", "officers", "pooled"),
     [({"technology": 5, "service": 2}, 5, 0), ({"technology": 5, "service": 3, "others": 2}, 10, 1)],
 )
-async def test_a_small_job_group_is_in_no_figure_chart_file_or_print(  # noqa: PLR0917 - cases and sizes
-    platform: Platform,
-    browser: Browser,
-    agencies: dict[str, str],
-    groups: dict[str, int],
-    officers: int,
-    pooled: int,
-    width: int,
-    height: int,
+async def test_a_small_job_group_is_in_no_figure_chart_file_or_print(  # noqa: PLR0917 - cases
+    platform: Platform, reader: Reader, agencies: dict[str, str], groups: dict[str, int], officers: int, pooled: int
 ) -> None:
     """`officers`: those whose figures are shown; `pooled`: how many groups of pooled officers."""
     if (kind := str(groups)) not in agencies:
@@ -194,83 +180,78 @@ async def test_a_small_job_group_is_in_no_figure_chart_file_or_print(  # noqa: P
             *(form.format(one["id"]) for form in ('"{}"', ",{},", "group-{}")),
         )
     ]
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        async with page.expect_response("**/gaps*") as answered:
-            await reader.sign_in(key)
-        answer = await (await answered.value).text()
-        await page.wait_for_selector(".groups .gap")
-        await page.fill("#agency-deadline", (datetime.now(UTC) + timedelta(days=90)).date().isoformat())
-        async with page.expect_response("**/gaps*") as answered:
-            await page.click("[data-keep=ask-in-time]")
-        in_time = await (await answered.value).text()
-        await page.wait_for_selector(".in-time .answer")
-        await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        for text in ("th", "en"):
-            await page.wait_for_selector(f"html[lang={text}]")
-            await expect(page.locator(".groups .gap")).to_have_count(1 + pooled)
-            await expect(page.locator(".group-skills tbody")).to_have_count(1 + pooled)
-            await reader.reads(".sentence", f"{officers}")
-            for media in ("screen", "print"):
-                await page.emulate_media(media=media)
-                shown = await page.content()
-                assert [one for one in forbidden if one in shown] == []
-            await page.emulate_media(media="screen")
-            assert await reader.overflow() == 0
-            await switch_language(page)
-        async with page.expect_download() as downloading:
-            await page.click("[data-keep=agency-csv]")
-        file = Path(await (await downloading.value).path())
-        assert [one for one in forbidden if one in text_of(file) + answer + in_time] == []
-        rows = rows_of(file)
-        assert [row["officers"] for row in rows if row["part"] == "job_group"] == ["5"] * (1 + pooled)
-        counted = {row[name] for row in rows for name in ("officers", "short", "unreachable", "insufficient_time")}
-        assert counted <= {"", "0", "<5", "5", "10"}
+    page = reader.page
+    async with page.expect_response("**/gaps*") as answered:
+        await reader.sign_in(key)
+    answer = await (await answered.value).text()
+    await page.wait_for_selector(".groups .gap")
+    await page.fill("#agency-deadline", (datetime.now(UTC) + timedelta(days=90)).date().isoformat())
+    async with page.expect_response("**/gaps*") as answered:
+        await page.click("[data-keep=ask-in-time]")
+    in_time = await (await answered.value).text()
+    await page.wait_for_selector(".in-time .answer")
+    await page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    for text in ("th", "en"):
+        await page.wait_for_selector(f"html[lang={text}]")
+        await expect(page.locator(".groups .gap")).to_have_count(1 + pooled)
+        await expect(page.locator(".group-skills tbody")).to_have_count(1 + pooled)
+        await reader.reads(".sentence", f"{officers}")
+        for media in ("screen", "print"):
+            await page.emulate_media(media=media)
+            shown = await page.content()
+            assert [one for one in forbidden if one in shown] == []
+        await page.emulate_media(media="screen")
+        assert await reader.overflow() == 0
+        await switch_language(page)
+    async with page.expect_download() as downloading:
+        await page.click("[data-keep=agency-csv]")
+    file = Path(await (await downloading.value).path())
+    assert [one for one in forbidden if one in text_of(file) + answer + in_time] == []
+    rows = rows_of(file)
+    assert [row["officers"] for row in rows if row["part"] == "job_group"] == ["5"] * (1 + pooled)
+    counted = {row[name] for row in rows for name in ("officers", "short", "unreachable", "insufficient_time")}
+    assert counted <= {"", "0", "<5", "5", "10"}
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_two_thousand_job_groups_are_shown_in_parts_and_are_whole_in_the_file(
-    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+    platform: Platform, reader: Reader, agencies: dict[str, str]
 ) -> None:
     agency = await made(platform, agencies, "many")
     many, first = 2000, 50
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
+    page = reader.page
 
-        def multiplied(body: dict[str, Any]) -> None:
-            found = body["groups"]
-            body["groups"] = [
-                found[n % 2] | {"job_group": f"g{n}", "title": {"th": f"กลุ่มงานที่ {n}"}} for n in range(many)
-            ]
-            [today] = body["history"]
-            past = [today["groups"][n % 2] | {"job_group": f"g{n}", "before": 0.11} for n in range(many)]
-            body["history"] = [today | {"day": day, "groups": past} for day in ("2026-01-05", "2026-02-05")]
+    def multiplied(body: dict[str, Any]) -> None:
+        found = body["groups"]
+        body["groups"] = [found[n % 2] | {"job_group": f"g{n}", "title": {"th": f"กลุ่มงานที่ {n}"}} for n in range(many)]
+        [today] = body["history"]
+        past = [today["groups"][n % 2] | {"job_group": f"g{n}", "before": 0.11} for n in range(many)]
+        body["history"] = [today | {"day": day, "groups": past} for day in ("2026-01-05", "2026-02-05")]
 
-        await change_answers(page, "**/gaps*", multiplied)
-        await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
-        await page.wait_for_selector(".groups .gap")
-        await expect(page.locator(".groups .gap")).to_have_count(first)
-        await expect(page.locator(".group-skills > details")).to_have_count(first + 1)
-        await page.wait_for_selector(".over-time .gap")
-        await expect(page.locator(".group-skills > details >> nth=0 >> .group-past .gap")).to_have_count(2)
-        await reader.reads(".group-past .gap", "11%")
-        for words in ("กลุ่มงานอื่นอีก 1,950 กลุ่ม", "1,950 more job groups"):
-            await reader.reads("[data-keep=more-groups] > summary", words)
-            assert await reader.overflow() == 0
-            await switch_language(page)
-        assert await reader.violations(outside=".groups details") == []
-        await page.focus("[data-keep=more-groups] > summary")
-        await page.keyboard.press("Enter")
-        await expect(page.locator(".groups .gap")).to_have_count(many)
-        await page.focus("[data-keep=more-group-skills] > summary")
-        await page.keyboard.press("Enter")
-        await expect(page.locator(".group-skills [data-keep^=group-g]:not([data-keep$=table])")).to_have_count(many)
+    await change_answers(page, "**/gaps*", multiplied)
+    await reader.sign_in(platform.stack.keys.platform, f"/#view=agency&agency={agency}")
+    await page.wait_for_selector(".groups .gap")
+    await expect(page.locator(".groups .gap")).to_have_count(first)
+    await expect(page.locator(".group-skills > details")).to_have_count(first + 1)
+    await page.wait_for_selector(".over-time .gap")
+    await expect(page.locator(".group-skills > details >> nth=0 >> .group-past .gap")).to_have_count(2)
+    await reader.reads(".group-past .gap", "11%")
+    for words in ("กลุ่มงานอื่นอีก 1,950 กลุ่ม", "1,950 more job groups"):
+        await reader.reads("[data-keep=more-groups] > summary", words)
         assert await reader.overflow() == 0
-        async with page.expect_download() as downloading:
-            await page.click("[data-keep=agency-csv]")
-        rows = rows_of(Path(await (await downloading.value).path()))
-        assert sum(row["part"] == "job_group" for row in rows) == many
-        assert sum(row["part"] == "past_job_group" for row in rows) == 2 * many
+        await switch_language(page)
+    assert await reader.violations(outside=".groups details") == []
+    await page.focus("[data-keep=more-groups] > summary")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".groups .gap")).to_have_count(many)
+    await page.focus("[data-keep=more-group-skills] > summary")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".group-skills [data-keep^=group-g]:not([data-keep$=table])")).to_have_count(many)
+    assert await reader.overflow() == 0
+    async with page.expect_download() as downloading:
+        await page.click("[data-keep=agency-csv]")
+    rows = rows_of(Path(await (await downloading.value).path()))
+    assert sum(row["part"] == "job_group" for row in rows) == many
+    assert sum(row["part"] == "past_job_group" for row in rows) == 2 * many
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
@@ -392,26 +373,24 @@ async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_
         await page.wait_for_selector("#agency")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_an_analyst_of_one_agency_sees_that_one_at_once_and_no_other(
-    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+    platform: Platform, reader: Reader, agencies: dict[str, str]
 ) -> None:
     agency, other = await made(platform, agencies, "many"), await made(platform, agencies, "few")
     key = await platform.stack.issuer.issue(TENANT, "analyst", agency=agency)
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(key)
-        for language, heading, unknown in (
-            ("th", "ทักษะของหน่วยงาน", "ไม่พบเจ้าหน้าที่ของหน่วยงานนี้"),
-            ("en", "Skills of agency", "We know no officers of this agency"),
-        ):
-            await page.wait_for_selector(f"html[lang={language}] .groups .gap")
-            await reader.reads("h1", f"{heading} {agency}")
-            await expect(page.locator("[data-keep=another-agency]")).to_have_count(0)
-            await page.evaluate(f"location.hash = '#view=agency&agency={other}'")
-            await page.wait_for_selector(f".notice.refused:has-text('{unknown}')")
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
-            await page.click("[data-keep=another-agency]")  # the way back to the own one
-            await page.wait_for_selector(".groups .gap")
-            await switch_language(page)
+    page = reader.page
+    await reader.sign_in(key)
+    for language, heading, unknown in (
+        ("th", "ทักษะของหน่วยงาน", "ไม่พบเจ้าหน้าที่ของหน่วยงานนี้"),
+        ("en", "Skills of agency", "We know no officers of this agency"),
+    ):
+        await page.wait_for_selector(f"html[lang={language}] .groups .gap")
+        await reader.reads("h1", f"{heading} {agency}")
+        await expect(page.locator("[data-keep=another-agency]")).to_have_count(0)
+        await page.evaluate(f"location.hash = '#view=agency&agency={other}'")
+        await page.wait_for_selector(f".notice.refused:has-text('{unknown}')")
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await page.click("[data-keep=another-agency]")  # the way back to the own one
+        await page.wait_for_selector(".groups .gap")
+        await switch_language(page)

@@ -10,12 +10,10 @@ from playwright.async_api import Browser, FilePayload, expect
 
 from deploy.local.seed import bearer
 from tests.support.editors import FRAMEWORK, Tenant, editing
-from tests.support.page import reading, switch_language
+from tests.support.page import SIZES, Reader, reading, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 PATIENCE = aiohttp.ClientTimeout(total=120)
 FAULTS = {
     "cycles": ("[href*=one]", ".course[data-course=one] h1"),
@@ -45,11 +43,7 @@ async def test_an_editor_of_another_tenant_finds_nothing_of_this_one(
         await tenant.offer("secret", {"th": "วงแหวนดาวพฤหัสบดี", "en": "Data Analytics"}, requires=[{"course": "none"}])
         before = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
         await tenant.ask("PUT", "/v1/frameworks/own", json=before | {"id": "own"})
-
-        async def proposed() -> bool:
-            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-        await until(proposed, "a proposed match")
+        await until(tenant.has_proposals, "a proposed match")
         async with editing(platform, browser, width=width, height=height) as (other, reader):
             page = reader.page
             await reader.sign_in(await other.editor(), "/#view=courses&course=secret")
@@ -71,95 +65,89 @@ async def test_an_editor_of_another_tenant_finds_nothing_of_this_one(
                     assert name not in await page.inner_html("#main"), view
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_every_fault_of_the_catalog_leads_to_what_can_be_mended(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
-        page = reader.page
-        await tenant.offer("one", {"th": "ก่อน"}, requires=[{"course": "two"}])
-        await tenant.offer("two", {"th": "หลัง"}, requires=[{"course": "one"}])
-        await tenant.offer("same-a", {"th": "วงแหวนกาแล็กซี"})
-        await tenant.offer("same-b", {"th": "วงแหวนกาแล็กซี"}, requires=[{"course": "absent"}])
-        await tenant.offer("doubt", {"en": "Data Analytics and Data Visualization"}, description={"en": "With data."})
-        levels = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
-        skill = {"id": "untaught", "area": levels["areas"][0]["id"], "title": {"th": "ทักษะที่ไม่มีใครสอน"}}
-        row = {"job_group": levels["job_groups"][0]["id"], "skill": "untaught", "level": levels["scale"][-1]["level"]}
-        more = {"skills": [*levels["skills"], skill], "requirements": [*levels["requirements"], row]}
-        await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=levels | more)
+async def test_every_fault_of_the_catalog_leads_to_what_can_be_mended(tenant: Tenant, reader: Reader) -> None:
+    page = reader.page
+    await tenant.offer("one", {"th": "ก่อน"}, requires=[{"course": "two"}])
+    await tenant.offer("two", {"th": "หลัง"}, requires=[{"course": "one"}])
+    await tenant.offer("same-a", {"th": "วงแหวนกาแล็กซี"})
+    await tenant.offer("same-b", {"th": "วงแหวนกาแล็กซี"}, requires=[{"course": "absent"}])
+    await tenant.offer("doubt", {"en": "Data Analytics and Data Visualization"}, description={"en": "With data."})
+    levels = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
+    skill = {"id": "untaught", "area": levels["areas"][0]["id"], "title": {"th": "ทักษะที่ไม่มีใครสอน"}}
+    row = {"job_group": levels["job_groups"][0]["id"], "skill": "untaught", "level": levels["scale"][-1]["level"]}
+    more = {"skills": [*levels["skills"], skill], "requirements": [*levels["requirements"], row]}
+    await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=levels | more)
 
-        async def all_kinds() -> bool:
-            counts = (await tenant.ask("GET", "/v1/catalog/health"))["counts"]
-            return all(counts.get(kind) for kind in FAULTS)
+    async def all_kinds() -> bool:
+        counts = (await tenant.ask("GET", "/v1/catalog/health"))["counts"]
+        return all(counts.get(kind) for kind in FAULTS)
 
-        await until(all_kinds, "a fault of every kind")
-        await reader.sign_in(tenant.key, "/#view=health")
+    await until(all_kinds, "a fault of every kind")
+    await reader.sign_in(tenant.key, "/#view=health")
+    await page.wait_for_selector("[data-fault=cycles] li")
+    for _ in ("th", "en"):
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await switch_language(page)
+    for kind, (link, there) in FAULTS.items():
+        await page.click(f"[data-fault={kind}] a{link}")
+        await page.wait_for_selector(there)
+        await page.go_back()
         await page.wait_for_selector("[data-fault=cycles] li")
-        for _ in ("th", "en"):
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
-            await switch_language(page)
-        for kind, (link, there) in FAULTS.items():
-            await page.click(f"[data-fault={kind}] a{link}")
-            await page.wait_for_selector(there)
-            await page.go_back()
-            await page.wait_for_selector("[data-fault=cycles] li")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_framework_of_two_thousand_job_groups_is_changed_and_its_effect_is_shown_whole(
-    platform: Platform, browser: Browser, width: int, height: int
+    tenant: Tenant, reader: Reader
 ) -> None:
     groups, skills, changes, first = 2000, 10, 500, 100
-    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
-        page = reader.page
-        title = "เจ้าหน้าที่วิเคราะห์นโยบายและแผนด้านเทคโนโลยีสารสนเทศและการสื่อสารเพื่อการบริหารราชการส่วนภูมิภาคที่"
-        required_levels: list[dict[str, Any]] = [
-            {"job_group": f"g{g}", "skill": f"s{s}", "level": 1} for g in range(groups) for s in range(skills)
-        ]
-        framework = {
-            "id": "large",
-            "title": {"th": f"กรอบทักษะ{title}"},
-            "areas": [{"id": "area", "title": {"th": title}}],
-            "skills": [{"id": f"s{n}", "area": "area", "title": {"th": f"{title} {n}"}} for n in range(skills)],
-            "scale": [{"level": level, "title": {"th": f"{title} {level}"}} for level in range(4)],
-            "job_groups": [{"id": f"g{n}", "title": {"th": f"{title} {n}"}} for n in range(groups)],
-            "stages": [],
-            "requirements": required_levels,
-        }
-        await put_large(tenant, "/v1/frameworks/large", framework)
-        await reader.sign_in(await tenant.editor(), "/#view=frameworks&framework=large")
-        await reader.tab_to("new-draft")
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("#draft-group")
-        await expect(page.locator("#draft-group option")).to_have_count(groups)
-        await reader.tab_to("draft-group")
-        await page.keyboard.press("End")
-        await reader.tab_to("level-s0")
-        await page.keyboard.press("End")
-        await page.wait_for_selector("#draft-changes >> text=1")
-        for _ in ("th", "en"):
-            assert await reader.overflow() == 0
-            await switch_language(page)
-        await reader.tab_to("proposer")
-        await page.keyboard.type("ก. วงศ์สุวรรณ")
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("[data-state=draft] .impact tbody tr")
-        draft = await tenant.ask("GET", "/v1/frameworks/large/draft")
-        changed = [row for row in draft["framework"]["requirements"] if row["level"] != 1]
-        assert [(row["job_group"], row["skill"], row["level"]) for row in changed] == [("g1999", "s0", 3)]
-
-        rows = [row | {"level": 1 + (n < changes)} for n, row in enumerate(required_levels)]
-        higher = draft["framework"] | {"requirements": rows}
-        body = {"framework": higher, "by": "ก. วงศ์สุวรรณ", "comment": None}
-        await put_large(tenant, "/v1/frameworks/large/draft", body, {"If-Match": f'"{draft["revision"]}"'})
-        await page.reload()
-        await page.wait_for_selector("[data-state=draft] .impact tbody tr")
-        await expect(page.locator(".impact tbody tr")).to_have_count(first)
-        await page.focus("[data-keep=impact-rest] > summary")
-        await page.keyboard.press("Enter")
-        await expect(page.locator(".impact tbody tr")).to_have_count(changes)
+    page = reader.page
+    title = "เจ้าหน้าที่วิเคราะห์นโยบายและแผนด้านเทคโนโลยีสารสนเทศและการสื่อสารเพื่อการบริหารราชการส่วนภูมิภาคที่"
+    required_levels: list[dict[str, Any]] = [
+        {"job_group": f"g{g}", "skill": f"s{s}", "level": 1} for g in range(groups) for s in range(skills)
+    ]
+    framework = {
+        "id": "large",
+        "title": {"th": f"กรอบทักษะ{title}"},
+        "areas": [{"id": "area", "title": {"th": title}}],
+        "skills": [{"id": f"s{n}", "area": "area", "title": {"th": f"{title} {n}"}} for n in range(skills)],
+        "scale": [{"level": level, "title": {"th": f"{title} {level}"}} for level in range(4)],
+        "job_groups": [{"id": f"g{n}", "title": {"th": f"{title} {n}"}} for n in range(groups)],
+        "stages": [],
+        "requirements": required_levels,
+    }
+    await put_large(tenant, "/v1/frameworks/large", framework)
+    await reader.sign_in(await tenant.editor(), "/#view=frameworks&framework=large")
+    await reader.tab_to("new-draft")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#draft-group")
+    await expect(page.locator("#draft-group option")).to_have_count(groups)
+    await reader.tab_to("draft-group")
+    await page.keyboard.press("End")
+    await reader.tab_to("level-s0")
+    await page.keyboard.press("End")
+    await page.wait_for_selector("#draft-changes >> text=1")
+    for _ in ("th", "en"):
         assert await reader.overflow() == 0
+        await switch_language(page)
+    await reader.tab_to("proposer")
+    await page.keyboard.type("ก. วงศ์สุวรรณ")
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("[data-state=draft] .impact tbody tr")
+    draft = await tenant.ask("GET", "/v1/frameworks/large/draft")
+    changed = [row for row in draft["framework"]["requirements"] if row["level"] != 1]
+    assert [(row["job_group"], row["skill"], row["level"]) for row in changed] == [("g1999", "s0", 3)]
+
+    rows = [row | {"level": 1 + (n < changes)} for n, row in enumerate(required_levels)]
+    higher = draft["framework"] | {"requirements": rows}
+    body = {"framework": higher, "by": "ก. วงศ์สุวรรณ", "comment": None}
+    await put_large(tenant, "/v1/frameworks/large/draft", body, {"If-Match": f'"{draft["revision"]}"'})
+    await page.reload()
+    await page.wait_for_selector("[data-state=draft] .impact tbody tr")
+    await expect(page.locator(".impact tbody tr")).to_have_count(first)
+    await page.focus("[data-keep=impact-rest] > summary")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".impact tbody tr")).to_have_count(changes)
+    assert await reader.overflow() == 0
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
@@ -174,11 +162,7 @@ async def test_the_longest_names_fit_on_every_page_of_editors_and_supervisors(
         missing = [{"course": "missing".ljust(64, "g")}]
         await tenant.offer(course, {"th": thai, "en": latin}, **more, stated={"duration": latin})
         await tenant.offer("two", {"th": thai, "en": latin}, **more, requires=missing)
-
-        async def proposed() -> bool:
-            return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-        await until(proposed, "a proposed match")
+        await until(tenant.has_proposals, "a proposed match")
         await reader.sign_in(tenant.key, "/#view=matches")
         places = {
             "view=matches": ".match .prose",

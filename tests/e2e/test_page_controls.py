@@ -10,11 +10,18 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from deploy.local.seed import put
-from tests.support.page import at_the_path, courses, press_action, reached, reading, switch_language, wait_for_toast
+from tests.support.page import (
+    Reader,
+    at_the_path,
+    courses,
+    press_action,
+    reached,
+    reading,
+    switch_language,
+    wait_for_toast,
+)
 from tests.support.platform import Officer, Platform, required
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 ACTIONS = {
     "started": "เริ่มเรียนแล้ว",
     "completed": "เรียนจบแล้ว",
@@ -24,44 +31,40 @@ ACTIONS = {
 }
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_each_statement_about_a_step_is_listed_and_can_be_undone(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page = reader.page
-        await reader.reads(".statements", "ยังไม่มี")
-        for action, words in ACTIONS.items():
-            course = (await courses(reader))[1]
-            if action == "completed":
-                await reader.reads(f'[data-keep="finish-{course}"]', words)
-            else:
-                await expect(await reached(reader, course, action)).to_contain_text(words, use_inner_text=True)
-            await press_action(reader, course, action)
-            await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
-            await page.wait_for_selector(f'.statements [data-statement="{course}"]')
-            assert [(one["course"], one["action"]) for one in await officer.feedback()] == [(course, action)]
-            if action in ("completed", "not_relevant"):
-                await expect(page.locator(f'.step[data-course="{course}"]')).to_have_count(0)
-            if action == "started":
-                await expect(page.locator(".step").first).to_have_attribute("data-course", course)
-            assert await reader.violations() == []
-            await page.click("#toast-close")
-            await page.locator(f'.statements [data-statement="{course}"] button').click()
-            await wait_for_toast(reader, "เลิกทำแล้ว")
-            await page.wait_for_selector(f'.statements [data-statement="{course}"]', state="detached")
-            assert await officer.feedback() == []
-            await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
-            await page.click("#toast-close")
-        await switch_language(page)
+async def test_each_statement_about_a_step_is_listed_and_can_be_undone(officer: Officer, reader: Reader) -> None:
+    page = reader.page
+    await reader.reads(".statements", "ยังไม่มี")
+    for action, words in ACTIONS.items():
         course = (await courses(reader))[1]
-        await press_action(reader, course, "not_now")
-        await wait_for_toast(reader, "Postponed:")
-        await wait_for_toast(reader, "Your path has been made anew.")
-        await page.click("#toast-undo")
-        await wait_for_toast(reader, "Undone:")
-        assert await officer.feedback() == []
+        if action == "completed":
+            await reader.reads(f'[data-keep="finish-{course}"]', words)
+        else:
+            await expect(await reached(reader, course, action)).to_contain_text(words, use_inner_text=True)
+        await press_action(reader, course, action)
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await page.wait_for_selector(f'.statements [data-statement="{course}"]')
+        assert [(one["course"], one["action"]) for one in await officer.feedback()] == [(course, action)]
+        if action in ("completed", "not_relevant"):
+            await expect(page.locator(f'.step[data-course="{course}"]')).to_have_count(0)
+        if action == "started":
+            await expect(page.locator(".step").first).to_have_attribute("data-course", course)
         assert await reader.violations() == []
+        await page.click("#toast-close")
+        await page.locator(f'.statements [data-statement="{course}"] button').click()
+        await wait_for_toast(reader, "เลิกทำแล้ว")
+        await page.wait_for_selector(f'.statements [data-statement="{course}"]', state="detached")
+        assert await officer.feedback() == []
+        await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
+        await page.click("#toast-close")
+    await switch_language(page)
+    course = (await courses(reader))[1]
+    await press_action(reader, course, "not_now")
+    await wait_for_toast(reader, "Postponed:")
+    await wait_for_toast(reader, "Your new path is here.")
+    await page.click("#toast-undo")
+    await wait_for_toast(reader, "Undone:")
+    assert await officer.feedback() == []
+    assert await reader.violations() == []
 
 
 async def test_undo_is_busy_until_the_statements_are_read(platform: Platform, browser: Browser) -> None:
@@ -83,52 +86,50 @@ async def test_undo_is_busy_until_the_statements_are_read(platform: Platform, br
         assert await officer.feedback() == []
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_course_is_finished_today_or_on_a_day_before_and_never_in_the_future(
-    platform: Platform, browser: Browser, width: int, height: int
+    officer: Officer, reader: Reader
 ) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page, course = reader.page, (await courses(reader))[0]
-        field, save = f"#finished-{course}", f'[data-keep="completed-{course}"]'
-        opened = datetime.now(UTC)
-        await page.clock.set_fixed_time(opened)  # the page's day does not change during the test
-        today = opened.astimezone().date()
-        await page.click(f'[data-keep="finish-{course}"]')
-        await reader.has_focus(f"finished-{course}")
-        await expect(page.locator(field)).to_have_value(today.isoformat())
-        for wrong in ((today + timedelta(days=1)).isoformat(), ""):
-            await page.fill(field, wrong)
-            await page.click(save)
-            await page.wait_for_selector(f"{field}[aria-invalid]")
-            await expect(page.locator(f"{field}-wrong")).to_have_text("กรุณาเลือกวันนี้หรือวันก่อนหน้า", use_inner_text=True)
-            await reader.has_focus(f"finished-{course}")
-            assert await reader.violations() == []
-        assert await officer.feedback() == []
-        before = today - timedelta(days=40)
-        await page.fill(field, before.isoformat())
-        await reader.reads(f"{field}-words", str(before.year + 543))
+    page, course = reader.page, (await courses(reader))[0]
+    field, save = f"#finished-{course}", f'[data-keep="completed-{course}"]'
+    opened = datetime.now(UTC)
+    await page.clock.set_fixed_time(opened)  # the page's day does not change during the test
+    today = opened.astimezone().date()
+    await page.click(f'[data-keep="finish-{course}"]')
+    await reader.has_focus(f"finished-{course}")
+    await expect(page.locator(field)).to_have_value(today.isoformat())
+    for wrong in ((today + timedelta(days=1)).isoformat(), ""):
+        await page.fill(field, wrong)
         await page.click(save)
-        await wait_for_toast(reader, "บันทึกแล้วว่าเรียนจบ")
-        [statement] = await officer.feedback()
-        assert (statement["action"], datetime.fromisoformat(statement["at"]).astimezone().date()) == (
-            "completed",
-            before,
-        )
-        entry = f'.statements [data-statement="{course}"]'
-        await reader.reads(f"{entry} time", f"{before.day} ")
-        await reader.reads(entry, statement["title"]["th"])
-        await switch_language(page)
-        await expect(page.locator(f"{entry} time").first).to_have_text(
-            f"on {before.day} {before:%B} {before.year}", use_inner_text=True
-        )
-        await page.click(f"{entry} button")
-        await wait_for_toast(reader, "Undone")
-        await page.wait_for_selector(f'.step[data-course="{course}"]')
-        pressed = datetime.now(UTC)
-        await press_action(reader, course, "completed")
-        await wait_for_toast(reader, "Noted as finished")
-        [statement] = await officer.feedback()
-        assert pressed <= datetime.fromisoformat(statement["at"]) <= datetime.now(UTC)
+        await page.wait_for_selector(f"{field}[aria-invalid]")
+        await expect(page.locator(f"{field}-wrong")).to_have_text("กรุณาเลือกวันนี้หรือวันก่อนหน้า", use_inner_text=True)
+        await reader.has_focus(f"finished-{course}")
+        assert await reader.violations() == []
+    assert await officer.feedback() == []
+    before = today - timedelta(days=40)
+    await page.fill(field, before.isoformat())
+    await reader.reads(f"{field}-words", str(before.year + 543))
+    await page.click(save)
+    await wait_for_toast(reader, "บันทึกแล้วว่าเรียนจบ")
+    [statement] = await officer.feedback()
+    assert (statement["action"], datetime.fromisoformat(statement["at"]).astimezone().date()) == (
+        "completed",
+        before,
+    )
+    entry = f'.statements [data-statement="{course}"]'
+    await reader.reads(f"{entry} time", f"{before.day} ")
+    await reader.reads(entry, statement["title"]["th"])
+    await switch_language(page)
+    await expect(page.locator(f"{entry} time").first).to_have_text(
+        f"on {before.day} {before:%B} {before.year}", use_inner_text=True
+    )
+    await page.click(f"{entry} button")
+    await wait_for_toast(reader, "Undone")
+    await page.wait_for_selector(f'.step[data-course="{course}"]')
+    pressed = datetime.now(UTC)
+    await press_action(reader, course, "completed")
+    await wait_for_toast(reader, "Noted as finished")
+    [statement] = await officer.feedback()
+    assert pressed <= datetime.fromisoformat(statement["at"]) <= datetime.now(UTC)
 
 
 async def test_mandatory_courses_are_marked_and_cannot_be_dismissed(platform: Platform, browser: Browser) -> None:

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Route, expect
 from tests.support.builders import unique
 from tests.support.editors import Tenant
 from tests.support.page import (
+    SIZES,
     Reader,
     at_the_path,
     courses,
@@ -22,8 +23,6 @@ from tests.support.page import (
 from tests.support.platform import Officer, Platform, planned_officer
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 LONG = "การพัฒนาศักยภาพบุคลากรภาครัฐด้านการวิเคราะห์ข้อมูลขนาดใหญ่และปัญญาประดิษฐ์เพื่อการให้บริการประชาชนอย่างมีประสิทธิภาพ"
 OTHERS = ["数据分析与可视化入门课程", "تحليل البيانات للموظفين", "डेटा विश्लेषण", "😀🎓", "x" * 190, "ก็" * 90]
 MANY = 64
@@ -140,43 +139,35 @@ async def test_what_a_colour_says_stays_with_the_colours_of_the_reader(platform:
         assert await reader.violations() == []
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_page_that_could_not_be_opened_opens_by_itself_later(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
+async def test_a_page_that_could_not_be_opened_opens_by_itself_later(platform: Platform, reader: Reader) -> None:
     officer = await planned_officer(platform)
     away = True
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
 
-        async def live(route: Route) -> None:
-            if not away:
-                return await route.continue_()
-            body = 'retry: 100\nevent: status\ndata: {"status":"unavailable"}\n\n'
-            return await route.fulfill(status=200, content_type="text/event-stream", body=body)
+    async def live(route: Route) -> None:
+        if not away:
+            return await route.continue_()
+        body = 'retry: 100\nevent: status\ndata: {"status":"unavailable"}\n\n'
+        return await route.fulfill(status=200, content_type="text/event-stream", body=body)
 
-        await reader.page.route("**/live*", live)
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("failed")
-        await reader.page.wait_for_selector("text=เรากำลังลองใหม่ให้")
-        assert await reader.violations() == []
-        away = False
-        await reader.shows("path")
-        await expect(reader.page.locator("[data-keep=again]")).to_have_count(0)
+    await reader.page.route("**/live*", live)
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("failed")
+    await reader.page.wait_for_selector("text=เรากำลังลองใหม่ให้")
+    assert await reader.violations() == []
+    away = False
+    await reader.shows("path")
+    await expect(reader.page.locator("[data-keep=again]")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_who_has_no_result_yet_is_led_to_the_assessment(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
+async def test_who_has_no_result_yet_is_led_to_the_assessment(platform: Platform, reader: Reader) -> None:
     officer = Officer(platform)
     await officer.register()
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("path")
-        await in_both_languages(reader, ".notice.provisional h2", "เส้นทางชั่วคราว", "A provisional path")
-        await reader.page.click("[data-keep=notice-assess]")
-        await reader.has_focus("assessment-title")
-        assert await reader.violations() == []
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
+    await in_both_languages(reader, ".notice.provisional h2", "เส้นทางชั่วคราว", "A provisional path")
+    await reader.page.click("[data-keep=notice-assess]")
+    await reader.has_focus("assessment-title")
+    assert await reader.violations() == []
 
 
 async def test_the_head_is_there_before_any_code_and_stays_where_it_is(platform: Platform, browser: Browser) -> None:

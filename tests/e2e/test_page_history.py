@@ -1,20 +1,14 @@
 """The history on an officer's page: courses finished, levels that moved and past paths; over the whole system."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import msgspec
 import pytest
 from playwright.async_api import Browser, Route, expect
-from pymongo import MongoClient
-from pymongo.collection import Collection
 
-from services.recommender.feedback import Feedback, Statement
-from tests.support.page import at_the_path, press_action, reading, switch_language
+from services.recommender.feedback import Statement
+from tests.support.page import Reader, at_the_path, press_action, switch_language
 from tests.support.platform import Officer, Platform, required
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.timeout(400)
 
 # How many pixels are left of the widest number of a list of courses, which no element holds.
 ROOM_FOR_NUMBERS = """() => {
@@ -95,57 +89,50 @@ async def with_a_long_history(platform: Platform) -> Officer:
         Statement(n, f"past-{n}", "completed", now - timedelta(days=10 * (FINISHED - n)))
         for n in range(1, FINISHED + 1)
     ]
-    feedback = Feedback(FINISHED, statements)
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(platform.stack.mongodb.address) as client:
-        plans: Collection[dict[str, Any]] = client[f"{platform.stack.namespace}recommender"]["plans"]
-        fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence}
-        plans.update_one({"_id": officer.key}, {"$set": fields})
+    officer.store_statements(statements)
     return officer
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
 async def test_a_long_history_is_shown_in_parts_and_what_fails_can_be_tried_again(
-    platform: Platform, browser: Browser, width: int, height: int
+    platform: Platform, reader: Reader
 ) -> None:
     officer = await with_a_long_history(platform)
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("path")
+    page = reader.page
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
 
-        async def away(route: Route) -> None:
-            await route.abort()
+    async def away(route: Route) -> None:
+        await route.abort()
 
-        await page.route("**/paths?*", away)
-        await page.click("[data-keep=history-show]")
-        await page.wait_for_selector("#past-paths-wrong:not(:empty)")
-        await reader.reads("#past-paths-wrong", "ติดต่อระบบไม่ได้")
-        await switch_language(page)
-        await reader.reads("#past-paths-wrong", "The system cannot be reached")
+    await page.route("**/paths?*", away)
+    await page.click("[data-keep=history-show]")
+    await page.wait_for_selector("#past-paths-wrong:not(:empty)")
+    await reader.reads("#past-paths-wrong", "ติดต่อระบบไม่ได้")
+    await switch_language(page)
+    await reader.reads("#past-paths-wrong", "The system cannot be reached")
+    assert await reader.violations(inside=".history") == []
+    await page.unroute("**/paths?*")
+    await page.click("[data-keep=past-paths-again]")
+    paths = page.locator('section[aria-labelledby="past-paths-title"] > ol > li')
+    await expect(paths).to_have_count(FIRST_PATHS)
+    await expect(page.locator("#past-paths-wrong")).to_be_empty()
+
+    await page.route("**/paths?*", away)
+    await page.click("[data-keep=history-older]")
+    await page.wait_for_selector("#past-paths-wrong:not(:empty)")
+    await expect(paths).to_have_count(FIRST_PATHS)
+    await page.unroute("**/paths?*")
+    await page.click("[data-keep=history-older]:not([aria-disabled])")
+    await expect(paths).not_to_have_count(FIRST_PATHS)
+    await expect(page.locator("[data-keep=history-older]")).to_have_count(0)
+    await expect(paths.nth(FIRST_PATHS)).to_be_focused()
+
+    await page.click('[data-keep="finished-table"] summary')
+    await expect(page.locator('[data-keep="finished-table"] tbody tr')).to_have_count(FINISHED)
+    periods = page.locator('section[aria-labelledby="past-finished-title"] > ul > li')
+    await expect(periods.nth(1)).to_be_visible()
+    await expect(periods.nth(MOST_PERIODS)).to_have_count(0)
+    for _ in range(2):
+        assert await reader.overflow() == 0
         assert await reader.violations(inside=".history") == []
-        await page.unroute("**/paths?*")
-        await page.click("[data-keep=past-paths-again]")
-        paths = page.locator('section[aria-labelledby="past-paths-title"] > ol > li')
-        await expect(paths).to_have_count(FIRST_PATHS)
-        await expect(page.locator("#past-paths-wrong")).to_be_empty()
-
-        await page.route("**/paths?*", away)
-        await page.click("[data-keep=history-older]")
-        await page.wait_for_selector("#past-paths-wrong:not(:empty)")
-        await expect(paths).to_have_count(FIRST_PATHS)
-        await page.unroute("**/paths?*")
-        await page.click("[data-keep=history-older]:not([aria-disabled])")
-        await expect(paths).not_to_have_count(FIRST_PATHS)
-        await expect(page.locator("[data-keep=history-older]")).to_have_count(0)
-        await expect(paths.nth(FIRST_PATHS)).to_be_focused()
-
-        await page.click('[data-keep="finished-table"] summary')
-        await expect(page.locator('[data-keep="finished-table"] tbody tr')).to_have_count(FINISHED)
-        periods = page.locator('section[aria-labelledby="past-finished-title"] > ul > li')
-        await expect(periods.nth(1)).to_be_visible()
-        await expect(periods.nth(MOST_PERIODS)).to_have_count(0)
-        for _ in range(2):
-            assert await reader.overflow() == 0
-            assert await reader.violations(inside=".history") == []
-            await switch_language(page)
+        await switch_language(page)

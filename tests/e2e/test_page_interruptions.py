@@ -2,15 +2,12 @@
 
 import asyncio
 
-import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.support.editors import FRAMEWORK, editing
+from tests.support.editors import FRAMEWORK, Tenant, editing
 from tests.support.page import Reader, at_the_path, switch_language
-from tests.support.platform import Platform, required
+from tests.support.platform import Officer, Platform, required
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 LATENCY_MS = 3000
 LOOKED_AT = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
 
@@ -91,43 +88,39 @@ async def test_a_double_press_drops_no_draft(platform: Platform, browser: Browse
         await page.wait_for_selector("[data-keep=new-draft]")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_changes_of_a_framework_stay_when_their_person_signs_in_again(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
-        page = reader.page
-        before = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
-        await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=before)
-        await reader.sign_in(tenant.key, f"/#view=frameworks&framework={FRAMEWORK}")
-        await page.click("[data-keep=new-draft]")
-        group, skill = before["job_groups"][0]["id"], before["skills"][0]["id"]
-        required_now = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}
-        level = next(step["level"] for step in before["scale"] if step["level"] not in (0, required_now.get(skill)))
-        await page.select_option(f"#level-{skill}", f"{level:g}")
-        await page.fill("#proposer-comment", "ตามมติที่ประชุม")
+async def test_changes_of_a_framework_stay_when_their_person_signs_in_again(tenant: Tenant, reader: Reader) -> None:
+    page = reader.page
+    before = await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}")
+    await tenant.ask("PUT", f"/v1/frameworks/{FRAMEWORK}", json=before)
+    await reader.sign_in(tenant.key, f"/#view=frameworks&framework={FRAMEWORK}")
+    await page.click("[data-keep=new-draft]")
+    group, skill = before["job_groups"][0]["id"], before["skills"][0]["id"]
+    required_now = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}
+    level = next(step["level"] for step in before["scale"] if step["level"] not in (0, required_now.get(skill)))
+    await page.select_option(f"#level-{skill}", f"{level:g}")
+    await page.fill("#proposer-comment", "ตามมติที่ประชุม")
 
-        async def signs_in() -> None:
-            await page.fill("#key", tenant.key)
-            await page.press("#key", "Enter")
-            await page.wait_for_selector("#draft-changes >> text=1")
-            await expect(page.locator(f"#level-{skill}")).to_have_value(f"{level:g}")
-            await expect(page.locator("#proposer-comment")).to_have_value("ตามมติที่ประชุม")
-
-        other = await page.context.new_page()
-        await other.goto(reader.url)
-        await other.click("#sign-out")
-        await other.wait_for_selector("#key")
-        await other.close()
-        await page.evaluate(LOOKED_AT)
-        await reader.shows("signIn")
-        await signs_in()
-        await page.click("#sign-out")
-        await signs_in()
-        await page.click("#sign-out")
-        await page.fill("#key", await tenant.editor())  # somebody else sees nothing of it
+    async def signs_in() -> None:
+        await page.fill("#key", tenant.key)
         await page.press("#key", "Enter")
-        await page.wait_for_selector("[data-keep=new-draft]")
+        await page.wait_for_selector("#draft-changes >> text=1")
+        await expect(page.locator(f"#level-{skill}")).to_have_value(f"{level:g}")
+        await expect(page.locator("#proposer-comment")).to_have_value("ตามมติที่ประชุม")
+
+    other = await page.context.new_page()
+    await other.goto(reader.url)
+    await other.click("#sign-out")
+    await other.wait_for_selector("#key")
+    await other.close()
+    await page.evaluate(LOOKED_AT)
+    await reader.shows("signIn")
+    await signs_in()
+    await page.click("#sign-out")
+    await signs_in()
+    await page.click("#sign-out")
+    await page.fill("#key", await tenant.editor())  # somebody else sees nothing of it
+    await page.press("#key", "Enter")
+    await page.wait_for_selector("[data-keep=new-draft]")
 
 
 async def test_a_restart_under_an_open_page_repeats_no_announcement(platform: Platform, browser: Browser) -> None:
@@ -166,24 +159,22 @@ async def test_two_tabs_are_each_in_their_own_language(platform: Platform, brows
             await expect(one.locator("html")).to_have_attribute("lang", language)
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_an_erasure_leaves_nothing_on_the_open_page_and_is_not_taken_for_an_ended_session(
-    platform: Platform, browser: Browser, width: int, height: int
+    officer: Officer, reader: Reader
 ) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page = reader.page
-        await officer.assess(required(0.6))
-        await reader.news("เพราะมีผลประเมินใหม่")  # a path that is announced is gone as well
-        await officer.erase()
-        await reader.shows("erased")
-        async with page.expect_response("**/session/start"):
-            await page.evaluate(LOOKED_AT)
-        await expect(page.locator("main")).to_have_attribute("data-view", "erased")
-        await expect(page.locator("#show-change, .step, #key")).to_have_count(0)
-        await expect(page.locator("#news")).to_have_text("", use_inner_text=True)
-        for _ in ("th", "en"):
-            assert await reader.violations() == []
-            assert await reader.overflow() == 0
-            await switch_language(page)
-        await page.click("#sign-out")
-        await reader.shows("signIn")
+    page = reader.page
+    await officer.assess(required(0.6))
+    await reader.news("เพราะมีผลประเมินใหม่")  # a path that is announced is gone as well
+    await officer.erase()
+    await reader.shows("erased")
+    async with page.expect_response("**/session/start"):
+        await page.evaluate(LOOKED_AT)
+    await expect(page.locator("main")).to_have_attribute("data-view", "erased")
+    await expect(page.locator("#show-change, .step, #key")).to_have_count(0)
+    await expect(page.locator("#news")).to_have_text("", use_inner_text=True)
+    for _ in ("th", "en"):
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        await switch_language(page)
+    await page.click("#sign-out")
+    await reader.shows("signIn")

@@ -11,7 +11,6 @@ from shared.auth import Role
 from tests.support.page import reading, switch_language
 from tests.support.platform import Platform, planned_officer
 
-pytestmark = pytest.mark.timeout(400)
 KEY_FORM = "#key"
 ROLES: dict[Role, tuple[str, ...]] = {
     "officer": (".step", "h1", "เส้นทางการเรียนรู้ของท่าน", "Your learning path"),

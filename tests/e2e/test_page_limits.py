@@ -3,21 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-import pytest
-from playwright.async_api import Browser, expect
-from pymongo import MongoClient
-from pymongo.collection import Collection
+from playwright.async_api import expect
 
-from services.recommender.feedback import MOST_COURSES, Feedback, Statement
+from services.recommender.feedback import MOST_COURSES, Statement
 from tests.support.builders import unique
 from tests.support.editors import Tenant
-from tests.support.page import Reader, reading, switch_language, wait_for_toast
+from tests.support.page import Reader, switch_language, wait_for_toast
 from tests.support.platform import Officer, Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 LARGE = "large"
 STEM, OPTION, OPTIONS = 2000, 500, 10
 """The most characters of a question and of an option, and the most options, that an item bank accepts."""
@@ -89,10 +83,7 @@ async def reads_whole(reader: Reader, item: dict[str, Any], language: str) -> No
     assert cut_off == []
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_the_largest_question_is_shown_whole(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
+async def test_the_largest_question_is_shown_whole(platform: Platform, reader: Reader) -> None:
     tenant = await tenant_of_one_skill(platform)
     options = [filled(f"{n}", OPTION) for n in range(OPTIONS)]
     item = {"id": "item", "skill": "skill", "kind": "choice", "level": 1, "stem": filled("", STEM), "key": 0}
@@ -108,59 +99,51 @@ async def test_the_largest_question_is_shown_whole(
     await platform.insist("assessment", "PUT", f"/v1/item-banks/{LARGE}", key=tenant.key, json=bank)
     await platform.insist("assessment", "POST", f"/v1/item-banks/{LARGE}:publish", key=tenant.key)
     officer = await planned(tenant)
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("path")
-        await page.click("[data-keep=assess-begin]")
-        await reader.has_focus("question")
-        for language in ("th", "en"):
-            await reads_whole(reader, {"stem": item["stem"], "options": options}, language)
-            assert await reader.violations(inside=".assessment") == []
-            await switch_language(page)
-        await page.locator(".option").last.click(position={"x": 20, "y": 10})
-        await page.click("[data-keep=question-send]")
-        await page.wait_for_selector("#session-result")
+    page = reader.page
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
+    await page.click("[data-keep=assess-begin]")
+    await reader.has_focus("question")
+    for language in ("th", "en"):
+        await reads_whole(reader, {"stem": item["stem"], "options": options}, language)
+        assert await reader.violations(inside=".assessment") == []
+        await switch_language(page)
+    await page.locator(".option").last.click(position={"x": 20, "y": 10})
+    await page.click("[data-keep=question-send]")
+    await page.wait_for_selector("#session-result")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_feedback_about_the_most_courses_is_read_and_undone_and_one_more_is_refused(
-    platform: Platform, browser: Browser, width: int, height: int
+    platform: Platform, reader: Reader
 ) -> None:
     tenant = await tenant_of_one_skill(platform)
     officer = await planned(tenant)
     now = datetime.now(UTC)
     names = [f"past-{n}-".ljust(64, "x") for n in range(MOST_COURSES)]
-    feedback = Feedback(MOST_COURSES, [Statement(n, name, "not_now", now) for n, name in enumerate(names, 1)])
-    fields = {"feedback": msgspec.json.encode(feedback), "feedback_sequence": feedback.sequence}
-    client: MongoClient[dict[str, Any]]
-    with MongoClient(platform.stack.mongodb.address) as client:
-        plans: Collection[dict[str, Any]] = client[f"{platform.stack.namespace}recommender"]["plans"]
-        plans.update_one({"_id": officer.key}, {"$set": fields})
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("path")
-        rows = page.locator("[data-statement]")
-        await expect(rows).to_have_count(AT_FIRST)
-        assert await reader.overflow() == 0
-        assert await reader.violations() == []
-        await page.click("[data-keep=statements-more-not_now]")
-        await expect(rows).to_have_count(AT_FIRST + AT_A_TIME)
-        await reader.has_focus(f"undo-list-{names[-1 - AT_FIRST]}")  # the newest one is the first
+    officer.store_statements([Statement(n, name, "not_now", now) for n, name in enumerate(names, 1)])
+    page = reader.page
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
+    rows = page.locator("[data-statement]")
+    await expect(rows).to_have_count(AT_FIRST)
+    assert await reader.overflow() == 0
+    assert await reader.violations() == []
+    await page.click("[data-keep=statements-more-not_now]")
+    await expect(rows).to_have_count(AT_FIRST + AT_A_TIME)
+    await reader.has_focus(f"undo-list-{names[-1 - AT_FIRST]}")  # the newest one is the first
 
-        await page.click(".step[data-course=course] [data-keep=started-course]")
-        await wait_for_toast(reader, "รายการที่ท่านบอกไว้เต็มแล้ว")
-        assert len(await officer.feedback()) == MOST_COURSES
-        assert await reader.violations() == []
-        await switch_language(page)
-        await wait_for_toast(reader, "your list is full")
-        await switch_language(page)
+    await page.click(".step[data-course=course] [data-keep=started-course]")
+    await wait_for_toast(reader, "รายการที่ท่านบอกไว้เต็มแล้ว")
+    assert len(await officer.feedback()) == MOST_COURSES
+    assert await reader.violations() == []
+    await switch_language(page)
+    await wait_for_toast(reader, "your list is full")
+    await switch_language(page)
 
-        await page.click(f"[data-keep=undo-list-{names[-1]}]")
-        await wait_for_toast(reader, "เลิกทำแล้ว")
-        await page.wait_for_selector(f"[data-statement={names[-1]}]", state="detached")
-        await page.click(".step[data-course=course] [data-keep=started-course]")
-        await page.wait_for_selector("[data-statement=course]")
-        stored = [one["course"] for one in await officer.feedback()]
-        assert stored == [*names[:-1], "course"]
+    await page.click(f"[data-keep=undo-list-{names[-1]}]")
+    await wait_for_toast(reader, "เลิกทำแล้ว")
+    await page.wait_for_selector(f"[data-statement={names[-1]}]", state="detached")
+    await page.click(".step[data-course=course] [data-keep=started-course]")
+    await page.wait_for_selector("[data-statement=course]")
+    stored = [one["course"] for one in await officer.feedback()]
+    assert stored == [*names[:-1], "course"]

@@ -11,13 +11,11 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.seed import bearer
 from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
-from tests.support.page import Reader, reading, switch_language
+from tests.support.page import SIZES, Reader, reading, switch_language
 from tests.support.platform import Platform
 from tests.support.tcp_proxy import TcpProxy, proxied
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 ROWS = 600
 PADDING = "หมายเหตุ " * 1000
 """Text of a column that is not read: the file is larger than what waits between a browser and a portal."""
@@ -162,39 +160,37 @@ async def test_an_upload_shows_how_far_it_is_and_goes_on_while_another_page_is_o
         assert await own_courses(tenant) == ROWS
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_an_upload_whose_answers_alone_are_lost_shows_the_stored_report(
-    platform: Platform, browser: Browser, tmp_path: Path, width: int, height: int
+    platform: Platform, tenant: Tenant, reader: Reader, tmp_path: Path
 ) -> None:
     file, rows = tmp_path / "courses.csv", "title,hours,provider,languages\nOne,6,P,th\n,6,P,th\n"
     file.write_text(rows, encoding="utf-8")
-    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
-        page = reader.page
+    page = reader.page
 
-        async def answers_are_lost(route: Route) -> None:
-            path = route.request.url.partition("/api")[2]
-            url = platform.stack.urls["catalog"][0] + path
-            headers = {**bearer(tenant.key), "Content-Type": "text/csv"}
-            async with platform.session.post(url, data=rows.encode(), headers=headers) as response:
-                answered = await response.text()
-            assert '"finished"' in answered
-            await route.abort("connectionreset")
+    async def answers_are_lost(route: Route) -> None:
+        path = route.request.url.partition("/api")[2]
+        url = platform.stack.urls["catalog"][0] + path
+        headers = {**bearer(tenant.key), "Content-Type": "text/csv"}
+        async with platform.session.post(url, data=rows.encode(), headers=headers) as response:
+            answered = await response.text()
+        assert '"finished"' in answered
+        await route.abort("connectionreset")
 
-        await checks(reader, tenant, file)
-        await page.route("**/courses:import*", answers_are_lost)
-        await page.click("[data-keep=store]")
-        for words, verdict in (("บันทึกเสร็จแล้ว", "ไม่รับ"), ("Done", "Refused")):
-            await reader.reads("#load-status", words)
-            await reader.reads(".rows > li.refused", verdict)
-            await counts(reader, "created", 1)
-            await counts(reader, "refused", 1)
-            await expect(page.locator(".notice.refused")).to_have_count(0)
-            assert await reader.violations() == []
-            await switch_language(page)
-        async with page.expect_download() as download:
-            await page.click("[data-keep=report]")
-        report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
-        assert report.count(" (created),") == report.count(" (refused),") == 1
+    await checks(reader, tenant, file)
+    await page.route("**/courses:import*", answers_are_lost)
+    await page.click("[data-keep=store]")
+    for words, verdict in (("บันทึกเสร็จแล้ว", "ไม่รับ"), ("Done", "Refused")):
+        await reader.reads("#load-status", words)
+        await reader.reads(".rows > li.refused", verdict)
+        await counts(reader, "created", 1)
+        await counts(reader, "refused", 1)
+        await expect(page.locator(".notice.refused")).to_have_count(0)
+        assert await reader.violations() == []
+        await switch_language(page)
+    async with page.expect_download() as download:
+        await page.click("[data-keep=report]")
+    report = (await (await download.value).path()).read_text(encoding="utf-8-sig")
+    assert report.count(" (created),") == report.count(" (refused),") == 1
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -293,54 +289,52 @@ async def test_a_file_of_100000_rows_is_looked_at_and_its_report_has_them_all(
         assert report.count(" (created),") == rows
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_files_of_other_encodings_or_very_wide_are_read_and_a_wrong_guess_is_corrected(
-    platform: Platform, browser: Browser, width: int, height: int
+    tenant: Tenant, reader: Reader
 ) -> None:
-    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
-        page = reader.page
-        await reader.sign_in(await tenant.editor(), "/#view=load")
+    page = reader.page
+    await reader.sign_in(await tenant.editor(), "/#view=load")
 
-        async def looks(at: bytes) -> None:
-            await page.set_input_files("#file", {"name": "courses.csv", "mimeType": "text/csv", "buffer": at})
-            await page.click("[data-keep=check]")
-            await page.wait_for_selector("#encoding")
+    async def looks(at: bytes) -> None:
+        await page.set_input_files("#file", {"name": "courses.csv", "mimeType": "text/csv", "buffer": at})
+        await page.click("[data-keep=check]")
+        await page.wait_for_selector("#encoding")
 
-        thai = "ชื่อหลักสูตร,จำนวนชั่วโมง\nการวิเคราะห์ข้อมูลภาครัฐ,6\n"
-        for encoding, name in (("cp874", "cp874"), ("utf-16", "utf-16"), ("utf-8-sig", "utf-8")):
-            await looks(thai.encode(encoding))
-            await page.wait_for_selector("[data-column='ชื่อหลักสูตร']")
-            await expect(page.locator("[data-column='ชื่อหลักสูตร']")).to_have_value("title")
-            await reader.reads("#encoding option:checked", name)
-        await looks(WIDE.encode())
-        await expect(page.locator(".sample thead th")).to_have_count(101)
-        await expect(page.locator("[data-column]")).to_have_count(20)  # each has a list of all that may be read
-        await page.click("[data-keep=columns-rest] summary")
-        await expect(page.locator("[data-column]")).to_have_count(120)
-        await page.select_option("[data-column=column117]", "description")
-        await page.wait_for_selector("[data-keep=check-again]")
-        await expect(page.locator("[data-column=column117]")).to_be_visible()
-        await expect(page.locator(".sample td").first).to_have_text("<img src=x onerror=alert(1)>")
-        for words in ("แสดง 100 คอลัมน์แรก", "The first 100 columns"):
-            await reader.reads("#sample-columns", words)
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
-            await switch_language(page)
-        assert await page.locator(".sample :is(th, td)").evaluate_all(WIDEST) <= 320
-        await looks("title,hours\nExcel ก Word ข,6\n".encode("cp874"))  # single letters, as of a Western language
-        for words in ("ตามที่ระบบตรวจพบ (cp1252)", "As recognised (cp1252)"):
-            await reader.reads("#encoding option:checked", words)
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
-            await switch_language(page)
-        await page.select_option("#encoding", "tis-620")
-        await page.click("[data-keep=check-again]")
-        await page.wait_for_selector("[data-keep=store]")
-        await expect(page.locator("[data-column=title]")).to_have_value("title")
-        await page.click("[data-keep=store]")
-        await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
-        stored = (await tenant.ask("GET", "/v1/courses?limit=500"))["courses"]
-        assert "Excel ก Word ข" in [title for one in stored for title in one["title"].values()]
+    thai = "ชื่อหลักสูตร,จำนวนชั่วโมง\nการวิเคราะห์ข้อมูลภาครัฐ,6\n"
+    for encoding, name in (("cp874", "cp874"), ("utf-16", "utf-16"), ("utf-8-sig", "utf-8")):
+        await looks(thai.encode(encoding))
+        await page.wait_for_selector("[data-column='ชื่อหลักสูตร']")
+        await expect(page.locator("[data-column='ชื่อหลักสูตร']")).to_have_value("title")
+        await reader.reads("#encoding option:checked", name)
+    await looks(WIDE.encode())
+    await expect(page.locator(".sample thead th")).to_have_count(101)
+    await expect(page.locator("[data-column]")).to_have_count(20)  # each has a list of all that may be read
+    await page.click("[data-keep=columns-rest] summary")
+    await expect(page.locator("[data-column]")).to_have_count(120)
+    await page.select_option("[data-column=column117]", "description")
+    await page.wait_for_selector("[data-keep=check-again]")
+    await expect(page.locator("[data-column=column117]")).to_be_visible()
+    await expect(page.locator(".sample td").first).to_have_text("<img src=x onerror=alert(1)>")
+    for words in ("แสดง 100 คอลัมน์แรก", "The first 100 columns"):
+        await reader.reads("#sample-columns", words)
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await switch_language(page)
+    assert await page.locator(".sample :is(th, td)").evaluate_all(WIDEST) <= 320
+    await looks("title,hours\nExcel ก Word ข,6\n".encode("cp874"))  # single letters, as of a Western language
+    for words in ("ตามที่ระบบตรวจพบ (cp1252)", "As recognised (cp1252)"):
+        await reader.reads("#encoding option:checked", words)
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await switch_language(page)
+    await page.select_option("#encoding", "tis-620")
+    await page.click("[data-keep=check-again]")
+    await page.wait_for_selector("[data-keep=store]")
+    await expect(page.locator("[data-column=title]")).to_have_value("title")
+    await page.click("[data-keep=store]")
+    await reader.reads("#load-status", "บันทึกเสร็จแล้ว")
+    stored = (await tenant.ask("GET", "/v1/courses?limit=500"))["courses"]
+    assert "Excel ก Word ข" in [title for one in stored for title in one["title"].values()]
 
 
 @pytest.mark.parametrize("body", ["<!doctype html>\n<title>A proxy</title>\n", '{"line": 1, "status": "crea'])

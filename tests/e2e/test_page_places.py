@@ -10,8 +10,6 @@ from tests.support.page import Reader, at_the_path, in_both_languages, switch_la
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 PAST_PATHS = 'section[aria-labelledby="past-paths-title"][aria-busy="false"]'
 FRAMEWORKS = re.compile(r"/api/v1/frameworks/")
 SIMILAR = re.compile(r"/similar\b")
@@ -45,36 +43,33 @@ async def lost(route: Route) -> None:
     await route.abort()
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_loading_the_page_again_and_coming_back_lead_to_where_the_officer_was(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
-        page = reader.page
-        await switch_language(page)
-        details = page.locator(".step details[data-keep^=more-]").nth(2)
-        await reader.opens(details)
-        await page.click("[data-keep=history-show]")
-        await page.wait_for_selector(PAST_PATHS)
-        top = 2000
-        await scroll_to(page, top)
+@pytest.mark.usefixtures("officer")
+async def test_loading_the_page_again_and_coming_back_lead_to_where_the_officer_was(reader: Reader) -> None:
+    page = reader.page
+    await switch_language(page)
+    details = page.locator(".step details[data-keep^=more-]").nth(2)
+    await reader.opens(details)
+    await page.click("[data-keep=history-show]")
+    await page.wait_for_selector(PAST_PATHS)
+    top = 2000
+    await scroll_to(page, top)
 
-        async def is_as_it_was() -> None:
-            await reader.shows("path")
-            await expect(page.locator("html")).to_have_attribute("lang", "en")
-            await expect(details).to_have_attribute("open", "")
-            await page.wait_for_selector(PAST_PATHS)
-            await is_at(page, top)
-
-        await page.reload()
-        await is_as_it_was()
-        await page.goto("about:blank")
-        await page.go_back()
-        await is_as_it_was()
-        await details.locator("summary").click()  # what the reader does from here on counts
-        await page.reload()
+    async def is_as_it_was() -> None:
         await reader.shows("path")
-        await expect(details).not_to_have_attribute("open", "")
+        await expect(page.locator("html")).to_have_attribute("lang", "en")
+        await expect(details).to_have_attribute("open", "")
+        await page.wait_for_selector(PAST_PATHS)
+        await is_at(page, top)
+
+    await page.reload()
+    await is_as_it_was()
+    await page.goto("about:blank")
+    await page.go_back()
+    await is_as_it_was()
+    await details.locator("summary").click()  # what the reader does from here on counts
+    await page.reload()
+    await reader.shows("path")
+    await expect(details).not_to_have_attribute("open", "")
 
 
 async def test_who_signs_in_next_begins_at_the_top(platform: Platform, browser: Browser) -> None:
@@ -92,33 +87,30 @@ async def test_who_signs_in_next_begins_at_the_top(platform: Platform, browser: 
         assert await page.evaluate("window.scrollY") < 2000
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_the_question_that_is_open_is_there_again_and_no_answer_is_sent_twice(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
-        page = reader.page
-        sent: list[str] = []
-        page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
-        await page.click("[data-keep=assess-begin]")
-        for number in range(1, 5):
-            await reader.reads(".session-progress", f"ข้อที่ {number} ")
-            await page.locator(".option").first.click()
-            await page.click("[data-keep=question-send]")
-        await reader.reads(".session-progress", "ข้อที่ 5 ")
-        question = await page.inner_text("#question")
-        requests = list(sent)
-        await page.reload()
-        await reader.shows("path")
-        await reader.reads(".session-progress", "ข้อที่ 5 ")
-        await reader.reads("#question", question)
-        assert sent == requests
-        await page.click("[data-keep=assess-later]")  # who has put it off is not led back to it
-        await page.reload()
-        await reader.shows("path")
-        await page.wait_for_selector("[data-keep=assess-begin]")
-        await page.wait_for_load_state("load")
-        await expect(page.locator("#question")).to_have_count(0)
+@pytest.mark.usefixtures("officer")
+async def test_the_question_that_is_open_is_there_again_and_no_answer_is_sent_twice(reader: Reader) -> None:
+    page = reader.page
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+    await page.click("[data-keep=assess-begin]")
+    for number in range(1, 5):
+        await reader.reads(".session-progress", f"ข้อที่ {number} ")
+        await page.locator(".option").first.click()
+        await page.click("[data-keep=question-send]")
+    await reader.reads(".session-progress", "ข้อที่ 5 ")
+    question = await page.inner_text("#question")
+    requests = list(sent)
+    await page.reload()
+    await reader.shows("path")
+    await reader.reads(".session-progress", "ข้อที่ 5 ")
+    await reader.reads("#question", question)
+    assert sent == requests
+    await page.click("[data-keep=assess-later]")  # who has put it off is not led back to it
+    await page.reload()
+    await reader.shows("path")
+    await page.wait_for_selector("[data-keep=assess-begin]")
+    await page.wait_for_load_state("load")
+    await expect(page.locator("#question")).to_have_count(0)
 
 
 async def test_a_framework_that_could_not_be_fetched_is_fetched_again(platform: Platform, browser: Browser) -> None:

@@ -6,12 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from tests.support.page import at_the_path, courses, reading, switch_language
-from tests.support.platform import Platform, planned_officer, required
+from tests.support.page import SIZES, Reader, at_the_path, courses, switch_language
+from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 
 
 def in_two_weeks() -> str:
@@ -64,21 +61,17 @@ async def test_why_not_answers_with_a_reason_in_both_languages(
         await reader.reads("#why-not-answer", "no longer there")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page = reader.page
-        requests: list[str] = []
-        page.on("request", lambda request: requests.append(request.url) if "/path?" in request.url else None)
-        await officer.assess(required(0.7))
-        await reader.news("เพราะมีผลประเมินใหม่")
-        await reader.shows_change()
-        assert requests == []
-        await reader.opens_all(".step")
-        await page.wait_for_selector(".step [data-keep^='why-']", state="attached")
-        assert len(requests) == 1
+async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(officer: Officer, reader: Reader) -> None:
+    page = reader.page
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url) if "/path?" in request.url else None)
+    await officer.assess(required(0.7))
+    await reader.news("เพราะมีผลประเมินใหม่")
+    await reader.shows_change()
+    assert requests == []
+    await reader.opens_all(".step")
+    await page.wait_for_selector(".step [data-keep^='why-']", state="attached")
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
@@ -121,58 +114,50 @@ async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
         assert await officer.feedback() == []
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_what_if_stays_while_the_current_path_changes(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page = reader.page
-        await page.select_option("#what-if-jobGroup", "technology")
-        await page.select_option("#what-if-myTime", "total")
-        await page.fill("#what-if-total", "20")
-        await page.click(".what-if button[type=submit]")
-        await page.wait_for_selector(".tried")
-        imagined = await courses(reader, ".route:last-child ol li")
-        await officer.assess(required(0.7))
-        await reader.news("เพราะมีผลประเมินใหม่")
+async def test_a_what_if_stays_while_the_current_path_changes(officer: Officer, reader: Reader) -> None:
+    page = reader.page
+    await page.select_option("#what-if-jobGroup", "technology")
+    await page.select_option("#what-if-myTime", "total")
+    await page.fill("#what-if-total", "20")
+    await page.click(".what-if button[type=submit]")
+    await page.wait_for_selector(".tried")
+    imagined = await courses(reader, ".route:last-child ol li")
+    await officer.assess(required(0.7))
+    await reader.news("เพราะมีผลประเมินใหม่")
 
-        async def is_beside_the_present_one() -> bool:
-            shown = [await courses(reader, where) for where in (".step", ".route:first-child ol li")]
-            return shown[0] == shown[1]
+    async def is_beside_the_present_one() -> bool:
+        shown = [await courses(reader, where) for where in (".step", ".route:first-child ol li")]
+        return shown[0] == shown[1]
 
-        await until(is_beside_the_present_one, "the present path beside the imagined one")
-        await reader.shows_change()
-        await until(is_beside_the_present_one, "the new path beside the imagined one")
-        assert await courses(reader, ".route:last-child ol li") == imagined
-        await expect(page.locator("#what-if-jobGroup")).to_have_value("technology")
-        await expect(page.locator("#what-if-total")).to_have_value("20")
-        await switch_language(page)
-        await reader.reads(".not-stored", "Nothing was saved")
-        assert await reader.violations() == []
-        await page.click("[data-keep=what-if-close]")
-        await expect(page.locator(".tried")).to_have_count(0)
-        await reader.has_focus("what-if-title")
+    await until(is_beside_the_present_one, "the present path beside the imagined one")
+    await reader.shows_change()
+    await until(is_beside_the_present_one, "the new path beside the imagined one")
+    assert await courses(reader, ".route:last-child ol li") == imagined
+    await expect(page.locator("#what-if-jobGroup")).to_have_value("technology")
+    await expect(page.locator("#what-if-total")).to_have_value("20")
+    await switch_language(page)
+    await reader.reads(".not-stored", "Nothing was saved")
+    assert await reader.violations() == []
+    await page.click("[data-keep=what-if-close]")
+    await expect(page.locator(".tried")).to_have_count(0)
+    await reader.has_focus("what-if-title")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_an_officer_tries_other_hours_and_a_deadline(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page = reader.page
-        await expect(page.locator(".time form")).to_have_count(0)
-        await page.click("[data-keep=time-try]")
-        await reader.has_focus("what-if-weekly")
-        await page.fill("#what-if-deadline", in_two_weeks())
-        await page.fill("#what-if-weekly", "")
-        await page.click(".what-if button[type=submit]")
-        await page.wait_for_selector("#what-if-wrong:not(:empty)")
-        await page.fill("#what-if-weekly", "1")
-        await page.click(".what-if button[type=submit]")
-        await page.wait_for_selector(".tried > .short")
-        await reader.reads(".tried > .short", "เวลาไม่พอ")
-        assert await reader.overflow() == 0
-        assert (await officer.path())["path"].get("budget_hours") is None
+async def test_an_officer_tries_other_hours_and_a_deadline(officer: Officer, reader: Reader) -> None:
+    page = reader.page
+    await expect(page.locator(".time form")).to_have_count(0)
+    await page.click("[data-keep=time-try]")
+    await reader.has_focus("what-if-weekly")
+    await page.fill("#what-if-deadline", in_two_weeks())
+    await page.fill("#what-if-weekly", "")
+    await page.click(".what-if button[type=submit]")
+    await page.wait_for_selector("#what-if-wrong:not(:empty)")
+    await page.fill("#what-if-weekly", "1")
+    await page.click(".what-if button[type=submit]")
+    await page.wait_for_selector(".tried > .short")
+    await reader.reads(".tried > .short", "เวลาไม่พอ")
+    assert await reader.overflow() == 0
+    assert (await officer.path())["path"].get("budget_hours") is None
 
 
 async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Platform, browser: Browser) -> None:
@@ -214,80 +199,70 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             await switch_language(page)
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
-    platform: Platform, browser: Browser, width: int, height: int
+    platform: Platform, reader: Reader
 ) -> None:
     officer = await planned_officer(platform)
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        page = reader.page
-        await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
-        await reader.shows("path")
-        await page.wait_for_selector("#time-weekly")
-        await page.fill("#time-deadline", "2020-01-01")
-        await page.click("[data-keep=time-send]")
-        await page.wait_for_selector("#time-wrong:not(:empty)")
-        await reader.has_focus("time-deadline")
-        assert await reader.violations() == []
-        await page.fill("#time-weekly", "1.5")
-        await page.fill("#time-deadline", in_two_weeks())
-        await page.click("[data-keep=time-send]")
-        await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
-        await reader.reads(".time .short", "เวลาไม่พอ")
-        assert (await officer.path())["path"]["budget_hours"] <= 5
-        assert await reader.violations() == []
-        await officer.register(weekly_hours=3)
-        await reader.news("3")
-        await expect(page.locator("#time-weekly")).to_have_value("1.5")  # what was typed is not taken away
-        await page.focus("#skip")
-        await page.keyboard.press("Enter")
-        await reader.reads(".whose", officer.name)
+    page = reader.page
+    await reader.sign_in(platform.stack.keys.platform, f"/#officer={officer.name}")
+    await reader.shows("path")
+    await page.wait_for_selector("#time-weekly")
+    await page.fill("#time-deadline", "2020-01-01")
+    await page.click("[data-keep=time-send]")
+    await page.wait_for_selector("#time-wrong:not(:empty)")
+    await reader.has_focus("time-deadline")
+    assert await reader.violations() == []
+    await page.fill("#time-weekly", "1.5")
+    await page.fill("#time-deadline", in_two_weeks())
+    await page.click("[data-keep=time-send]")
+    await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
+    await reader.reads(".time .short", "เวลาไม่พอ")
+    assert (await officer.path())["path"]["budget_hours"] <= 5
+    assert await reader.violations() == []
+    await officer.register(weekly_hours=3)
+    await reader.news("3")
+    await expect(page.locator("#time-weekly")).to_have_value("1.5")  # what was typed is not taken away
+    await page.focus("#skip")
+    await page.keyboard.press("Enter")
+    await reader.reads(".whose", officer.name)
 
-        async def stale(route: Route) -> None:
-            if route.request.method == "PUT":
-                return await route.fulfill(status=412, json={"status": 412})
-            return await route.continue_()
+    async def stale(route: Route) -> None:
+        if route.request.method == "PUT":
+            return await route.fulfill(status=412, json={"status": 412})
+        return await route.continue_()
 
-        await page.route(f"**/officers/{officer.name}", stale)
-        await page.click("[data-keep=time-send]")
-        await page.wait_for_selector("#time-wrong:not(:empty)")
-        await reader.reads("#time-wrong", "เพิ่งถูกแก้จากที่อื่น")
+    await page.route(f"**/officers/{officer.name}", stale)
+    await page.click("[data-keep=time-send]")
+    await page.wait_for_selector("#time-wrong:not(:empty)")
+    await reader.reads("#time-wrong", "เพิ่งถูกแก้จากที่อื่น")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_what_to_assess_first_is_shown_with_its_reason(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
+async def test_what_to_assess_first_is_shown_with_its_reason(platform: Platform, reader: Reader) -> None:
     officer = await planned_officer(platform, required(0.98), sd=1)  # nearly there, and hardly known
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("path")
-        await reader.page.wait_for_selector(".assess")
-        first = (await officer.path())["path"]["assess_first"]
-        assert first
-        await expect(reader.page.locator(".assess li")).to_have_count(len(first))
-        await reader.reads(".assess", first[0]["reason"]["th"])
-        await switch_language(reader.page)
-        await reader.reads(".assess", first[0]["reason"]["en"])
-        assert await reader.violations() == []
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
+    await reader.page.wait_for_selector(".assess")
+    first = (await officer.path())["path"]["assess_first"]
+    assert first
+    await expect(reader.page.locator(".assess li")).to_have_count(len(first))
+    await reader.reads(".assess", first[0]["reason"]["th"])
+    await switch_language(reader.page)
+    await reader.reads(".assess", first[0]["reason"]["en"])
+    assert await reader.violations() == []
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page = reader.page
-        longest = max((await officer.path())["path"]["steps"], key=lambda step: step["course"]["hours"])["course"]
-        await officer.register(weekly_hours=1, deadline=in_two_weeks())
-        await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
-        await officer.give_feedback(longest["id"], "pin")  # stated elsewhere: the open page follows
-        await page.wait_for_selector(f'.statements [data-statement="{longest["id"]}"]')
-        await reader.news("ตามที่ท่านบอก")
-        await reader.shows_change()
-        await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
-        [note] = (await officer.path())["path"]["notes"]
-        await reader.reads(".notes", note["reason"]["th"])
-        await switch_language(page)
-        await reader.reads(".notes", note["reason"]["en"])
-        assert await reader.violations() == []
+async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(officer: Officer, reader: Reader) -> None:
+    page = reader.page
+    longest = max((await officer.path())["path"]["steps"], key=lambda step: step["course"]["hours"])["course"]
+    await officer.register(weekly_hours=1, deadline=in_two_weeks())
+    await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
+    await officer.give_feedback(longest["id"], "pin")  # stated elsewhere: the open page follows
+    await page.wait_for_selector(f'.statements [data-statement="{longest["id"]}"]')
+    await reader.news("ตามที่ท่านบอก")
+    await reader.shows_change()
+    await page.wait_for_selector(f'.notes [data-course="{longest["id"]}"]')
+    [note] = (await officer.path())["path"]["notes"]
+    await reader.reads(".notes", note["reason"]["th"])
+    await switch_language(page)
+    await reader.reads(".notes", note["reason"]["en"])
+    assert await reader.violations() == []

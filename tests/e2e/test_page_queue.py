@@ -10,7 +10,6 @@ from tests.support.page import Reader, reading
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 COURSES = 60
 MANY = 120
 Match = tuple[str, str]

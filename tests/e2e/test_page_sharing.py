@@ -5,12 +5,9 @@ from playwright.async_api import Browser, Route, expect
 
 from deploy.local.keys import TENANT
 from tests.support.builders import unique
-from tests.support.page import Reader, in_both_languages, reading
+from tests.support.page import SIZES, Reader, in_both_languages, reading
 from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 
 
 async def makes_a_link(own: Reader, officer: Officer) -> str:

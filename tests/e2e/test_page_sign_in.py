@@ -10,12 +10,10 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
-from tests.support.page import Reader, at_the_path, in_both_languages, reading, switch_language
-from tests.support.platform import Platform, planned_officer, required
+from tests.support.page import SIZES, Reader, in_both_languages, reading, switch_language
+from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.portal import Portal, running_portal, staged
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 SENTENCES = {
     "expired": ("การเข้าสู่ระบบใช้เวลานานเกินไป", "Signing in took too long"),
     "refused": ("บัญชีหน่วยงานไม่ยืนยันการเข้าใช้", "did not confirm it"),
@@ -174,83 +172,73 @@ async def test_people_sign_in_with_the_account_of_their_organisation_and_out_eve
             assert await desk.violations() == []
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_session_that_ends_loses_nothing_that_was_typed(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page, key = reader.page, await officer.api_key()
-        await page.select_option("#what-if-myTime", "total")
-        await page.fill("#what-if-total", "37.5")
-        await page.context.clear_cookies()  # as after the last second of a session
-        await page.click("[data-keep=what-if-send]")
-        await reader.shows("signIn")
-        for words in ("การเข้าใช้งานสิ้นสุดแล้ว", "Your visit has ended"):
-            await reader.reads("#key-wrong", words)
-            await expect(page.locator("#what-if-total")).to_be_hidden()
-            await expect(page.locator("#sign-out")).to_have_count(0)
-            await page.wait_for_selector("#main:focus, #language:focus")
-            assert await reader.violations() == []
-            assert await reader.overflow() == 0
-            await switch_language(page)
-        await page.fill("#key", key)
-        await page.press("#key", "Enter")
-        await reader.shows("path")
-        await expect(page.locator("#what-if-total")).to_have_value("37.5")
-        await reader.has_focus("what-if-send")
-        await page.wait_for_selector('#connection:has-text("เชื่อมต่ออยู่")')
-        await page.click("[data-keep=what-if-send]")
-        await page.wait_for_selector("#what-if-result")
-        await officer.assess(required(0.6))  # the stream goes on as well
-        await reader.news("เพราะมีผลประเมินใหม่")
+async def test_a_session_that_ends_loses_nothing_that_was_typed(officer: Officer, reader: Reader) -> None:
+    page, key = reader.page, await officer.api_key()
+    await page.select_option("#what-if-myTime", "total")
+    await page.fill("#what-if-total", "37.5")
+    await page.context.clear_cookies()  # as after the last second of a session
+    await page.click("[data-keep=what-if-send]")
+    await reader.shows("signIn")
+    for words in ("การเข้าใช้งานสิ้นสุดแล้ว", "Your visit has ended"):
+        await reader.reads("#key-wrong", words)
+        await expect(page.locator("#what-if-total")).to_be_hidden()
+        await expect(page.locator("#sign-out")).to_have_count(0)
+        await page.wait_for_selector("#main:focus, #language:focus")
+        assert await reader.violations() == []
+        assert await reader.overflow() == 0
+        await switch_language(page)
+    await page.fill("#key", key)
+    await page.press("#key", "Enter")
+    await reader.shows("path")
+    await expect(page.locator("#what-if-total")).to_have_value("37.5")
+    await reader.has_focus("what-if-send")
+    await page.wait_for_selector('#connection:has-text("เชื่อมต่ออยู่")')
+    await page.click("[data-keep=what-if-send]")
+    await page.wait_for_selector("#what-if-result")
+    await officer.assess(required(0.6))  # the stream goes on as well
+    await reader.news("เพราะมีผลประเมินใหม่")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_a_sign_out_that_fails_says_that_somebody_is_still_signed_in(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page, key = reader.page, await officer.api_key()
+async def test_a_sign_out_that_fails_says_that_somebody_is_still_signed_in(officer: Officer, reader: Reader) -> None:
+    page, key = reader.page, await officer.api_key()
 
-        async def away(route: Route) -> None:
-            await route.abort()
+    async def away(route: Route) -> None:
+        await route.abort()
 
-        await page.route("**/session?*", away)
-        await page.click("#sign-out")
-        await in_both_languages(reader, "#head-wrong", "ท่านยังอยู่ในระบบ", "You are still signed in")
-        await expect(page.locator(".step")).not_to_have_count(0)
-        await page.unroute("**/session?*")
-        await page.context.clear_cookies()  # as after the last second of a session
-        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        await reader.shows("signIn")
-        await page.fill("#key", key)
-        await page.press("#key", "Enter")
-        await reader.shows("path")
-        await expect(page.locator("#head-wrong")).to_be_empty()
-        await page.click("#sign-out")
-        await reader.shows("signIn")
-        await expect(page.locator("#head-wrong")).to_be_empty()
+    await page.route("**/session?*", away)
+    await page.click("#sign-out")
+    await in_both_languages(reader, "#head-wrong", "ท่านยังอยู่ในระบบ", "You are still signed in")
+    await expect(page.locator(".step")).not_to_have_count(0)
+    await page.unroute("**/session?*")
+    await page.context.clear_cookies()  # as after the last second of a session
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await reader.shows("signIn")
+    await page.fill("#key", key)
+    await page.press("#key", "Enter")
+    await reader.shows("path")
+    await expect(page.locator("#head-wrong")).to_be_empty()
+    await page.click("#sign-out")
+    await reader.shows("signIn")
+    await expect(page.locator("#head-wrong")).to_be_empty()
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(
-    platform: Platform, browser: Browser, width: int, height: int
+    platform: Platform, officer: Officer, reader: Reader
 ) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
-        page, key = reader.page, await officer.api_key()
-        other = await page.context.new_page()
-        await other.goto(reader.url)
-        await other.click("#sign-out")
-        await other.fill("#key", await platform.stack.issuer.issue(TENANT, "analyst"))
-        await other.press("#key", "Enter")
-        await other.wait_for_selector("#agency")
-        look = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
-        await page.evaluate(look)
-        await reader.shows("signIn")
-        await in_both_languages(reader, "#key-wrong", "แท็บอื่น", "as another person in another tab")
-        await other.click("#sign-out")
-        await other.fill("#key", key)
-        await other.press("#key", "Enter")
-        await other.wait_for_selector(".step")
-        await page.evaluate(look)  # the same person again
-        await reader.shows("path")
+    page, key = reader.page, await officer.api_key()
+    other = await page.context.new_page()
+    await other.goto(reader.url)
+    await other.click("#sign-out")
+    await other.fill("#key", await platform.stack.issuer.issue(TENANT, "analyst"))
+    await other.press("#key", "Enter")
+    await other.wait_for_selector("#agency")
+    look = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
+    await page.evaluate(look)
+    await reader.shows("signIn")
+    await in_both_languages(reader, "#key-wrong", "แท็บอื่น", "as another person in another tab")
+    await other.click("#sign-out")
+    await other.fill("#key", key)
+    await other.press("#key", "Enter")
+    await other.wait_for_selector(".step")
+    await page.evaluate(look)  # the same person again
+    await reader.shows("path")

@@ -4,11 +4,9 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.editors import editing
-from tests.support.page import Reader, reading, switch_language
+from tests.support.page import SIZES, Reader, reading, switch_language
 from tests.support.platform import Platform, planned_officer
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 AGENCY = "north"
 WORDS = {
     "th": ("ผู้บังคับบัญชาดูเส้นทางการเรียนรู้ของใครได้บ้าง", "เท่านั้นที่เปลี่ยนได้", "ความเห็นของเจ้าหน้าที่ต่อหลักสูตร"),

@@ -7,11 +7,9 @@ from playwright.async_api import Browser, expect
 
 from shared import VERSION
 from tests.support.editors import Tenant, editing
-from tests.support.page import Reader, switch_language
+from tests.support.page import SIZES, Reader, switch_language
 from tests.support.platform import Platform
 
-pytestmark = pytest.mark.timeout(400)
-SIZES = [(390, 844), (1280, 900)]
 WORDS = {
     "th": ("สถานะของระบบ", "บริการคลังหลักสูตร", "การนำเข้าหลักสูตร"),
     "en": ("State of the system", "Catalog", "Latest imports of courses"),
@@ -32,46 +30,42 @@ async def verdict(reader: Reader, service: str, wanted: str) -> None:
     await reader.page.wait_for_selector(f'[data-service="{service}"][data-verdict="{wanted}"]')
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_operators_see_every_service_and_one_that_stopped_without_losing_the_page(
-    platform: Platform, browser: Browser, width: int, height: int
+    platform: Platform, tenant: Tenant, reader: Reader
 ) -> None:
-    async with editing(platform, browser, width=width, height=height) as (tenant, reader):
-        page = reader.page
-        await imports(tenant)
-        await reader.sign_in(tenant.key, "/#view=system")
-        for service in ("assessment", "catalog", "recommender", "portal"):
-            await page.wait_for_selector(f'[data-service="{service}"] [data-status="ready"]')
-            await reader.reads(f'[data-service="{service}"] [data-replica="1"]', VERSION)
-        for figure in ("lag", "outbox", "skipped"):
-            shown = page.locator(f'[data-service="catalog"] [data-figure="{figure}"] dd').first
-            await expect(shown).to_have_text(re.compile(r"^\d+$"), use_inner_text=True)
-        await page.wait_for_selector('[data-imports="courses"] [data-import]')
-        await page.wait_for_selector('[data-imports="officers"] .quiet')
-        for language in ("th", "en"):
-            if language == "en":
-                await switch_language(page)
-                await page.wait_for_selector('html[lang="en"]')
-            for words in WORDS[language]:
-                await reader.reads("main", words)
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
-        await reader.reads('[data-imports="courses"]', "1 new, 0 changed, 0 unchanged, 1 refused")
-        assert tenant.key not in await page.content()
+    page = reader.page
+    await imports(tenant)
+    await reader.sign_in(tenant.key, "/#view=system")
+    for service in ("assessment", "catalog", "recommender", "portal"):
+        await page.wait_for_selector(f'[data-service="{service}"] [data-status="ready"]')
+        await reader.reads(f'[data-service="{service}"] [data-replica="1"]', VERSION)
+    for figure in ("lag", "outbox", "skipped"):
+        shown = page.locator(f'[data-service="catalog"] [data-figure="{figure}"] dd').first
+        await expect(shown).to_have_text(re.compile(r"^\d+$"), use_inner_text=True)
+    await page.wait_for_selector('[data-imports="courses"] [data-import]')
+    await page.wait_for_selector('[data-imports="officers"] .quiet')
+    for language in ("th", "en"):
+        if language == "en":
+            await switch_language(page)
+            await page.wait_for_selector('html[lang="en"]')
+        for words in WORDS[language]:
+            await reader.reads("main", words)
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+    await reader.reads('[data-imports="courses"]', "1 new, 0 changed, 0 unchanged, 1 refused")
+    assert tenant.key not in await page.content()
 
-        async with platform.stack.restored():
-            await platform.stack.stop("recommender")
-            await page.click("[data-keep=ask-again]")
-            await verdict(reader, "recommender", "bad")
-            await reader.reads('[data-service="recommender"] [data-status="away"]', "Does not answer")
-            await reader.reads('.sentence[data-verdict="bad"]', "At least one service does not work")
-            await expect(page.locator('[data-service="catalog"] [data-status="ready"]')).to_have_count(1)
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
-            await platform.stack.start("recommender")
-            await page.wait_for_selector(
-                '[data-service="recommender"] [data-status="ready"]'
-            )  # requested again by itself
+    async with platform.stack.restored():
+        await platform.stack.stop("recommender")
+        await page.click("[data-keep=ask-again]")
+        await verdict(reader, "recommender", "bad")
+        await reader.reads('[data-service="recommender"] [data-status="away"]', "Does not answer")
+        await reader.reads('.sentence[data-verdict="bad"]', "At least one service does not work")
+        await expect(page.locator('[data-service="catalog"] [data-status="ready"]')).to_have_count(1)
+        assert await reader.overflow() == 0
+        assert await reader.violations() == []
+        await platform.stack.start("recommender")
+        await page.wait_for_selector('[data-service="recommender"] [data-status="ready"]')  # requested again by itself
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])

@@ -11,8 +11,6 @@ from deploy.local.stack import Stack
 from tests.support.platform import PROFILE, Platform
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 PARTITIONS = 24
 
 

@@ -17,8 +17,6 @@ from tests.support.platform import Platform
 from tests.support.servers import missing
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(300)
-
 
 @pytest.fixture(params=["apache", "embedded"])
 async def own_stack(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stack]:

@@ -27,7 +27,7 @@ import numpy as np
 
 from services.recommender.inputs import Estimate, Inputs
 from shared.domain import Completions, Course, Prerequisite, Teaches
-from tests.evaluation.worlds import DAY, TENANT, World, framework_of, words
+from tests.evaluation.worlds import World, framework_of, inputs_of, words
 
 _NAME = "shaped"
 _HALF = 0.5
@@ -84,15 +84,7 @@ def shaped(name: str, number: int) -> World:
             for skill, (level, _) in required.items()
             if chance.random() < _HALF
         }
-        return Inputs(
-            tenant=TENANT,
-            framework=framework,
-            as_of=DAY,
-            job_group="g",
-            levels=levels,
-            budget_hours=hours,
-            profile_sequence=1,
-        )
+        return inputs_of(framework, levels, hours)
 
     return World(courses, {}, officer)
 

@@ -83,6 +83,19 @@ def words(name: str) -> LocalizedText:
     return LocalizedText(th=name, en=name)
 
 
+def inputs_of(framework: Framework, levels: dict[str, Estimate], hours: float) -> Inputs:
+    """Return the inputs of an officer of the only job group, `g`, with a budget of hours."""
+    return Inputs(
+        tenant=TENANT,
+        framework=framework,
+        as_of=DAY,
+        job_group="g",
+        levels=levels,
+        budget_hours=hours,
+        profile_sequence=1,
+    )
+
+
 def framework_of(
     identifier: str, skills: Sequence[str], top: int, groups: Mapping[str, Mapping[str, tuple[float, float]]]
 ) -> Framework:
@@ -206,14 +219,6 @@ def shared(number: int) -> World:
     def officer(chance: np.random.Generator, hours: float) -> Inputs:
         levels = {f"t{n}": Estimate(0.0, 0.3) for n in range(_TARGETS) if chance.random() < 0.9}
         levels |= {f"f{n:02}": Estimate(low, 0.3) for n in range(_FOUNDATIONS) if chance.random() < 0.1}
-        return Inputs(
-            tenant=TENANT,
-            framework=framework,
-            as_of=DAY,
-            job_group="g",
-            levels=levels,
-            budget_hours=hours,
-            profile_sequence=1,
-        )
+        return inputs_of(framework, levels, hours)
 
     return World(courses, {}, officer)

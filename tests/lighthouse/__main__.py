@@ -118,11 +118,7 @@ async def pages_of(platform: Platform) -> list[Opened]:
     tenant = Tenant(platform, "measured", await platform.stack.issuer.issue("measured", "admin"))
     for number, title in enumerate(("การวิเคราะห์ข้อมูล", "ความมั่นคงปลอดภัยไซเบอร์", "การออกแบบบริการดิจิทัล")):
         await tenant.offer(f"course-{number}", {"th": title}, description={"th": f"หลักสูตร{title}สำหรับบุคลากรภาครัฐ"})
-
-    async def proposed() -> bool:
-        return bool((await tenant.ask("GET", "/v1/matches?status=proposed"))["courses"])
-
-    await until(proposed, "proposed matches")
+    await until(tenant.has_proposals, "a proposed match")
     return [
         Opened("signing in", "/", "", "#key"),
         Opened("an officer's first view", "/", await officer.api_key(), ".step"),

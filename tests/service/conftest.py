@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.catalog.match_store import MatchStore
+from services.catalog.store import CatalogStore
 from services.recommender.warmup import warm_up
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings, Settings
 from tests.support.all_services import Services, everything
+from tests.support.crafts import Agency, stores_of
 from tests.support.portal import Owner, Portal, running_portal, staged
 from tests.support.services import Started, Topic, followed
 
@@ -25,10 +28,29 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="module")
+async def service(request: pytest.FixtureRequest, mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
+    """Return the running service of a module, which says in `SERVICE` what starts it."""
+    async with request.module.SERVICE(mongodb_uri, kafka_bootstrap) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
 async def announced(service: Started) -> AsyncIterator[Topic]:
     """Return all that the module's own `service` announces."""
     async with followed(service.settings, ANNOUNCES[type(service.settings)]) as topic:
         yield topic
+
+
+@pytest.fixture
+def agency(service: Started) -> Agency:
+    """Return a new tenant of the module's own `service`, which is a catalog."""
+    return Agency(service)
+
+
+@pytest.fixture
+async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
+    async with stores_of(mongodb_uri) as stores:
+        yield stores
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Assessments over HTTP, on real servers: each counts once, the latest measurement holds."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,13 +16,7 @@ from shared.outbox import Staged
 from tests.support.assessment import assessment, assessment_service, profile_of, registered, submit
 from tests.support.services import Started, Topic
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def test_an_assessment_changes_the_profile_and_is_announced(service: Started, announced: Topic) -> None:

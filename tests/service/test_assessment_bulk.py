@@ -1,14 +1,9 @@
 """Results and officers in bulk: a verdict on every row, the whole idempotent, and single changes first."""
 
 import asyncio
-import contextlib
-import io
 import json
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
@@ -30,15 +25,9 @@ from tests.support.assessment import (
     submit,
 )
 from tests.support.builders import FRAMEWORK, unique
-from tests.support.services import Started, Topic
+from tests.support.services import Started, Topic, run_command
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service: Started) -> None:
@@ -351,13 +340,8 @@ async def test_officers_are_registered_in_bulk_and_repeating_changes_nothing(ser
 
 
 async def command(service: Started, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and its output."""
-    address = str(service.client.make_url("/")).rstrip("/")
-    environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("platform")}
-    output = io.StringIO()
-    with patch.dict(os.environ, environment), contextlib.redirect_stdout(output):
-        code = await asyncio.to_thread(main, list(arguments))
-    return code, output.getvalue()
+    environment = {"ASSESSMENT_URL": service.address, "ASSESSMENT_KEY": await service.key("platform")}
+    return await run_command(main, environment, *arguments)
 
 
 async def test_files_are_sent_from_the_command_line(service: Started, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Bulk imports that meet other changes, lose their database or are repeated: every row counts once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -34,13 +34,7 @@ from tests.support.assessment import (
 from tests.support.builders import FRAMEWORK, unique
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 class Overtaken(OfficerStore):

@@ -1,7 +1,6 @@
 """What assessment archives, erases and announces again: nothing is left of an erased officer but a sequence."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -20,13 +19,7 @@ from tests.support.builders import profile
 from tests.support.services import Started, Topic, issue_key, started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def test_an_erased_officer_leaves_only_the_sequence_which_continues(service: Started, announced: Topic) -> None:

@@ -2,17 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.assessment.import_commands import main
-from tests.support.assessment import assessment_service, profile_of, registered
+from tests.support.assessment import assessment_service, levels_of, registered
 from tests.support.services import Started
-
-pytestmark = pytest.mark.timeout(400)
 
 CSV = {"Content-Type": "text/csv"}
 QUIZ = "/v1/assessments:import?map=guess&default=activity=safety,maximum=10"
@@ -26,10 +23,7 @@ RULES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def put_mapping(service: Started, rules: list[dict[str, Any]]) -> None:
@@ -50,10 +44,6 @@ async def imported(service: Started, path: str, body: str) -> tuple[list[dict[st
     assert got.status == 200, await got.text()
     *verdicts, report = [json.loads(line) for line in (await got.text()).splitlines()]
     return verdicts, report
-
-
-async def levels(service: Started, officer: str) -> dict[str, tuple[float, float]]:
-    return {one["skill"]: (one["level"], one["sd"]) for one in (await profile_of(service, officer)).get("levels", [])}
 
 
 async def test_a_refusal_names_what_is_missing(service: Started) -> None:
@@ -81,12 +71,12 @@ async def test_a_score_is_evidence_once(service: Started) -> None:
     verdicts, report = await imported(service, f"{QUIZ}&dry_run=true", grades)
     assert [one["status"] for one in verdicts] == ["created", "unchanged"]
     assert report["mapping"] == {"officer": ["ID number"], "taken_at": ["Completed"], "score": ["Grade"]}
-    assert not await levels(service, officer)
+    assert not await levels_of(service, officer)
 
     verdicts, report = await imported(service, QUIZ, grades)
     assert [one["status"] for one in verdicts] == ["created", "unchanged"]
     assert verdicts[1]["warnings"] == [{"field": "Grade", "detail": "the row holds no score"}]
-    assert await levels(service, officer) == {"reading": (3.2, 0.4)}
+    assert await levels_of(service, officer) == {"reading": (3.2, 0.4)}
 
     again = f"Username,State,Grade,Completed\n{officer},Finished,8,05/01/2569 09:15\n"
     verdicts, _ = await imported(service, QUIZ, again)
@@ -96,7 +86,7 @@ async def test_a_score_is_evidence_once(service: Started) -> None:
     verdicts, _ = await imported(service, QUIZ, grades)
     assert verdicts[0]["status"] == "unchanged"
     assert verdicts[0]["warnings"][0]["detail"] == "was evidence before under another mapping, and stays as it is"
-    assert await levels(service, officer) == {"reading": (3.2, 0.4)}
+    assert await levels_of(service, officer) == {"reading": (3.2, 0.4)}
 
 
 async def test_a_row_is_evidence_as_a_whole_or_not_at_all(service: Started) -> None:
@@ -106,10 +96,10 @@ async def test_a_row_is_evidence_as_a_whole_or_not_at_all(service: Started) -> N
     verdicts, report = await imported(service, path, f"officer,both,lost,unknown\n{officer},8,5,9\n")
     assert (verdicts[0]["status"], verdicts[0]["problems"][0]["field"]) == ("refused", "lost")
     assert report["unused_columns"] == ["unknown"]
-    assert not await levels(service, officer)
+    assert not await levels_of(service, officer)
     verdicts, _ = await imported(service, path, f"officer,both,lost,unknown\n{officer},8,,9\n")
     assert verdicts[0]["status"] == "created"
-    assert await levels(service, officer) == {"reading": (2.4, 0.4), "writing": (1.6, 0.3)}
+    assert await levels_of(service, officer) == {"reading": (2.4, 0.4), "writing": (1.6, 0.3)}
 
 
 async def test_a_grade_export_is_sent_from_the_command_line(
@@ -119,14 +109,14 @@ async def test_a_grade_export_is_sent_from_the_command_line(
     officer = await registered(service)
     file = tmp_path / "grades.csv"
     file.write_text(f"รหัสเจ้าหน้าที่;คะแนน;ห้องสอบ;วันที่สอบ\n{officer};8/10;3;2 พ.ย. 2569\n", encoding="utf-8-sig")
-    monkeypatch.setenv("ASSESSMENT_URL", str(service.client.make_url("/")).rstrip("/"))
+    monkeypatch.setenv("ASSESSMENT_URL", service.address)
     monkeypatch.setenv("ASSESSMENT_KEY", await service.key("platform"))
     arguments = ["import-results", str(file), "--map", "guess", "--default", "activity=safety"]
     assert await asyncio.to_thread(main, arguments) == 0
     printed = capsys.readouterr().out.splitlines()
     assert "officer    from รหัสเจ้าหน้าที่" in printed
     assert "columns not taken: ห้องสอบ" in printed
-    assert await levels(service, officer) == {"reading": (3.2, 0.4)}
+    assert await levels_of(service, officer) == {"reading": (3.2, 0.4)}
 
 
 async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: Started) -> None:
@@ -159,4 +149,4 @@ async def test_a_row_that_maps_to_nothing_is_refused_with_its_reason(service: St
         await service.ask("GET", f"/v1/assessments/imports/{report['import_id']}/rows?verdict=refused")
     ).json()
     assert [one["line"] for one in rows["rows"]] == [2, 3, 4, 5, 7, 8]
-    assert await levels(service, officer) == {"reading": (1.0, 0.4)}
+    assert await levels_of(service, officer) == {"reading": (1.0, 0.4)}

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +23,7 @@ from tests.support.builders import FRAMEWORK, framework, unique
 from tests.support.services import Started, Topic
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 async def test_a_put_without_changes_makes_no_sequence_and_no_event(service: Started, announced: Topic) -> None:

@@ -26,8 +26,6 @@ from tests.support.services import Started
 from tests.support.sessions import answer, current, detail, finish, items_of, publish, start
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 TENANT = "agency"
 ONE_SKILL = StartSession(skills=["reading"])
 

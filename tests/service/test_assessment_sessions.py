@@ -16,8 +16,6 @@ from tests.support.builders import FRAMEWORK
 from tests.support.services import Started, Topic
 from tests.support.sessions import BANK, answer, detail, finish, items_of, publish, start
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture(scope="module")
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:

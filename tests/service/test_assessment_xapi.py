@@ -18,12 +18,10 @@ from services.assessment.xapi.store import StatementStore
 from shared.domain import ScaleLevel
 from shared.errors import Unavailable
 from shared.events import CATALOG_TOPIC, FrameworkPublished
-from tests.support.assessment import TAKEN_AT, assessment_service, profile_of, registered
+from tests.support.assessment import TAKEN_AT, assessment_service, levels_of, profile_of, registered
 from tests.support.builders import FRAMEWORK, framework, text
 from tests.support.services import Started
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.timeout(400)
 
 HOME = "https://lms.example.org"
 QUIZ = f"{HOME}/quiz/reading"
@@ -69,10 +67,6 @@ async def send(service: Started, body: Any, **options: Any) -> tuple[int, Any]:
     return got.status, await got.json()
 
 
-async def levels(service: Started, officer: str) -> dict[str, tuple[float, float]]:
-    return {one["skill"]: (one["level"], one["sd"]) for one in (await profile_of(service, officer)).get("levels", [])}
-
-
 @pytest.mark.parametrize("activity", [QUIZ, "https://elsewhere.example.org/unmapped"])
 async def test_no_statement_about_an_officer_who_is_erased_meanwhile_is_left(
     service: Started, monkeypatch: pytest.MonkeyPatch, activity: str
@@ -103,9 +97,9 @@ async def test_no_statement_about_an_officer_who_is_erased_meanwhile_is_left(
 async def test_a_range_that_is_too_wide_gives_no_score(service: Started, score: dict[str, float]) -> None:
     officer = await registered(service)
     assert (await send(service, statement(officer, "scored", result={"score": score})))[0] == 200
-    assert await levels(service, officer) == {}
+    assert await levels_of(service, officer) == {}
     assert (await send(service, statement(officer, "passed", result={"score": score})))[0] == 200
-    assert await levels(service, officer) == {"reading": (4, 0.4)}
+    assert await levels_of(service, officer) == {"reading": (4, 0.4)}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +116,7 @@ async def test_a_statement_that_is_too_large_is_rejected(
     officer = await registered(service)
     got, problem = await send(service, [statement(officer), statement(officer) | changed])
     assert (got, problem["field"]) == (status, field)
-    assert await levels(service, officer) == {}
+    assert await levels_of(service, officer) == {}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +139,7 @@ async def test_statements_become_evidence_of_levels(
     officer = await registered(service)
     sent = statement(officer, verb, activity, **({"result": result} if result else {}))
     assert await send(service, sent) == (200, [sent["id"]])
-    assert await levels(service, officer) == expected
+    assert await levels_of(service, officer) == expected
     kinds = [one["kind"] for one in (await evidence(service, officer))]
     assert kinds == [("completion" if verb == "completed" else "test" if "other" in activity else "external")]
 
@@ -157,7 +151,7 @@ async def test_a_statement_is_one_piece_of_evidence_of_a_skill_whatever_rules_na
     officer = await registered(service)
     for verb in ("passed", "completed"):
         assert (await send(service, statement(officer, verb, f"{HOME}/{activity}")))[0] == 200
-    assert (await levels(service, officer)).keys() == {"reading"}
+    assert (await levels_of(service, officer)).keys() == {"reading"}
     found = await evidence(service, officer)
     assert sorted((one["kind"], one["results"]) for one in found) == [
         ("completion", [{"skill": "reading", "level": level}]),
@@ -295,7 +289,7 @@ async def test_a_statement_whose_answer_was_lost_is_evidence_once_whatever_the_m
     monkeypatch.setattr(StatementStore, "keep", lost)
     assert (await send(service, sent))[0] == 503
     monkeypatch.setattr(StatementStore, "keep", keep)
-    assert await levels(service, officer) == {"reading": (4, 0.4)}
+    assert await levels_of(service, officer) == {"reading": (4, 0.4)}
     try:
         body = {"home_page": HOME, "rules": [RULES[0] | {"level": 2}, *RULES[1:]]}
         assert (await service.ask("PUT", "/v1/xapi-mapping", "admin", json=body)).status == 200
@@ -305,7 +299,7 @@ async def test_a_statement_whose_answer_was_lost_is_evidence_once_whatever_the_m
         assert (await send(service, sent))[0] == 200
     finally:
         await service.ask("PUT", "/v1/xapi-mapping", "admin", json={"home_page": HOME, "rules": RULES})
-    assert await levels(service, officer) == {"reading": (4, 0.4)}
+    assert await levels_of(service, officer) == {"reading": (4, 0.4)}
     assert len(await evidence(service, officer)) == 1
 
 

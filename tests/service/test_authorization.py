@@ -4,7 +4,6 @@ import base64
 import re
 from typing import Any
 
-import pytest
 from openapi_spec_validator import validate
 
 from shared.app import TABLE
@@ -14,8 +13,6 @@ from shared.routes import Route
 from tests.support.all_services import COURSE, HERE, Services
 from tests.support.builders import FRAMEWORK
 from tests.support.services import Started
-
-pytestmark = pytest.mark.timeout(400)
 
 OF_OFFICERS: tuple[Role, ...] = ("officer", "viewer")
 ASSESSMENT = {

@@ -12,29 +12,11 @@ from aiohttp.test_utils import TestServer
 from shared.settings import PortalSettings
 from tests.support.all_services import COURSE, HERE, Services
 from tests.support.portal import Owner, running_portal
-from tests.support.raw_http import Answer, answer_on
+from tests.support.raw_http import answer_on
 from tests.support.services import Started
-
-pytestmark = pytest.mark.timeout(400)
 
 BOMB = gzip.compress(bytes(200_000_000))
 PUT = f"PUT /v1/courses/{HERE} HTTP/1.1\r\nHost: x\r\n"
-
-
-async def send(service: Started, *parts: bytes, end: bool = False) -> Answer:
-    """Send bytes to a service; return its answer."""
-    server = service.client.server
-    assert isinstance(server, TestServer)
-    reader, writer = await asyncio.open_connection(server.host, server.port)
-    try:
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-        if end:
-            writer.write_eof()
-        return await answer_on(reader)
-    finally:
-        writer.transport.abort()
 
 
 async def destination(services: Services, through: str) -> tuple[Started, bytes]:
@@ -52,7 +34,7 @@ THROUGH = pytest.mark.parametrize("through", ["catalog", "portal"])
 async def test_a_compressed_change_is_accepted(services: Services, through: str) -> None:
     service, head = await destination(services, through)
     packed = gzip.compress(json.dumps(COURSE).encode())
-    got = await send(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
+    got = await service.send(head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed)
     assert got.status == 200, got
 
 
@@ -74,7 +56,7 @@ async def test_a_broken_compressed_change_is_malformed(
     services: Services, through: str, more: bytes, body: bytes, end: bool
 ) -> None:
     service, head = await destination(services, through)
-    got = await send(service, head + more + b"\r\n", body, end=end)
+    got = await service.send(head + more + b"\r\n", body, end=end)
     assert (got.status, got.problem["title"]) == (400, "Malformed request")
     assert (await service.client.get("/livez")).status == 200
 
@@ -82,7 +64,7 @@ async def test_a_broken_compressed_change_is_malformed(
 @THROUGH
 async def test_a_change_that_decompresses_to_too_much_is_rejected(services: Services, through: str) -> None:
     service, head = await destination(services, through)
-    got = await send(service, head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB)
+    got = await service.send(head + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB), BOMB)
     assert got.status == 413
 
 
@@ -93,7 +75,7 @@ async def test_a_compressed_change_that_is_too_large_itself_is_rejected(services
     chunk = b"%x\r\n" % len(nothing) + nothing + b"\r\n"
     course = gzip.compress(json.dumps(COURSE).encode())
     last = b"%x\r\n" % len(course) + course + b"\r\n0\r\n\r\n"
-    got = await send(service, head + b"Content-Encoding: gzip\r\n" + CHUNKED + b"\r\n", *[chunk] * 30, last)
+    got = await service.send(head + b"Content-Encoding: gzip\r\n" + CHUNKED + b"\r\n", *[chunk] * 30, last)
     assert got.status == 413
 
 
@@ -105,7 +87,7 @@ async def test_nothing_is_decompressed_without_a_key(services: Services, name: s
             head = (
                 f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n\r\n"
             )
-            got = await send(services[name], head.encode(), BOMB[:100_000])  # the rest is never sent
+            got = await services[name].send(head.encode(), BOMB[:100_000])  # the rest is never sent
             assert 400 <= got.status < 500, (method, path, got)
             assert got.problem
 
@@ -217,11 +199,11 @@ async def test_guessing_keys_at_the_sign_in_is_rate_limited(stage: tuple[PortalS
 async def test_a_client_that_waits_is_asked_for_the_body_only_if_it_is_read(services: Services, through: str) -> None:
     service, head = await destination(services, through)
     waits = b"Expect: 100-continue\r\nContent-Length: %d\r\n"
-    assert (await send(service, head + waits % 100_000_000 + b"\r\n")).status == 413
+    assert (await service.send(head + waits % 100_000_000 + b"\r\n")).status == 413
     prefix = " /api/v1" if through == "portal" else " /v1"
     importing = b"POST%s/courses:import HTTP/1.1\r\nHost: x\r\n" % prefix.encode()
     key = f"Authorization: Bearer {await services['catalog'].key('officer', officer=HERE)}\r\n".encode()
-    assert (await send(service, importing + key + waits % 100_000_000 + b"\r\n")).status == 403
+    assert (await service.send(importing + key + waits % 100_000_000 + b"\r\n")).status == 403
     body = json.dumps(COURSE).encode() + b" " * 300_000  # more than the portal keeps in memory to send it again
     server = service.client.server
     assert isinstance(server, TestServer)

@@ -22,7 +22,6 @@ from shared.settings import AssessmentSettings
 from tests.support.builders import FRAMEWORK, MOMENT, unique
 from tests.support.services import settings_of
 
-pytestmark = pytest.mark.timeout(400)
 OPTIONS = [OptionText("ไม่", "no"), OptionText("ใช่", "yes")]
 
 

@@ -1,7 +1,6 @@
 """Courses over HTTP in the catalog, on a real MongoDB and a real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -14,13 +13,7 @@ from tests.support.builders import FRAMEWORK, framework, unique
 from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started, Topic
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 def nested(depth: int) -> dict[str, Any]:

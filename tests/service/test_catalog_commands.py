@@ -6,17 +6,14 @@ import contextlib
 import csv
 import errno
 import html
-import io
 import json
 import os
 import random
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -24,29 +21,18 @@ from services.catalog.commands import main
 from shared.imports.sending import Progress
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids
-from tests.support.services import Started
+from tests.support.services import Started, run_command
 from tests.support.waiting import WAIT_SECONDS, until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 async def environment_of(service: Started, tenant: str) -> dict[str, str]:
-    address = str(service.client.make_url("/")).rstrip("/")
-    return {"CATALOG_URL": address, "CATALOG_KEY": await service.key("admin", tenant)}
+    return {"CATALOG_URL": service.address, "CATALOG_KEY": await service.key("admin", tenant)}
 
 
-async def run_command(service: Started, tenant: str, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and its output."""
-    output = io.StringIO()
-    with patch.dict(os.environ, await environment_of(service, tenant)), contextlib.redirect_stdout(output):
-        code = await asyncio.to_thread(main, list(arguments))
-    return code, output.getvalue()
+async def command(service: Started, tenant: str, *arguments: str) -> tuple[int, str]:
+    return await run_command(main, await environment_of(service, tenant), *arguments)
 
 
 def count(output: str, name: str) -> int:
@@ -57,25 +43,25 @@ def count(output: str, name: str) -> int:
 async def test_a_table_is_previewed_and_imported_once_its_columns_are_given(service: Started, tmp_path: Path) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.csv"
     file.write_bytes("รหัสวิชา,ชื่อหลักสูตร,อื่น\nก 1,การเขียน,x\nก 2,,y\n".encode("cp874"))
-    code, output = await run_command(service, tenant, "import", str(file))
+    code, output = await command(service, tenant, "import", str(file))
     assert code == 2
     assert "title            ชื่อหลักสูตร" in output
     assert "--map 'code=รหัสวิชา,title=ชื่อหลักสูตร'" in output
     assert await ids(service, tenant=tenant) == []
-    code, output = await run_command(service, tenant, "import", str(file), "--map", "guess", "--dry-run")
+    code, output = await command(service, tenant, "import", str(file), "--map", "guess", "--dry-run")
     assert (code, count(output, "created"), count(output, "refused")) == (1, 1, 1)
     assert await ids(service, tenant=tenant) == []
-    code, output = await run_command(
+    code, output = await command(
         service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6"
     )
     assert (code, count(output, "created"), count(output, "refused")) == (1, 1, 1)
     assert "row 3 (ก 2):\n    title: " in output
     assert "columns not taken: อื่น" in output
-    code, output = await run_command(
+    code, output = await command(
         service, tenant, "import", str(file), "--map", "guess", "--default", "provider=กรม,hours=6"
     )
     assert (code, count(output, "unchanged")) == (1, 1)
-    code, output = await run_command(service, tenant, "check", str(file))
+    code, output = await command(service, tenant, "check", str(file))
     assert (code, count(output, "courses"), count(output, "refused"), "cp874" in output) == (1, 1, 1, True)
 
 
@@ -84,11 +70,11 @@ async def test_importing_an_export_changes_nothing(service: Started, tmp_path: P
     tenant, file, there = unique("tenant"), tmp_path / "in.ndjson", tmp_path / f"out.{ending}"
     bodies = [course(f"c{n}", tags=["x, y"], requires=[{"course": "c0"}] if n else []) for n in range(5)]
     file.write_text("\n".join(json.dumps(body, ensure_ascii=False) for body in bodies))
-    code, output = await run_command(service, tenant, "import", str(file))
+    code, output = await command(service, tenant, "import", str(file))
     assert (code, count(output, "created")) == (0, 5), output
-    code, output = await run_command(service, tenant, "export", str(there))
+    code, output = await command(service, tenant, "export", str(there))
     assert (code, count(output, "exported")) == (0, 5)
-    code, output = await run_command(service, tenant, "import", str(there))
+    code, output = await command(service, tenant, "import", str(there))
     assert (code, count(output, "unchanged"), count(output, "changed")) == (0, 5, 0), output
 
 
@@ -98,7 +84,7 @@ async def test_a_file_without_a_course_is_no_success(service: Started, tmp_path:
     file = tmp_path / f"empty.{ending}"
     file.write_text(text, encoding="utf-8")
     for arguments in (["check", str(file)], ["import", str(file), *(["--map", "guess"] if ending == "csv" else [])]):
-        code, output = await run_command(service, unique("tenant"), *arguments)
+        code, output = await command(service, unique("tenant"), *arguments)
         assert code == 1, output
         assert ("There is no course in this file" in output) == (count(output, "refused") == 0), output
 
@@ -115,7 +101,7 @@ async def test_a_failed_command_prints_one_line_with_the_reason(service: Started
         (["import", str(file), "--map", "guess", "--url", "http://127.0.0.1:9"], "cannot be reached"),
         (["check", str(tmp_path)], "in which format"),
     ):
-        code, output = await run_command(service, tenant, *arguments)
+        code, output = await command(service, tenant, *arguments)
         assert (code, word in output, "Traceback" in output) == (2, True, False), output
 
 
@@ -124,8 +110,8 @@ async def test_check_refuses_what_an_import_would_and_counts_warnings_by_kind(se
     hours = "".join(f"C{n},{n} weeks\n" for n in range(1, 31))
     file.write_text(f"Course,Duration\n{hours}C1,9 weeks\nC2,2 weeks\n", encoding="utf-8")
     tenant = unique("tenant")
-    for command in ("check", "import"):
-        code, output = await run_command(service, tenant, command, str(file), "--map", "guess")
+    for name in ("check", "import"):
+        code, output = await command(service, tenant, name, str(file), "--map", "guess")
         assert (code, count(output, "refused")) == (1, 1)
         assert "row 2 is the same course and was taken; this one differs in hours, stated" in output
         assert re.search(r"^ +3\d  hours: 4 are assumed for '1 weeks' \(for example\)$", output, re.MULTILINE)
@@ -167,7 +153,7 @@ async def test_an_interrupted_import_is_reported_and_the_next_one_completes_it(
     assert (process.returncode, "Interrupted" in output.decode()) == (130, True)
     file.unlink()
     file.write_bytes(b"".join(json.dumps(body).encode() + b"\n" for body in bodies))
-    code, words = await run_command(service, tenant, "import", str(file))
+    code, words = await command(service, tenant, "import", str(file))
     assert (code, count(words, "unchanged"), count(words, "created")) == (0, 100, 100), words
 
 
@@ -224,13 +210,13 @@ FILES: dict[str, list[str]] = {
 @pytest.mark.parametrize("name", FILES)
 async def test_a_real_file_is_imported_completely_by_one_command(service: Started, name: str) -> None:
     tenant, file = unique("tenant"), Path(DATASETS or "", name)
-    code, output = await run_command(service, tenant, "import", str(file), *FILES[name])
+    code, output = await command(service, tenant, "import", str(file), *FILES[name])
     print(f"{name}\n{output}")  # noqa: T201 - the report is what is wanted of a run with real files
     assert code in (0, 1), output
     assert "no column holds the title" not in output
     stored = [one async for one in service.database("catalog")["entries"].find({"tenant": tenant, "kind": "course"})]
     assert len(stored) == count(output, "created")
-    again, words = await run_command(service, tenant, "import", str(file), *FILES[name])
+    again, words = await command(service, tenant, "import", str(file), *FILES[name])
     assert (again, count(words, "created"), count(words, "changed")) == (code, 0, 0)
     assert count(words, "unchanged") == count(output, "created") + count(output, "unchanged")
     if file.suffix == ".csv":
@@ -272,11 +258,11 @@ async def test_a_course_that_is_offered_no_more_is_refused_and_withdrawn_when_as
 ) -> None:
     tenant, file = unique("tenant"), tmp_path / "courses.csv"
     file.write_text("id,title,provider,status\na,Data,P,active\nb,Law,P,active\n")
-    code, output = await run_command(service, tenant, "import", str(file), "--map", "guess")
+    code, output = await command(service, tenant, "import", str(file), "--map", "guess")
     assert (code, count(output, "created")) == (0, 2)
     file.write_text("id,title,provider,status\na,Data,P,deleted\nb,Law,P,active\n")
-    code, output = await run_command(service, tenant, "check", str(file), "--map", "guess")
+    code, output = await command(service, tenant, "check", str(file), "--map", "guess")
     assert (code, count(output, "courses"), count(output, "refused")) == (1, 1, 1)
-    code, output = await run_command(service, tenant, "import", str(file), "--map", "guess", "--full", "--withdraw")
+    code, output = await command(service, tenant, "import", str(file), "--map", "guess", "--full", "--withdraw")
     assert (code, count(output, "unchanged"), count(output, "refused"), count(output, "withdrawn")) == (1, 1, 1, 1)
     assert await ids(service, tenant=tenant) == ["b"]

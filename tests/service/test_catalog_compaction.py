@@ -18,8 +18,6 @@ from tests.support.servers import missing
 from tests.support.services import Started, Topic, followed
 from tests.support.waiting import WAIT_SECONDS, running, until
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.mark.parametrize("kind", ["an older stamp", "no event"])
 async def test_a_course_behind_which_another_record_landed_is_in_the_compacted_catalog(

@@ -1,7 +1,6 @@
 """Drafts of frameworks over HTTP: people first, then a version that never changes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,13 +17,7 @@ from tests.support.catalog import catalog
 from tests.support.services import Started, Topic, issue_key
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 KEYS: dict[tuple[int, str], str] = {}

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -18,15 +17,11 @@ from tests.support.builders import FRAMEWORK
 from tests.support.catalog import catalog
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
 MATRIX = "role,skill,level\nclerk,filing,1\nchief,filing,3\nchief,law,2\n"
 IMPORT = "/v1/frameworks:import"
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 async def sent(

@@ -1,23 +1,15 @@
 """Frameworks over HTTP in the catalog: versions, refusals, ids beside those of courses."""
 
 import io
-from collections.abc import AsyncIterator
 
 import msgspec
-import pytest
 
 from shared.events import FrameworkPublished
 from tests.support.builders import FRAMEWORK, framework
 from tests.support.catalog import catalog, course, put
 from tests.support.services import Started, Topic
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 async def test_the_catalog_counts_the_versions_of_a_framework(service: Started, announced: Topic) -> None:

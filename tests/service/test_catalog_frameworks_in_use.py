@@ -1,9 +1,6 @@
 """Every framework in use gets proposals for every course that has no rows in it, on real servers."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
 
 from services.catalog.__main__ import match
 from services.catalog.match_store import MatchStore
@@ -14,27 +11,9 @@ from shared.domain import SHARED_TENANT, Framework
 from shared.settings import CatalogSettings
 from tests.support.builders import course, unique
 from tests.support.catalog import catalog
-from tests.support.crafts import GLASS, POTTERY, Agency, crafts, row, stores_of
-from tests.support.services import Started
+from tests.support.crafts import GLASS, POTTERY, Agency, crafts, row
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
-
-
-@pytest.fixture
-def agency(service: Started) -> Agency:
-    return Agency(service)
-
-
-@pytest.fixture
-async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
-    async with stores_of(mongodb_uri) as stores:
-        yield stores
+SERVICE = catalog
 
 
 async def test_a_course_that_teaches_in_one_framework_is_matched_to_each_other_one(agency: Agency) -> None:

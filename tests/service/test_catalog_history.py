@@ -1,7 +1,6 @@
 """The catalog as it was, and announced once more: one history, written from what readers saw."""
 
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,13 +20,7 @@ from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started, Topic
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 async def test_the_catalog_is_shown_at_past_revisions(service: Started, announced: Topic) -> None:

@@ -25,15 +25,10 @@ from tests.support.catalog import catalog, course, ids, put
 from tests.support.services import Started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 CSV, NDJSON, JSONLD = "text/csv", "application/x-ndjson", "application/ld+json"
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 async def sent(

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +39,7 @@ pytestmark = pytest.mark.timeout(600)
 MEGABYTE = 1_000_000
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 def named(name: str, whole: Framework, version: int = 0) -> Framework:

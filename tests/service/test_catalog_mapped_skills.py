@@ -1,9 +1,6 @@
 """Mappings between frameworks, and between versions of one, give courses their skills, on real servers."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
 
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend
@@ -12,20 +9,9 @@ from shared.events import CoursePublished
 from tests.support.builders import inputs, view_of
 from tests.support.catalog import catalog
 from tests.support.crafts import GLASS, POTTERY, Agency, crafts, row, same
-from tests.support.services import Started, Topic
+from tests.support.services import Topic
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
-
-
-@pytest.fixture
-def agency(service: Started) -> Agency:
-    return Agency(service)
+SERVICE = catalog
 
 
 async def test_a_mapping_between_frameworks_gives_rows_with_their_source_and_the_levels_of_the_scale(

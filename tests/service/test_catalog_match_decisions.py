@@ -3,7 +3,6 @@
 import asyncio
 import json
 import unicodedata
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -29,13 +28,7 @@ from tests.support.matches import (
 from tests.support.services import Started, Topic
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with matching_catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = matching_catalog
 
 
 async def test_a_confirmed_match_is_taught_at_once_and_announced(service: Started, announced: Topic) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -20,16 +19,8 @@ from services.catalog.store import CatalogStore
 from shared import outbox as outbox_module
 from shared.domain import SHARED_TENANT, Framework, Teaches
 from tests.support.builders import course
-from tests.support.crafts import GLASS, POTTERY, crafts, row, stores_of
+from tests.support.crafts import GLASS, POTTERY, crafts, row
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture
-async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
-    async with stores_of(mongodb_uri) as stores:
-        yield stores
 
 
 async def test_no_matcher_is_built_while_nothing_waits(

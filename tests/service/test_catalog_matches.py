@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -33,13 +32,7 @@ from tests.support.matches import (
 )
 from tests.support.services import Started, Topic
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with matching_catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = matching_catalog
 
 
 async def test_a_match_is_announced_at_once_and_is_not_taught(service: Started, announced: Topic) -> None:

@@ -1,7 +1,6 @@
 """Search over HTTP in the catalog, on a real MongoDB and a real broker, with two replicas."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -14,13 +13,7 @@ from tests.support.catalog import catalog, course, put
 from tests.support.services import Started, started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = catalog
 
 
 async def search(service: Started, query: str, **options: Any) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Tenants with frameworks of their own get copies of the shared courses that match them, on real servers."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 
@@ -13,27 +11,10 @@ from shared.domain import SHARED_TENANT, Framework, LocalizedText
 from shared.events import CoursePublished, CourseWithdrawn
 from tests.support.builders import course, unique
 from tests.support.catalog import catalog
-from tests.support.crafts import GLASS, POTTERY, Agency, crafts, row, stores_of
-from tests.support.services import Started, Topic
+from tests.support.crafts import GLASS, POTTERY, Agency, crafts, row
+from tests.support.services import Topic
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with catalog(mongodb_uri, kafka_bootstrap) as service:
-        yield service
-
-
-@pytest.fixture
-def agency(service: Started) -> Agency:
-    return Agency(service)
-
-
-@pytest.fixture
-async def stores(mongodb_uri: str) -> AsyncIterator[tuple[CatalogStore, MatchStore]]:
-    async with stores_of(mongodb_uri) as stores:
-        yield stores
+SERVICE = catalog
 
 
 async def test_a_tenants_own_framework_is_matched_to_shared_courses_and_only_the_tenant_sees_it(

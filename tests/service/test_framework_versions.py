@@ -9,7 +9,6 @@ from tests.support.all_services import Services
 from tests.support.builders import unique
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 TITLES = {"DS300": "Design", "DS310": "Services", "DG-020": "Digital design", "DS999": "Fax"}
 
 

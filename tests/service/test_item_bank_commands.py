@@ -1,39 +1,21 @@
 """`python -m services.assessment import`, `export` and `check` of item banks."""
 
-import asyncio
-import contextlib
-import io
 import json
-import os
-from collections.abc import AsyncIterator
 from pathlib import Path
-from unittest.mock import patch
 
 import msgspec
-import pytest
 
 from services.assessment.commands import main
 from tests.support.assessment import assessment_service
 from tests.support.builders import FRAMEWORK, framework, unique
-from tests.support.services import Started
+from tests.support.services import Started, run_command
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
-async def run_command(service: Started, *arguments: str) -> tuple[int, str]:
-    """Carry out a command in a thread, and return its exit code and its output."""
-    address = str(service.client.make_url("/")).rstrip("/")
-    environment = {"ASSESSMENT_URL": address, "ASSESSMENT_KEY": await service.key("admin", "agency")}
-    output = io.StringIO()
-    with patch.dict(os.environ, environment), contextlib.redirect_stdout(output):
-        code = await asyncio.to_thread(main, list(arguments))
-    return code, output.getvalue()
+async def command(service: Started, *arguments: str) -> tuple[int, str]:
+    environment = {"ASSESSMENT_URL": service.address, "ASSESSMENT_KEY": await service.key("admin", "agency")}
+    return await run_command(main, environment, *arguments)
 
 
 def written(folder: Path, *skills: str) -> str:
@@ -57,38 +39,38 @@ def written(folder: Path, *skills: str) -> str:
 
 async def test_a_bank_is_imported_published_and_exported_in_another_format(service: Started, tmp_path: Path) -> None:
     name, given = unique("bank"), written(tmp_path, "reading", "writing")
-    code, output = await run_command(
+    code, output = await command(
         service, "import", given, "--bank", name, "--framework", FRAMEWORK, "--title-en", "Mine", "--publish"
     )
     assert (code, output.splitlines()[-1]) == (0, f"{name}: published, version 1")
     table = tmp_path / "items.csv"
-    assert (await run_command(service, "export", str(table), "--bank", name))[0] == 0
-    code, output = await run_command(service, "import", str(table), "--bank", name, "--publish")
+    assert (await command(service, "export", str(table), "--bank", name))[0] == 0
+    code, output = await command(service, "import", str(table), "--bank", name, "--publish")
     assert (code, output.splitlines()[-1]) == (0, f"{name}: unchanged, version 1")
-    code, output = await run_command(service, "export", str(tmp_path / "x.json"), "--bank", name, "--version", "2")
+    code, output = await command(service, "export", str(tmp_path / "x.json"), "--bank", name, "--version", "2")
     assert (code, "no such version" in output) == (2, True)
 
 
 async def test_rejected_items_are_printed_and_change_the_exit_code(service: Started, tmp_path: Path) -> None:
     given = written(tmp_path, "reading", "cooking")
-    code, output = await run_command(
+    code, output = await command(
         service, "import", given, "--bank", unique("b"), "--framework", FRAMEWORK, "--title-en", "M"
     )
     assert code == 1
     assert "skill: framework fw has no skill 'cooking'" in output
     own = tmp_path / "framework.json"
     own.write_bytes(msgspec.json.encode(framework({"reading": 1})))
-    code, output = await run_command(service, "check", given, "--framework-file", str(own))
+    code, output = await command(service, "check", given, "--framework-file", str(own))
     assert (code, "no skill 'cooking'" in output) == (1, True)
-    code, output = await run_command(service, "check", given)
+    code, output = await command(service, "check", given)
     assert (code, "reading" in output) == (0, True)
 
 
 async def test_a_failed_command_prints_the_reason(service: Started, tmp_path: Path) -> None:
     (tmp_path / "items.txt").write_text("x", encoding="utf-8")
-    assert (await run_command(service, "check", str(tmp_path / "items.txt")))[0] == 2
-    assert (await run_command(service, "check", str(tmp_path / "absent.json")))[0] == 2
-    code, output = await run_command(
+    assert (await command(service, "check", str(tmp_path / "items.txt")))[0] == 2
+    assert (await command(service, "check", str(tmp_path / "absent.json")))[0] == 2
+    code, output = await command(
         service, "export", str(tmp_path / "o.json"), "--bank", "b", "--url", "http://127.0.0.1:9"
     )
     assert (code, "cannot be reached" in output) == (2, True)

@@ -1,7 +1,6 @@
 """Item banks over HTTP: drafts, versions that never change, files with a verdict on every item."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,13 +14,7 @@ from tests.support.assessment import assessment_service
 from tests.support.builders import FRAMEWORK, MOMENT, unique
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with assessment_service(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = assessment_service
 
 
 def item(name: str, **changes: Any) -> dict[str, Any]:

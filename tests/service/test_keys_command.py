@@ -16,8 +16,6 @@ from shared.mongo import connect
 from shared.settings import CatalogSettings
 from tests.support.services import Started, settings_of, started
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture
 def settings(mongodb_uri: str, kafka_bootstrap: str) -> CatalogSettings:

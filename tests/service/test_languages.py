@@ -25,8 +25,6 @@ from tests.support.portal import Portal, path, running_portal, staged
 from tests.support.recommender import assessed, path_of, planned, recommender, somebody
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
 WANTED: list[tuple[str, dict[str, str], tuple[Language, ...]]] = [
     ("", {}, LANGUAGES),
     ("?lang=th", {}, ("th",)),
@@ -42,10 +40,7 @@ WANTED: list[tuple[str, dict[str, str], tuple[Language, ...]]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = recommender
 
 
 @pytest.fixture(scope="module")

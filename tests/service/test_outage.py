@@ -3,8 +3,6 @@
 import os
 import signal
 
-import pytest
-
 from deploy.local.broker import EmbeddedBroker
 from deploy.local.servers import Mongod
 from services.catalog.__main__ import build
@@ -14,8 +12,6 @@ from tests.support.catalog import course, put
 from tests.support.portal import running_portal, staged
 from tests.support.services import followed, settings_of, started
 from tests.support.waiting import until
-
-pytestmark = pytest.mark.timeout(400)
 
 
 async def test_the_portals_readiness_queries_kafka(own_broker: EmbeddedBroker, mongodb_uri: str) -> None:

@@ -20,8 +20,6 @@ from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, path, running_portal
 from tests.support.services import issue_key
 
-pytestmark = pytest.mark.timeout(400)
-
 
 async def test_a_stream_sends_the_stored_path_and_then_each_new_one_byte_for_byte(portal: Portal) -> None:
     officer, key = await portal.officer()

@@ -13,8 +13,6 @@ from shared.auth import Role
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, path, running_portal
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @asynccontextmanager
 async def signed_in(portal: Portal, role: Role, officer: str | None = None) -> AsyncIterator[aiohttp.ClientSession]:

@@ -12,8 +12,6 @@ from shared.routes import BODY_LIMIT
 from tests.support.portal import Portal, path
 from tests.support.waiting import WAIT_SECONDS
 
-pytestmark = pytest.mark.timeout(400)
-
 DOCUMENT = json.dumps({"skills": [{"id": f"skill-{number}", "name": "ทักษะ"} for number in range(400)]}).encode()
 TARGET = "/api/v1/frameworks/fw"
 

@@ -15,8 +15,6 @@ from shared.openapi import document
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, running_portal, serving
 
-pytestmark = pytest.mark.timeout(400)
-
 
 def described() -> dict[str, Any]:
     return json.loads(json.dumps(document("Catalog", "What it does.", CATALOG)))  # type: ignore[no-any-return]

@@ -21,8 +21,6 @@ from shared.settings import PortalSettings
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
 from tests.support.portal import Owner, Portal, path, running_portal
 
-pytestmark = pytest.mark.timeout(400)
-
 HERE = "http://portal.test"
 
 

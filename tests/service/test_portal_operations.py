@@ -15,8 +15,6 @@ from shared.auth import ROLES, Role
 from tests.support.all_services import HERE, Services
 from tests.support.services import issue_key
 
-pytestmark = pytest.mark.timeout(400)
-
 OF_OFFICERS: tuple[Role, ...] = ("officer", "viewer")
 FROM_ELSEWHERE = "this request must come from the officers' page itself"
 UNFORWARDED = "there is no such path"

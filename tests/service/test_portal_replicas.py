@@ -15,8 +15,6 @@ from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, path, running_portal, serving
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 NAMED = {"Idempotency-Key": "k"}
 SAFE = [
     ("GET", "/v1/courses", {}),

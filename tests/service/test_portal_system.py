@@ -14,7 +14,6 @@ from shared import VERSION
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, running_portal, serving
 
-pytestmark = pytest.mark.timeout(400)
 METRICS = """# HELP learning_path_consumer_lag_records Records.
 # TYPE learning_path_consumer_lag_records gauge
 learning_path_consumer_lag_records 7.0

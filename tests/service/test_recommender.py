@@ -1,7 +1,7 @@
 """The recommender as it is wired in production, on a real broker and a real MongoDB: events in, paths out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import jsonschema
@@ -45,13 +45,7 @@ from tests.support.recommender import (
 from tests.support.services import Started, Topic
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
-        yield service
+SERVICE = partial(recommender, entries=(SHOWN, READ, WRITE))
 
 
 def later(one: Profile, sequence: int, **levels: float) -> Profile:

@@ -22,8 +22,6 @@ from tests.support.builders import FRAMEWORK, course, framework, text
 from tests.support.recommender import assessed, path_of, planned, recommender, registered, somebody
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
 SHOWN = framework({"reading": 3, "dancing": 2})
 TWO_GROUPS = msgspec.structs.replace(
     SHOWN,

@@ -1,6 +1,7 @@
 """What happens to paths when the catalog changes, and what each tenant sees of it."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
+from functools import partial
 from threading import Event as Flag
 
 import msgspec
@@ -26,13 +27,7 @@ from tests.support.recommender import (
 from tests.support.services import Started, Topic
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
-        yield service
+SERVICE = partial(recommender, entries=(SHOWN, READ, WRITE))
 
 
 async def test_a_withdrawn_course_leaves_its_paths_and_the_officers_see_a_note(

@@ -1,19 +1,9 @@
 """Questions about one course, and what a what-if changes: on real servers."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
 from tests.support.recommender import planned, recommender, somebody
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = recommender
 
 
 async def test_what_if_lists_the_changes(service: Started) -> None:

@@ -1,12 +1,10 @@
 """Feedback on real servers: stored with the path that follows from it or not at all, and never lost in a race."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import pytest
 
 from services.recommender.api.context import CONTEXT
 from services.recommender.plan_pool import PlanPool
@@ -27,13 +25,7 @@ from tests.support.recommender import (
 from tests.support.services import Started, Topic
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = recommender
 
 
 async def feedback_of(service: Started, one: Profile, **options: Any) -> dict[str, Any]:

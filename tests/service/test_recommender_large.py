@@ -12,8 +12,6 @@ from tests.support.recommender import path_of, recommender, registered, somebody
 from tests.support.services import Started, Topic, followed
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture(scope="module")
 async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:

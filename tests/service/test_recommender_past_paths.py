@@ -1,10 +1,8 @@
 """The paths that an officer was given: the present one and those before it, and who may read them."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
-import pytest
 
 from services.recommender.api.context import CONTEXT
 from services.recommender.store.history import RETAINED_REVISIONS
@@ -14,13 +12,7 @@ from tests.support.recommender import READ, assessed, give_feedback, path_of, pl
 from tests.support.services import Started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = recommender
 
 
 async def paths(service: Started, one: Profile, query: str = "", **options: Any) -> tuple[int, dict[str, Any]]:

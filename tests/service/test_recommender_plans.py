@@ -31,8 +31,6 @@ from tests.support.builders import DAY, FRAMEWORK, TENANT, catalog, course, fram
 from tests.support.planner import LONG, READ, Office, apply_changes, office_at
 from tests.support.portal import path as empty_path
 
-pytestmark = pytest.mark.timeout(400)
-
 
 @pytest.fixture
 async def office(mongodb_uri: str, namespace: str) -> AsyncIterator[Office]:

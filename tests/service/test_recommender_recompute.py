@@ -22,8 +22,6 @@ from tests.support.recommender import assessed, courses_of, give_feedback, path_
 from tests.support.services import Started, settings_of, started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 SKILL_FRAMEWORK = framework({"reading": 3, "writing": 2})
 
 

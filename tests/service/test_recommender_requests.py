@@ -1,6 +1,6 @@
 """Recommendations without an officer and without storing, and what is refused by the name of its field."""
 
-from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,13 +9,7 @@ from tests.support.builders import FRAMEWORK
 from tests.support.recommender import READ, REQUEST, SHOWN, WRITE, courses_of, recommender
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
-
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
-        yield service
+SERVICE = partial(recommender, entries=(SHOWN, READ, WRITE))
 
 
 async def test_a_recommendation_is_answered_and_not_stored(service: Started) -> None:

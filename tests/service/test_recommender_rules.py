@@ -1,10 +1,8 @@
 """A tenant's rules, and what-if: on real servers."""
 
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from shared.domain import MatchedRow
@@ -22,15 +20,10 @@ from tests.support.recommender import (
 )
 from tests.support.services import Started
 
-pytestmark = pytest.mark.timeout(400)
-
 NOT_READ = {"rules": [{"field": "course", "values": ["read"], "bias": 0}]}
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap) as service:
-        yield service
+SERVICE = recommender
 
 
 async def put(service: Started, tenant: str, body: dict[str, Any], **options: Any) -> tuple[int, dict[str, Any]]:

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from threading import Event as Flag
 
-import pytest
 from aiohttp import ClientResponse
 
 from services.recommender.api.context import CONTEXT
@@ -33,14 +33,10 @@ from tests.support.recommender import (
 from tests.support.services import Started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
 LONG = 60.0
 
 
-@pytest.fixture(scope="module")
-async def service(mongodb_uri: str, kafka_bootstrap: str) -> AsyncIterator[Started]:
-    async with recommender(mongodb_uri, kafka_bootstrap, (SHOWN, READ, WRITE)) as service:
-        yield service
+SERVICE = partial(recommender, entries=(SHOWN, READ, WRITE))
 
 
 def work_queue_of(service: Started) -> WorkQueue:

@@ -31,8 +31,6 @@ from tests.support.servers import missing, recreate_topic
 from tests.support.services import TOPICS, Started, followed, settings_of, started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 REGISTERED = {"job_group": "service", "agency": "north"}
 DATABASES = ("assessment", "catalog", "recommender", "access")
 

@@ -17,8 +17,6 @@ from tests.support.builders import unique
 from tests.support.services import Started
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 
 async def shared(services: Services, officer: str = HERE, days: Any = 7, **options: Any) -> tuple[int, dict[str, Any]]:
     """Make a share link with the officer's key."""

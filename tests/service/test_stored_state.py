@@ -11,8 +11,6 @@ from shared.kafka import ConsumedEvent
 from tests.support.recommender import READ, SHOWN, assessed, path_of, recommender, somebody
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.timeout(400)
-
 
 async def test_readiness_and_a_metric_report_a_record_held_for_too_long(
     mongodb_uri: str, kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch

@@ -82,6 +82,11 @@ async def profile_of(service: Started, officer: str) -> dict[str, Any]:
     return found
 
 
+async def levels_of(service: Started, officer: str) -> dict[str, tuple[float, float]]:
+    """Return {skill: (level, standard deviation)} of an officer."""
+    return {one["skill"]: (one["level"], one["sd"]) for one in (await profile_of(service, officer)).get("levels", [])}
+
+
 def row(officer: str, level: float = 2, **changed: Any) -> dict[str, Any]:
     return {"officer": officer, "skill": "reading", "level": level, "taken_at": TAKEN_AT} | changed
 

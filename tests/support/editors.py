@@ -34,16 +34,25 @@ class Tenant:
         body = {"id": course, "title": title, "provider": {"en": "Institute"}, "hours": 3, "languages": ["th"], **more}
         await self.ask("PUT", f"/v1/courses/{course}", json=body)
 
+    async def has_proposals(self) -> bool:
+        """Return whether a match of any course is proposed."""
+        return bool((await self.ask("GET", "/v1/matches?status=proposed"))["courses"])
+
     async def teaches(self, course: str) -> list[tuple[str, float, float]]:
         """Return (skill, from level, to level) of each skill that a course teaches."""
         found = await self.ask("GET", f"/v1/courses/{course}")
         return [(row["skill"], row["from"], row["to"]) for row in found.get("teaches", [])]
 
 
+async def new_tenant(platform: Platform) -> Tenant:
+    """Return a new tenant, which has nothing but its admin's key."""
+    name = unique("editors")
+    return Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+
+
 @asynccontextmanager
 async def editing(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Tenant, Reader]]:
     """Yield a new tenant, and a reader for its admin, who is not signed in yet."""
-    name = unique("editors")
-    tenant = Tenant(platform, name, await platform.stack.issuer.issue(name, "admin"))
+    tenant = await new_tenant(platform)
     async with reading(browser, platform.portal, **window) as reader:
         yield tenant, reader

@@ -21,6 +21,9 @@ _WITHOUT = [
     *("AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled"),
     "PreconnectToSearch",
 ]
+SIZES = [(390, 844), (1280, 900)]
+"""Width and height of a window on a phone and at a desk, in CSS pixels."""
+
 FLAGS = [
     f"--disable-features={','.join(_WITHOUT)}",
     "--no-sandbox",
@@ -243,13 +246,18 @@ async def reading(
 @asynccontextmanager
 async def at_the_path(platform: Platform, browser: Browser, **window: Any) -> AsyncIterator[tuple[Officer, Reader]]:
     """Open the page of an officer who has a path."""
-    officer = await planned_officer(platform)
     async with reading(browser, platform.portal, **window) as reader:
-        await reader.sign_in(await officer.api_key())
-        await reader.shows("path")
-        await reader.page.wait_for_selector(".step")
-        await reader.page.wait_for_selector("#what-if-jobGroup")
-        yield officer, reader
+        yield await opened_at_the_path(platform, reader), reader
+
+
+async def opened_at_the_path(platform: Platform, reader: Reader) -> Officer:
+    """Sign in as a new officer who has a path, and return the officer once the path is drawn."""
+    officer = await planned_officer(platform)
+    await reader.sign_in(await officer.api_key())
+    await reader.shows("path")
+    await reader.page.wait_for_selector(".step")
+    await reader.page.wait_for_selector("#what-if-jobGroup")
+    return officer
 
 
 async def change_answers(page: Page, pattern: str, change: Callable[[dict[str, Any]], None]) -> None:

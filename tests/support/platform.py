@@ -12,12 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
+import msgspec
+from pymongo import MongoClient
 
 from deploy.local.keys import TENANT
 from deploy.local.live import messages
 from deploy.local.replicas import Service
 from deploy.local.seed import SEED, bearer
 from deploy.local.stack import Stack
+from services.recommender.feedback import Feedback, Statement
 from shared.domain import key_of
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC, Event, PathAnnounced
 from shared.kafka import ConsumedEvent, Follower
@@ -208,6 +211,17 @@ class Officer:
         await self._insist(
             "recommender", "POST", "/feedback", json={"course": course, "action": action}, headers=headers
         )
+
+    def store_statements(self, statements: list[Statement]) -> None:
+        """Write statements into the database as the officer's feedback; the path stays."""
+        fields = {
+            "feedback": msgspec.json.encode(Feedback(len(statements), statements)),
+            "feedback_sequence": len(statements),
+        }
+        client: MongoClient[dict[str, Any]]
+        stack = self.platform.stack
+        with MongoClient(stack.mongodb.address) as client:
+            client[f"{stack.namespace}recommender"]["plans"].update_one({"_id": self.key}, {"$set": fields})
 
     async def feedback(self) -> list[dict[str, Any]]:
         """Return the stored statements, oldest first."""

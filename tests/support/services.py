@@ -1,11 +1,16 @@
 """A service as it is wired in production, on a real broker and a real MongoDB, and keys to it."""
 
+import asyncio
+import contextlib
+import io
+import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
@@ -16,6 +21,7 @@ from shared.kafka import ConsumedEvent, Follower, Publisher, TopicSpec, create_t
 from shared.mongo import Client, Database, KeyStore, connect
 from shared.settings import Settings, StoreSettings, read
 from tests.support.contract import answers_of
+from tests.support.raw_http import Answer, answer_on
 from tests.support.waiting import running, until
 
 S = TypeVar("S", bound=Settings)
@@ -83,8 +89,28 @@ class Started:
             headers["Authorization"] = f"Bearer {await self.key(role, tenant, officer, agency)}"
         return await self.client.request(method, path, headers=headers, **options)
 
+    async def send(self, *parts: bytes, end: bool = False) -> Answer:
+        """Send bytes on a connection of their own, and return the answer. `end`: end this side of it after them."""
+        server = self.client.server
+        assert isinstance(server, TestServer)
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            if end:
+                writer.write_eof()
+            return await answer_on(reader)
+        finally:
+            writer.transport.abort()
+
     def database(self, name: str) -> Database:
         return self.mongodb[self.settings.database(name)]
+
+    @property
+    def address(self) -> str:
+        """The address, without a slash at its end."""
+        return str(self.client.make_url("/")).rstrip("/")
 
     async def is_ready(self) -> bool:
         return (await self.client.get("/readyz")).status == 200
@@ -105,6 +131,16 @@ class Started:
         text = await (await self.client.get("/metrics")).text()
         revision = re.search(r"^(?:\w+_)?catalog(?:ue)?_revision (\S+)$", text, re.MULTILINE)
         return revision is None or float(revision[1]) >= self._revision
+
+
+async def run_command(
+    main: Callable[[list[str]], int], environment: Mapping[str, str], *arguments: str
+) -> tuple[int, str]:
+    """Carry out a command in a thread, and return its exit code and its output."""
+    output = io.StringIO()
+    with patch.dict(os.environ, environment), contextlib.redirect_stdout(output):
+        code = await asyncio.to_thread(main, list(arguments))
+    return code, output.getvalue()
 
 
 def _fields(struct: Any) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Every text with which a service refuses or warns a person on a page has a Thai one in `locales/refusals/th.json`."""
+"""Every text with which a service refuses or warns a person on a page has a Thai one in `locales/refusals/th.json`.
+
+The Thai texts of the pages have the terms of the glossary.
+"""
 
 import ast
 import json
@@ -104,6 +107,24 @@ def test_every_text_of_a_refusal_or_a_warning_has_a_thai_one() -> None:
     known = table().keys()
     missing = sorted((place, text) for text, place in said if not {text, text.partition("; there are: ")[0]} & known)
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("term", "other"),
+    [
+        ("กรอบทักษะ", "กรอบสมรรถนะ"),
+        ("คลังข้อประเมิน", "คลังข้อสอบ"),
+        ("คลังหลักสูตร", "บัญชีหลักสูตร"),
+        ("รหัสเข้าใช้งาน", "คีย์"),
+        ("รุ่น", "ฉบับ"),
+        ("เจ้าหน้าที่", "รหัสบุคลากร"),
+    ],
+)
+def test_a_thai_text_has_the_term_of_the_glossary_and_no_other_one(term: str, other: str) -> None:
+    assert f"| {term} |" in (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
+    texts = [ROOT / "shared/templates.json", *(ROOT / "services/portal/pages/locales").rglob("*th.json")]
+    assert len(texts) > 5
+    assert [str(one) for one in texts if other in one.read_text(encoding="utf-8")] == []
 
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True):

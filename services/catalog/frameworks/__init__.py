@@ -1,4 +1,6 @@
-"""Reads and writes framework files in several formats. One pure module reads and writes a format; CASE has two.
+"""Reads and writes framework files in several formats.
+
+Pure. A format has one module, or one that reads it and one that writes it.
 
 read("case-1.1", [Source("package.json", raw)], Options(id="mine"))   the framework, its faults, and data that is lost
 write("csv", framework, at)                                           bytes, and what the format cannot hold
@@ -8,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.catalog.frameworks import case, case_writing, digcomp, esco, matrix, onet, own
+from services.catalog.frameworks import case, case_writing, digcomp, esco, matrix, matrix_writing, onet, own
 from services.catalog.frameworks.reading import Fault, NotKept, Options, Reading
 from services.catalog.frameworks.tables import UNPACKED_LIMIT, Source, unpacked
 from shared.domain import Framework
@@ -43,7 +45,7 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     "json": Format(own.read, lambda framework, _: own.write(framework), (_JSON, _ZIP), ".json"),
     "csv": Format(
-        matrix.read, lambda framework, _: matrix.write(framework), (_CSV, "text/tab-separated-values"), ".csv"
+        matrix.read, lambda framework, _: matrix_writing.write(framework), (_CSV, "text/tab-separated-values"), ".csv"
     ),
     "case-1.0": Format(
         case.read, lambda framework, at: case_writing.write(framework, "1.0", at), (_JSON, _ZIP), ".json"

@@ -1,4 +1,4 @@
-"""Reads and writes a framework as a CSV table of requirements: the level of each skill that each job group needs.
+"""Reads a framework from a CSV table of requirements: the level of each skill that each job group needs.
 
 A long table has a row for each requirement, with columns for the job group, the skill and the level. A wide table has a
 row for each skill and a column for each job group, or the reverse; the cell holds the level. A third kind has a row for
@@ -6,87 +6,24 @@ each skill and a column for each level; the cell holds what the level of the ski
 their headings in English and Thai, and the report names them; `Options.columns` overrides this.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading, not_held
-from services.catalog.frameworks.tables import ColumnNames, Row, Source, first_rows_of, rows_of, table
-from services.catalog.frameworks.texts import Given, clean, decimal, identifier
-from shared.domain import Framework, LocalizedText, Prose, ScaleLevel
+from services.catalog.frameworks.level_words import KNOWN_SCALES, MARKS, NOT_REQUIRED, known_scale, numbered_level
+from services.catalog.frameworks.matrix_heading import ROW_NOTES, columns_of, heading_of
+from services.catalog.frameworks.reading import Builder, Options, Reading
+from services.catalog.frameworks.tables import Row, Source, rows_of
+from services.catalog.frameworks.texts import Given, clean, identifier
+from shared.domain import LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.imports.totals import is_total
 from shared.texts import folded
 
-_HEADINGS: dict[str, tuple[str, ...]] = {
-    "job_group": ("job group", "role", "role name", "job role", "position", "กลุ่มงาน", "กลุ่ม", "ตำแหน่ง", "บทบาท"),
-    "job_group_description": ("job group description", "role description"),
-    "stage": ("ระยะ", "career stage"),
-    "area": ("skill area", "domain", "category", "competence area", "มิติ", "ด้าน", "หมวด"),
-    "skill": ("skill name", "competency", "competence", "unit", "ทักษะ", "สมรรถนะ", "หน่วยสมรรถนะ"),
-    "skill_code": ("code", "skill code", "unit code", "รหัส", "รหัสหน่วยสมรรถนะ"),
-    "skill_description": ("skill description", "คำอธิบายทักษะ"),
-    "level": (
-        "required level",
-        "expected level",
-        "target level",
-        "skill level",
-        "proficiency",
-        "proficiency level",
-        "ระดับ",
-        "ระดับที่ต้องการ",
-        "ระดับที่คาดหวัง",
-        "ระดับที่กำหนด",
-        "ระดับความคาดหวัง",
-    ),
-    "descriptor": ("skill level description", "level description", "คำอธิบายระดับ"),
-    "weight": ("น้ำหนัก",),
-    "ignore": (),
-}
-_IN_LANGUAGES = ("job_group", "stage", "area", "skill", "level")
-COLUMNS = (
-    *_HEADINGS,
-    *(f"{name}_{part}" for name in _IN_LANGUAGES for part in ("id", "th", "en") if name != "level" or part != "id"),
-)
-_KNOWN_SCALES = (
-    ("awareness", "working", "practitioner", "expert"),
-    ("basic", "intermediate", "advanced", "highly advanced"),
-    ("foundation", "intermediate", "advanced", "highly specialised"),
-    ("beginner", "intermediate", "advanced", "expert"),
-    ("novice", "advanced beginner", "competent", "proficient", "expert"),
-    ("low", "medium", "high"),
-    ("รู้และเข้าใจ", "ปฏิบัติงานได้", "ชำนาญ", "เชี่ยวชาญ"),
-    ("พื้นฐาน", "ปานกลาง", "สูง", "เชี่ยวชาญ"),
-    ("ต้น", "กลาง", "สูง"),
-)
-_NOT_REQUIRED = frozenset(
-    map(folded, ("not in use", "not used", "not required", "not applicable", "n/a", "-", "–", "ไม่ใช้", "ไม่ต้องการ"))
-)
-_ROW_NOTES = frozenset(
-    map(
-        folded,
-        (
-            "no", "no.", "#", "s/n", "item no.", "row", "ลำดับ", "ลำดับที่", "ที่", "ข้อ", "ข้อที่", "note", "notes",
-            "remark", "remarks", "comment", "comments", "หมายเหตุ",
-        ),
-    )
-)  # fmt: skip
-"""The headings of columns that number the rows of a table, or hold notes on them."""
-
-_HEADING_ROWS = 12
-"""The names of the columns are looked for in this many rows."""
-
 _LEAST_LEVELS = 2
 """A table that holds what each level means has at least this many columns with the name of a level."""
 
-_MARKS = frozenset(("x", "✓", "✔", "/", "yes", "y", "●", "•", "o", "ใช่", "ต้องมี"))
-_NUMBER = re.compile(
-    r"(?:(?:level|lv|l|ระดับ(?:ที่)?)\.?)?\s*([0-9]{1,3}(?:[.,][0-9]{1,6})?)(?:\s*[-–:.)]\s*(\D.*))?",
-    re.IGNORECASE | re.DOTALL,
-)
-_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
 
 
@@ -147,7 +84,7 @@ def read(sources: list[Source], options: Options) -> Reading:
     if len(sources) != 1:
         raise InvalidInput(f"is to be one file; there are {len(sources)}")
     builder = Builder(options)
-    heading = _heading(sources[0], builder)
+    heading = heading_of(sources[0], builder)
     matrix = _Matrix(builder, heading.names)
     for row in rows_of(sources[0], builder, heading=heading):
         if words := matrix.total_of(row):
@@ -158,49 +95,18 @@ def read(sources: list[Source], options: Options) -> Reading:
     return builder.build()
 
 
-def _heading(source: Source, builder: Builder) -> ColumnNames:
-    """Return the names of the columns, which may have titles of the table above them and may be in two rows.
-
-    In a heading of two rows, the first one leaves columns empty that the second one names: those of a group, as when
-    merged cells are saved.
-    """
-    first, separator = first_rows_of(source, _HEADING_ROWS)
-    titles = next((n for n, row in enumerate(first) if sum(map(bool, map(str.strip, row))) > 1), 0)
-    upper, lower = ([" ".join(cell.split()) for cell in row] for row in [*first[titles : titles + 2], [], []][:2])
-    lower += [""] * (len(upper) - len(lower))
-    known = {folded(name) for names in (COLUMNS, *_HEADINGS.values()) for name in names}
-    known |= {name.replace("_", " ") for name in COLUMNS} | {folded(name) for name in builder.options.columns.values()}
-    pairs = [*zip(upper, lower, strict=False)]
-    rest = [(above, below) for above, below in pairs if not {folded(above), folded(below)} & known]
-    named = [below for _, below in rest if below]
-    if (
-        len(lower) > len(upper)
-        or len(rest) == len(pairs)
-        or any(above and below for above, below in pairs if (above, below) not in rest)
-        or not any(below and not above for above, below in rest)
-        or any(_number(below) or folded(below) in _NOT_REQUIRED | _MARKS for below in named)
-    ):
-        return ColumnNames(upper, separator, titles + 1)
-    names, group = list[str](), ""
-    for above, below in pairs:
-        group = above or group
-        names.append(f"{group} {below}" if below and named.count(below) > 1 else below or above)
-    builder.assume(f"the heading has two rows; the columns are: {', '.join(names)}")
-    return ColumnNames(names, separator, titles + 2)
-
-
 class _Matrix:
     def __init__(self, builder: Builder, heading: Sequence[str]) -> None:
         self._builder = builder
-        self._columns = _columns(heading, builder)
+        self._columns = columns_of(heading, builder)
         taken = {folded(name) for names in self._columns.values() for name in names}
         rest = [name.strip() for name in heading if name.strip() and folded(name) not in taken]
         for name in rest:
             if is_total(name):
                 builder.not_kept("a column or row of totals", name)
-            elif folded(name) in _ROW_NOTES:
+            elif folded(name) in ROW_NOTES:
                 builder.not_kept(f"column {name!r}")
-        self._rest = [name for name in rest if not is_total(name) and folded(name) not in _ROW_NOTES]
+        self._rest = [name for name in rest if not is_total(name) and folded(name) not in ROW_NOTES]
         self._across = self._orientation(heading)
         self._parts: dict[str, dict[str, _Seen]] = {name: {} for name in ("job_group", "stage", "area", "skill")}
         self._scale: dict[float, Given] = {}
@@ -253,7 +159,7 @@ class _Matrix:
             return
         job_group, skill, words = names["job_group"], names["skill"], self._words(row, "level")
         if titles := self._titles(row, "level"):
-            if (level := _number(words)) is None:
+            if (level := numbered_level(words)) is None:
                 self._builder.fault("a named level needs a number", row=row.number, field="level", verdict="untrue")
                 return
             self._scale.setdefault(level[0], titles)
@@ -292,7 +198,7 @@ class _Matrix:
     def _words(self, row: Row, name: str) -> str:
         found = [row.get(folded(heading)) for heading in self._columns.get(name, ())]
         if len(found) > 1:
-            found = [words for words in found if folded(words) not in _NOT_REQUIRED]
+            found = [words for words in found if folded(words) not in NOT_REQUIRED]
         return " – ".join(words for words in found if words)
 
     def _titles(self, row: Row, name: str) -> Given | None:
@@ -360,7 +266,7 @@ class _Matrix:
             if cell.descriptor:
                 found = descriptors.setdefault(cell.skill, [])
                 found += [one for one in builder.descriptors(level, Given(cell.descriptor)) if one not in found]
-            weight = _number(cell.weight) if cell.weight else (1.0, "")
+            weight = numbered_level(cell.weight) if cell.weight else (1.0, "")
             if weight is None:
                 reason = f"{cell.weight!r} is no number"
                 builder.fault(reason, row=cell.row, id=cell.skill, field="weight", verdict="untrue")
@@ -391,13 +297,13 @@ class _Matrix:
         """Return {skill: descriptors} and remove the cells if columns named by levels hold mostly texts; else {}."""
         if not self._across:
             return {}
-        scales = [self._builder.options.scale, *(("none", *one) for one in _KNOWN_SCALES)]
+        scales = [self._builder.options.scale, *(("none", *one) for one in KNOWN_SCALES)]
         names = set(map(folded, self._rest))
         level_names = max(scales, key=lambda one: len(names & set(map(folded, one))))
         places = {identifier(folded(name)): float(i) for i, name in enumerate(level_names)}
         cells = [cell for cell in self._cells if cell.job_group in places]
-        is_level = _NOT_REQUIRED | _MARKS | set(map(folded, level_names))
-        texts = [cell for cell in cells if _number(cell.words) is None and folded(cell.words) not in is_level]
+        is_level = NOT_REQUIRED | MARKS | set(map(folded, level_names))
+        texts = [cell for cell in cells if numbered_level(cell.words) is None and folded(cell.words) not in is_level]
         columns = [name for name in self._rest if folded(name) in map(folded, level_names)]
         if self._across != "job_group" or len(columns) < _LEAST_LEVELS or 2 * len(texts) <= len(cells):
             found = ", ".join(self._rest)
@@ -423,11 +329,11 @@ class _Matrix:
 
     def _unknown_level(self, cell: _Cell) -> None:
         name = f"{cell.job_group} / {cell.skill}"
-        if folded(cell.words) in _NOT_REQUIRED:
+        if folded(cell.words) in NOT_REQUIRED:
             self._builder.not_kept("a row that says that no level is required", f"row {cell.row}: {name}")
             return
         reason = f"{cell.words[:100]!r} is no level of the scale; name the levels from 0 on with `scale`"
-        if folded(cell.words) in _MARKS:
+        if folded(cell.words) in MARKS:
             reason = f"{cell.words!r} marks a skill without its level; say with `mark` which level a mark means"
         self._builder.fault(reason, row=cell.row, id=name, field="level", verdict="untrue")
 
@@ -436,14 +342,14 @@ class _Matrix:
         options, words = self._builder.options, sorted({cell.words for cell in self._cells})
         levels: dict[str, float] = {}
         for one in words:
-            if (number := _number(one)) is not None:
+            if (number := numbered_level(one)) is not None:
                 levels[one] = number[0]
                 if number[1]:
                     self._scale.setdefault(number[0], Given(number[1]))
-            elif options.mark is not None and folded(one) in _MARKS:
+            elif options.mark is not None and folded(one) in MARKS:
                 levels[one] = options.mark
-        named = [one for one in words if one not in levels and folded(one) not in _NOT_REQUIRED | _MARKS]
-        level_names = options.scale or _known_scale(named)
+        named = [one for one in words if one not in levels and folded(one) not in NOT_REQUIRED | MARKS]
+        level_names = options.scale or known_scale(named)
         places = {folded(name): float(i) for i, name in enumerate(level_names)}
         levels |= {one: places[folded(one)] for one in named if folded(one) in places}
         if options.scale or (named and level_names):
@@ -462,104 +368,3 @@ class _Matrix:
             self._scale[0.0] = Given("", {"th": "ไม่มี", "en": "None"})
         for level, titles in sorted(self._scale.items()):
             self._builder.level(level, titles)
-
-
-def _known_scale(named: Iterable[str]) -> tuple[str, ...]:
-    """Return the known scale, from level 0 on, that contains all these names; empty if there is none."""
-    wanted = set(map(folded, named))
-    return next((("none", *one) for one in _KNOWN_SCALES if wanted <= set(one)), ())
-
-
-def _number(words: str) -> tuple[float, str] | None:
-    """Return (number, name) of a level that is written as a number with an optional name; None for other texts."""
-    if not (found := _NUMBER.fullmatch(words.translate(_THAI_DIGITS).strip())):
-        return None
-    return float(found[1].replace(",", ".")), (found[2] or "").strip()
-
-
-def _columns(heading: Sequence[str], builder: Builder) -> dict[str, list[str]]:
-    """Return {name of a column: its heading, or the headings that are joined}. Raises InvalidInput."""
-    present = {folded(name): name.strip() for name in heading if name.strip()}
-    found: dict[str, list[str]] = {}
-    for name, given in builder.options.columns.items():
-        if name not in COLUMNS:
-            raise InvalidInput(f"{name!r} is no column; there are: {', '.join(COLUMNS)}", "map")
-        wanted = [given] if folded(given) in present else [part.strip() for part in given.split("+")]
-        if missing := [part for part in wanted if folded(part) not in present]:
-            there = ", ".join(map(repr, present.values()))
-            raise InvalidInput(f"there is no column {missing[0]!r}; the headings are {there}", "map")
-        found[name] = [present[folded(part)] for part in wanted]
-    taken = {folded(one) for names in found.values() for one in names}
-    for name in COLUMNS:
-        for guess in (name, name.replace("_", " "), *_HEADINGS.get(name, ())):
-            if name not in found and folded(guess) in present and folded(guess) not in taken:
-                found[name] = [present[folded(guess)]]
-                taken.add(folded(guess))
-                if guess != name:
-                    builder.assume(f"column {present[folded(guess)]!r} is the {name.replace('_', ' ')}")
-    return found
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-_WRITTEN = (
-    *(f"{name}_{part}" for name in ("job_group", "stage", "area", "skill") for part in ("id", "th", "en")),
-    "skill_code", "level", "level_th", "level_en", "weight",
-)  # fmt: skip
-
-
-def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
-    """Return a framework as a long table, and the data that the table cannot hold."""
-    rows: list[dict[str, Any]] = [
-        {"level": decimal(step.level), **_titles("level", step.title)} for step in framework.scale
-    ]
-    named = {
-        name: {one.id: {f"{name}_id": one.id, **_titles(name, one.title)} for one in found}
-        for name, found in (
-            ("area", framework.areas),
-            ("stage", framework.stages),
-            ("job_group", framework.job_groups),
-        )
-    }
-    rows += [cells for found in named.values() for cells in found.values()]
-    skills: dict[str, dict[str, Any]] = {
-        skill.id: {
-            "skill_id": skill.id,
-            "skill_code": skill.code,
-            **_titles("skill", skill.title),
-            **named["area"].get(skill.area, {"area_id": skill.area}),
-        }
-        for skill in framework.skills
-    }
-    rows += skills.values()
-    for row in framework.requirements:
-        stage = named["stage"][row.stage] if row.stage else {}
-        level = {"level": decimal(row.level), "weight": decimal(row.weight)}
-        rows.append({**named["job_group"][row.job_group], **skills[row.skill], **stage, **level})
-    cells = [[row.get(name) for name in _WRITTEN] for row in rows]
-    return table(_WRITTEN, cells, safe=True), _not_held(framework)
-
-
-def _titles(name: str, text: LocalizedText | Prose) -> dict[str, str | None]:
-    return {f"{name}_th": text.th, f"{name}_en": text.en}
-
-
-def _not_held(framework: Framework) -> list[NotKept]:
-    parts: list[tuple[str, Iterable[str]]] = [
-        ("id, title or description of the framework", [framework.id]),
-        ("description", [one.id for one in _described(framework) if one.description]),
-        ("descriptor", [skill.id for skill in framework.skills for _ in skill.descriptors]),
-        ("synonym", [skill.id for skill in framework.skills for _ in skill.synonyms]),
-        ("relation", [f"{one.origin} → {one.target}" for one in framework.relations]),
-        ("mapping", [f"{one.origin} → {one.target}" for one in framework.mappings]),
-        ("provenance", [one.id for one in (framework, *_described(framework)) if one.provenance]),
-        (
-            "provenance of a requirement",
-            [f"{one.job_group} / {one.skill}" for one in framework.requirements if one.provenance],
-        ),
-    ]
-    return not_held(parts)
-
-
-def _described(framework: Framework) -> list[Any]:
-    return [*framework.areas, *framework.skills, *framework.job_groups]

@@ -96,7 +96,7 @@ _TOKEN, _TOKEN_OF_IDS = (
     )
 )
 _MAY_BE_CONCURRENT = re.compile(
-    rf"({_CODE})\s*[,(]?\s*(?:which\s+)?(?:may|can)\s+be\s+taken\s+concurrently\)?", re.IGNORECASE
+    rf"({_CODE})\s*+(?:[,(]\s*+)?(?:which\s+)?(?:may|can)\s+be\s+taken\s+concurrently\)?", re.IGNORECASE
 )
 _WORD_END = re.compile(r"[A-Za-z]")
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from services.catalog.markup import without_tags
+from services.catalog.model import EducationalLevel
 from shared.imports.numerals import LONGEST_WORDS
 from shared.texts import folded
 
@@ -133,9 +134,8 @@ HIDDEN = frozenset(map(folded, ("1", "true", "yes", "y", "t", "on", "ใช่")
 
 # --- levels, languages, ways of teaching -----------------------------------------------------------------------------
 
-EducationalLevel = Literal["beginner", "intermediate", "advanced", "mixed"]
 _LEVELS: list[tuple[EducationalLevel, str]] = [
-    ("mixed", r"all levels|any level|mixed|every level|ทุกระดับ|ทุกคน|หลายระดับ"),
+    ("mixed", r"all levels|any level|^(?:all|any|ทั้งหมด)$|mixed|every level|ทุกระดับ|ทุกคน|หลายระดับ"),
     (
         "intermediate",
         (
@@ -159,7 +159,9 @@ _LEVELS: list[tuple[EducationalLevel, str]] = [
         ),
     ),
 ]
-_ABOUT_LEVELS = re.compile(r"\b(level|course|stage|and|to|or|of|the|for|learners?|students?)\b|ระดับ|ขั้น|หลักสูตร|ถึง|และ")
+_ABOUT_LEVELS = re.compile(
+    r"\b(level|course|stage|and|to|or|of|the|for|learners?|students?)\b|สำหรับ|ผู้(?:เรียน)?|ระดับ|ขั้น|หลักสูตร|ถึง|และ"
+)
 
 
 def level_of(text: str) -> EducationalLevel | None:
@@ -258,12 +260,12 @@ def modality_of(text: str) -> Modality | None:
     name = _ONLINE_ROOM.sub(" online ", folded(text[:LONGEST_WORDS]))
     online = re.search(
         r"online|mooc|e-?learning|self-?paced|distance|virtual|remote|video|webinar|web-?based|on-?demand|"
-        r"\b(?:wbt|zoom)\b|ออนไลน์|ทางไกล",
+        r"\b(?:wbt|zoom)\b|ออนไลน์|ทางไกล|ด้วยต(?:น|ัว)เอง",
         name,
     )
     onsite = re.search(
-        r"on[-_ ]?site|on[-_ ]?campus|classroom|in[-_ ]?person|face|full-?time|part-?time|workshop|\bilt\b|onground|"
-        r"ห้องเรียน|ชั้นเรียน",
+        r"on[-_ ]?site|on[-_ ]?campus|classroom|in[-_ ]?person|face|full-?time|part-?time|workshop|\b(?:ilt|f2f)\b|onground|"
+        r"ห้องเรียน|ชั้นเรียน|ออนไซ[ตท]์",
         name,
     )
     if re.search(r"blended|hybrid|ผสม", name) or (online and onsite):

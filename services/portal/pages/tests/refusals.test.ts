@@ -14,7 +14,7 @@ describe('what services say', () => {
     ['is not a known field; there are: a, b', 'ไม่ใช่ข้อมูลที่ระบบรู้จัก ที่มีคือ a, b'],
     ['is none of the allowed values; allowed: th, en', 'ค่านี้ใช้ไม่ได้ ค่าที่ใช้ได้คือ th, en'],
     ["unknown job group 'x' in dga", "ไม่พบกลุ่มงาน 'x' ใน dga"],
-    ["framework dga has no skill 'x'; it is 'y' now", "กรอบสมรรถนะ dga ไม่มีทักษะ 'x' ปัจจุบันใช้ 'y'"],
+    ["framework dga has no skill 'x'; it is 'y' now", "กรอบทักษะ dga ไม่มีทักษะ 'x' ปัจจุบันใช้ 'y'"],
     ["left out: `completed` must not be above `started`", 'ไม่ได้อ่านค่านี้: จำนวนผู้เรียนจบต้องไม่มากกว่าจำนวนผู้เริ่มเรียน'],
     ["'32 Jan': not read as a date", "'32 Jan': อ่านเป็นวันที่ไม่ได้"],
     ['2569 looks like a Buddhist year; is 2026 meant?', '2569 น่าจะเป็นปี พ.ศ. หมายถึงปี ค.ศ. 2026 ใช่หรือไม่'],
