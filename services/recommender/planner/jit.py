@@ -86,7 +86,7 @@ COMPILED: list[Any] = []
 """Every compiled function."""
 
 
-class CompiledCache(FunctionCache):
+class _CompiledFiles(FunctionCache):
     """The files of one entry. One that is damaged, or cannot be written, costs a compilation and not the start."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -126,7 +126,7 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
             pipeline_class=EntryCompiler if entry else CalleeCompiler,
         )(function)
         if entry and _FOLDER is not None:
-            made._cache = CompiledCache(function)  # type: ignore[no-untyped-call]  # noqa: SLF001 - as `enable_caching`
+            made._cache = _CompiledFiles(function)  # type: ignore[no-untyped-call]  # noqa: SLF001 - as numba does
         COMPILED.append(made)
         return cast("Callable[P, R]", made)
 
