@@ -4,12 +4,13 @@
     async for piece in received(request): ...     # as sent on the wire, to be forwarded
 
 A whole body must arrive within the configured time. On a streaming route the limit applies to each piece, so that a
-stream may stay open. Data are decompressed only when they are read. A broken body raises Malformed at once.
+stream may stay open, and the key is checked again with each piece, because it may be revoked meanwhile. Data are
+decompressed only when they are read. A broken body raises Malformed at once.
 """
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from aiohttp import hdrs, http_exceptions, web
@@ -26,11 +27,15 @@ _ZLIB_METHOD = 8
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a request's body may be read, within `seconds`: the whole body, or each piece if `stream` is set."""
+    """How a request's body may be read, within `seconds`: the whole body, or each piece if `stream` is set.
+
+    `check_key` raises Unauthorized if the key of the request does not work any more.
+    """
 
     slot: Slot
     seconds: float
     stream: bool
+    check_key: Callable[[], Awaitable[None]]
 
 
 READING: web.RequestKey[Reading] = web.RequestKey("reading", Reading)
@@ -79,17 +84,21 @@ async def received(request: web.Request, *, whole: bool = False) -> AsyncIterato
 async def pieces(request: web.Request, limit: int | None = None) -> AsyncIterator[bytes]:
     """Yield the decompressed body; a compressed body comes in pieces of at most 64 KiB.
 
-    Raises what `received` raises, Malformed for broken compression, and TooLarge if more than `limit` compressed bytes
-    came, whatever they decompress to.
+    Raises what `received` raises, Malformed for broken compression, TooLarge if more than `limit` compressed bytes
+    came, whatever they decompress to, and on a streaming route Unauthorized if the key was revoked meanwhile.
     """
-    coding = coding_of(request)
+    coding, reading = coding_of(request), request[READING]
     if coding is None:
         async for piece in received(request):
+            if reading.stream:
+                await reading.check_key()
             yield piece
         return
     unpacker = _Unpacker(coding)
     came = 0
     async for piece in received(request):
+        if reading.stream:
+            await reading.check_key()
         came += len(piece)
         if limit is not None and came > limit:
             raise TooLarge(f"the body may hold {limit} bytes")

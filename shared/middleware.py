@@ -14,7 +14,8 @@ import logging
 import random
 import re
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from contextlib import suppress
+from functools import cached_property, lru_cache, partial
 from http import HTTPStatus
 from time import monotonic, perf_counter
 
@@ -41,6 +42,7 @@ from shared.errors import (
     TooManyRequests,
     TooSlow,
     Unauthorized,
+    Unavailable,
     UnknownRoute,
     WrongMethod,
 )
@@ -277,7 +279,8 @@ class Middleware:
         connection = request.protocol
         slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0)
         try:
-            request[READING] = Reading(slot, self._limits.body_seconds, route.streams)
+            check_key = partial(self._check_key, request)
+            request[READING] = Reading(slot, self._limits.body_seconds, route.streams, check_key)
             if route.policy is not None and route.policy.roles:
                 await self._authenticate(request, route, slot)
             still_there(request)
@@ -305,6 +308,11 @@ class Middleware:
         spend(rates, asking.key_id, monotonic(), "requests of this key")
         slot.claim(asking.key_id, self._limits.share_of(asking.role), apart=route.streams or route.apart)
         authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))
+
+    async def _check_key(self, request: web.Request) -> None:
+        """Check the key of a request again. Raises Unauthorized; a key that cannot be read now is left for later."""
+        with suppress(Unavailable):
+            await self._authenticator.authenticate(self._credential(request), request[ADDRESS])
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem for aiohttp's own errors; answer OPTIONS."""

@@ -33,6 +33,9 @@ BULK_DELAY = timedelta(days=1)
 BULK_PAUSE_SECONDS = 0.25
 """A bulk has ended when nothing of it was written for so long."""
 
+BULK_FIRST_SECONDS = 60.0
+"""How long other work waits for a bulk; a client that sends rows for hours does not keep it back for hours."""
+
 MOST_HANDED_OVER = 100
 """The most events that are kept in memory for the relay; it reads the others from their documents."""
 

@@ -95,7 +95,7 @@ def reduce_garbage_collection() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(50_000, 10, 10)
 
 
 async def log_readiness(

@@ -47,7 +47,7 @@ from shared.events import (
 )
 from shared.framework_parts import divided, keys_of
 from shared.mongo import Database, Document, Write, bulk_write, ensure_indexes, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
+from shared.outbox import BULK_FIRST_SECONDS, OUTBOX_INDEXES, Staged, outbox_insert, outbox_push
 
 log = logging.getLogger(__name__)
 
@@ -337,10 +337,15 @@ class CatalogStore:
             return await self._put_courses(tenant, marked, trace)
 
     async def after_import(self, most: float) -> None:
-        """Wait until this process stores no import and its relay has sent all events, but at most `most` seconds."""
-        begun = asyncio.get_running_loop().time()
-        await self._imports.after_bulk(most)
-        await self._staged.after_backlog(begun + most - asyncio.get_running_loop().time())
+        """Wait until this process stores no import and its relay has sent all events.
+
+        Waits for an import until its first minute is over, and at most `most` seconds after that; for the relay at most
+        `most` seconds.
+        """
+        now = asyncio.get_running_loop().time()
+        await self._imports.after_bulk(max(most, self._imports.bulk_since + BULK_FIRST_SECONDS - now))
+        if not self._imports.in_bulk:
+            await self._staged.after_backlog(most)
 
     async def _put_courses(self, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
         keys = {key_of(tenant, course.id): mark for mark, course in marked.items()}

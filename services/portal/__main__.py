@@ -149,7 +149,7 @@ async def build(
         contexts=[
             clients,
             background("follower", partial(consumer.follow, follower)),
-            background("keys", partial(live.end_revoked, keys, authenticator, keys_every)),
+            background("keys", partial(live.end_revoked, keys, authenticator.forget, keys_every)),
         ],
         credential=credential_of,
         docs=False,

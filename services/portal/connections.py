@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from shared.auth import FORGOTTEN_SECONDS
 from shared.templates import Language
 
-Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "erased", "large"]
+Drop = Literal["shutdown", "follower", "slow", "expired", "revoked", "unchecked", "erased", "large"]
 
 
 Languages = tuple[Language, ...]
@@ -87,10 +87,14 @@ class Connection:
         push, self._slot = self._slot, None
         return push if push is not None else await self.next()
 
-    def close(self) -> None:
-        """End the stream without sending a waiting message; the client gets the path when it reconnects."""
-        self._closed = True
+    def close(self) -> bool:
+        """End the stream without sending a waiting message; the client gets the path when it reconnects.
+
+        Returns False if it was ended before: it lasts until what is being sent is sent.
+        """
+        was_open, self._closed = not self._closed, True
         self._wake.set()
+        return was_open
 
 
 class Connections(Collector):
@@ -157,14 +161,12 @@ class Connections(Collector):
         for connections in self._by_key.values():
             for connection in connections:
                 if connection.key_id in key_ids:
-                    connection.close()
-                    self.dropped["revoked"] += 1
+                    self.dropped["revoked"] += connection.close()
 
     def drop(self, key: str, why: Drop) -> None:
         """End the streams of the officer `key`, so that the clients reconnect; count them under the reason `why`."""
         for connection in self._by_key.get(key, ()):
-            connection.close()
-            self.dropped[why] += 1
+            self.dropped[why] += connection.close()
 
     def drop_all(self, why: Drop) -> None:
         """End every stream, so that the clients reconnect; count them under the reason `why`.
@@ -174,8 +176,7 @@ class Connections(Collector):
         self._shut = self._shut or why == "shutdown"
         for connections in self._by_key.values():
             for connection in connections:
-                connection.close()
-                self.dropped[why] += 1
+                self.dropped[why] += connection.close()
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of the streams, for Prometheus."""

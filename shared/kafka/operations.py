@@ -2,14 +2,19 @@
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.protocol.metadata import MetadataRequest
 
 from shared.errors import Rejected, Unavailable
@@ -89,28 +94,38 @@ async def reachable(brokers: Brokers) -> str | None:
     """Return None if one of the brokers accepts a connection and answers on it, else what is wrong."""
     arguments = connection(brokers)
     del arguments["bootstrap_servers"]
-    attempts = [asyncio.create_task(_answers(address, arguments)) for address in addresses(brokers).split(",")]
+    attempts = [asyncio.create_task(_fault(address, arguments)) for address in addresses(brokers).split(",")]
+    faults: list[str] = []
     try:
-        for answered in asyncio.as_completed(attempts):
-            if await answered:
+        for fault in asyncio.as_completed(attempts):
+            if (found := await fault) is None:
                 return None
+            faults.append(found)
     finally:
         for task in attempts:
             task.cancel()
-    return f"no broker answers at {addresses(brokers)}"
+    return next(filter(None, faults), f"no broker answers at {addresses(brokers)}")
 
 
-async def _answers(address: str, arguments: Mapping[str, Any]) -> bool:
-    """Return whether a broker answers a metadata request in time, for the configured user if there is one."""
+async def _fault(address: str, arguments: Mapping[str, Any]) -> str | None:
+    """Return None if a broker answers a metadata request in time, for the configured user if there is one.
+
+    Otherwise return why it refuses the connection, empty if that is not known.
+    """
     host, _, port = address.strip().rpartition(":")
-    with suppress(OSError, TimeoutError, KafkaError):
+    try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             connected = await create_conn(host, int(port), **arguments)
             try:
-                return bool((await connected.send(MetadataRequest([]))).brokers)
+                return None if (await connected.send(MetadataRequest([]))).brokers else ""
             finally:
                 connected.close()
-    return False
+    except SaslAuthenticationFailed:
+        return f"{address} refuses the user of KAFKA_SASL_USERNAME, or its password"
+    except ssl.SSLCertVerificationError:
+        return f"the certificate of {address} is not trusted by KAFKA_TLS_CA_FILE"
+    except (OSError, TimeoutError, KafkaError):
+        return ""
 
 
 async def replay(brokers: Brokers, topic: str, group: str) -> int:

@@ -8,14 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from shared.outbox import BULK_DELAY, BULK_PAUSE_SECONDS, Document, Staged
+from shared.outbox import BULK_DELAY, BULK_FIRST_SECONDS, BULK_PAUSE_SECONDS, Document, Staged
 
 log = logging.getLogger(__name__)
 
 Backlog = Callable[[], Awaitable[int | None]]
 
 _EVERY_SECONDS = 2.0
-_FIRST_SECONDS = 60.0
 _ASK_SECONDS = 0.05
 _ANSWER_SECONDS = 10.0
 
@@ -49,10 +48,12 @@ class BulkPacing:
     def besides_bulks(self) -> Document:
         """Return the query condition that excludes events of bulks.
 
-        Without a rate it excludes them only while a bulk is written, except once every two seconds.
+        Without a rate it excludes them only while a bulk is written: during its first minute, and after that except
+        once every two seconds.
         """
         now = asyncio.get_running_loop().time()
-        if self.rate or (self._wake.in_bulk and now < self._sent_at + _EVERY_SECONDS):
+        next_at = max(self._sent_at + _EVERY_SECONDS, self._wake.bulk_since + BULK_FIRST_SECONDS)
+        if self.rate or (self._wake.in_bulk and now < next_at):
             return {"staged_at": {"$lt": _bulks_from()}}
         self._sent_at = now
         return {}
@@ -72,7 +73,7 @@ class BulkPacing:
         now = asyncio.get_running_loop().time()
         if not self.rate or not (self.is_running or now >= self._sent_at + BULK_PAUSE_SECONDS):
             return 0
-        next_at = min(self._sent_at + _EVERY_SECONDS, self._wake.bulk_since + _FIRST_SECONDS)
+        next_at = min(self._sent_at + _EVERY_SECONDS, self._wake.bulk_since + BULK_FIRST_SECONDS)
         if self._wake.in_bulk and now < next_at:
             return 0
         earned = self.rate * min(now - self._sent_at, BULK_PAUSE_SECONDS)

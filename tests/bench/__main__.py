@@ -92,7 +92,7 @@ async def bench(console: Console, share: float) -> report.Results:
                 )
             )
             measured(await imports.measure(stack, courses, begin("imports")))
-            await asyncio.gather(stack.stop("assessment"), stack.stop("catalog"))
+            await stack.stop("assessment")
             measured(await asyncio.to_thread(search.measure, courses))
             measured(await plans.measure(stack.servers, place / "plans", _SECONDS * share, begin("recommendations")))
             found, parts = await backlog.measure(stack.servers, place / "backlog", events, begin("backlog"))

@@ -2,7 +2,8 @@
 
 The documents of the baseline are those that the import has stored, with their events, written to a collection that has
 only the index on `_id`, 500 at a time, to a majority with the journal. Half of it runs before the import and half after
-it, so that a machine that changes its speed affects both equally.
+it, so that a machine that changes its speed affects both equally. The catalog is stopped before the second half:
+otherwise it would announce, index and match the imported courses meanwhile, and the baseline would be too slow.
 
     python -m tests.bench.imports [--quick]     these figures alone
 """
@@ -59,7 +60,7 @@ def courses(count: int) -> list[Course]:
 async def measure(stack: Stack, count: int, tick: Tick) -> list[Figure]:
     """Return courses a second through the API compared with a bare write, and what the service took for it.
 
-    `tick` is called for every course, the baseline's too: twice `count` in all.
+    Stops the catalog. `tick` is called for every course, the baseline's too: twice `count` in all.
     """
     settings = read(CatalogSettings, stack.servers)
     client = connect(settings)
@@ -72,6 +73,7 @@ async def measure(stack: Stack, count: int, tick: Tick) -> list[Figure]:
         before, used = process.memory_info().rss, _cpu_of(process)
         took, most = await _imported(process, stack.urls["catalog"][0], stack.keys.admin, made, tick)
         used = _cpu_of(process) - used
+        await stack.stop("catalog")
         seconds += await _bare(bare, made[half:], tick)
         between = {"$gte": key_of(SHARED_TENANT, "import-"), "$lt": key_of(SHARED_TENANT, "import.")}
         stored = await client[settings.database("catalog")][COLLECTION].count_documents({"_id": between})

@@ -188,8 +188,8 @@ Measured on {date} in {seconds} s on {machine}.
   the slowest of them stands beside the slowest one without a bulk, and a second. (`bulk.py`, which also runs alone:
   `python -m tests.bench.bulk`)
 - **Import of courses.** 100,000 made-up courses through `POST /v1/courses:import`, and the memory of the catalog's
-  process. *Baseline:* a bare `insert_many` of the documents that the import stored, half of it before and half after.
-  (`imports.py`, which also runs alone: `python -m tests.bench.imports`)
+  process. *Baseline:* a bare `insert_many` of the documents that the import stored, half of it before and half after,
+  when the catalog is stopped. (`imports.py`, which also runs alone: `python -m tests.bench.imports`)
 - **Fold of an import.** Not part of `make bench`: 100,000 courses are imported while two recommender replicas are asked
   for a recommendation each, again and again. The values are the time from the last row until both plan with all
   courses, at most 30 s, the latest answer meanwhile, at most 1 s, and when the search index holds all of them.

@@ -63,6 +63,26 @@ async def test_during_a_bulk_its_events_wait_and_single_ones_are_sent(
         assert staged.backlog_at == float("-inf")
 
 
+@pytest.mark.usefixtures("deaf")
+async def test_in_the_first_minute_of_a_bulk_none_of_its_events_is_sent(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk_pacing, "_EVERY_SECONDS", 0.0)
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    with staged.bulk():
+        async with running(relay):
+            await owner.change("t/bulk", 1, bulk=True)
+            await owner.change("t/single", 1)
+            staged.set()
+            await until(lambda: relay.sent == 1)
+            assert (await owner.document("t/single"))["outbox"] == []
+            assert len((await owner.document("t/bulk"))["outbox"]) == 1
+            monkeypatch.setattr(bulk_pacing, "BULK_FIRST_SECONDS", 0.0)  # the minute is over
+            staged.set()
+            await until_sent(owner)
+
+
 async def test_other_work_waits_for_a_bulk_and_at_most_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox_module, "BULK_PAUSE_SECONDS", 0.001)
     staged = Staged()

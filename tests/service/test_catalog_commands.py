@@ -110,8 +110,8 @@ async def test_check_refuses_what_an_import_would_and_counts_warnings_by_kind(se
     hours = "".join(f"C{n},{n} weeks\n" for n in range(1, 31))
     file.write_text(f"Course,Duration\n{hours}C1,9 weeks\nC2,2 weeks\n", encoding="utf-8")
     tenant = unique("tenant")
-    for command in ("check", "import"):
-        code, output = await command(service, tenant, command, str(file), "--map", "guess")
+    for name in ("check", "import"):
+        code, output = await command(service, tenant, name, str(file), "--map", "guess")
         assert (code, count(output, "refused")) == (1, 1)
         assert "row 2 is the same course and was taken; this one differs in hours, stated" in output
         assert re.search(r"^ +3\d  hours: 4 are assumed for '1 weeks' \(for example\)$", output, re.MULTILINE)

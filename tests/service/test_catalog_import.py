@@ -16,9 +16,10 @@ from shared.errors import TooSlow
 from shared.imports.ndjson import NdjsonReader
 from shared.imports.rows import ROW_LIMIT, Row
 from shared.imports.streaming import Answers
+from shared.mongo import KeyStore
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course, ids, put
-from tests.support.services import Started
+from tests.support.services import Started, issue_key
 
 SERVICE = catalog
 
@@ -110,6 +111,27 @@ async def test_each_row_is_stored_and_answered_before_the_next_one_arrives(servi
     for _ in names:
         await answered.put(json.loads(await got.content.readline()))
     assert json.loads(await got.content.read())["created"] == len(names)
+
+
+async def test_an_import_ends_once_its_key_is_revoked(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.auth._CACHED_SECONDS", 1e-9)  # the result of a check is good for no second one
+    key = await issue_key(service.mongodb, service.settings, "admin")
+    keys, first, second = KeyStore(service.mongodb, service.settings), unique("course"), unique("course")
+    answered = asyncio.Event()
+
+    async def rows() -> AsyncIterator[bytes]:
+        yield json.dumps(course(first)).encode() + b"\n"
+        await answered.wait()
+        assert await keys.revoke(key.partition(".")[0])
+        yield json.dumps(course(second)).encode() + b"\n"
+
+    headers = NDJSON | {"Authorization": f"Bearer {key}"}
+    got = await service.ask("POST", "/v1/courses:import", None, data=rows(), headers=headers)
+    assert json.loads(await got.content.readline())["status"] == "created"
+    answered.set()
+    [report] = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert (report["state"], report["problem"]["status"], report["created"]) == ("stopped", 401, 1)
+    assert second not in await ids(service)
 
 
 async def test_other_requests_take_their_turns_while_a_large_body_is_read(

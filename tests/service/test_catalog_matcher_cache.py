@@ -1,5 +1,6 @@
 """Matchers are built when courses wait, shared between tenants, and dropped for others, on a real MongoDB."""
 
+import asyncio
 import time
 import weakref
 from typing import Any
@@ -8,12 +9,14 @@ import msgspec
 import pytest
 
 from services.catalog import matcher_cache
+from services.catalog import store as store_module
 from services.catalog.match_store import MatchStore
 from services.catalog.matcher_cache import MatcherCache
 from services.catalog.matching import Matcher
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
 from services.catalog.store import CatalogStore
+from shared import outbox as outbox_module
 from shared.domain import SHARED_TENANT, Framework, Teaches
 from tests.support.builders import course
 from tests.support.crafts import GLASS, POTTERY, crafts, row
@@ -38,6 +41,20 @@ async def test_no_matcher_is_built_while_nothing_waits(
     read.clear()
     await MatchingLoop(match_store, shipped()).once()
     assert read == []
+
+
+async def test_matching_waits_for_an_import_during_its_first_minute(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "BULK_PAUSE_SECONDS", 3600.0)  # the import goes on
+    catalog_store, _ = stores
+    await catalog_store.put_courses("agency", {"run/1": course("c")}, "")
+    waiting = asyncio.create_task(catalog_store.after_import(0.0))
+    done, _ = await asyncio.wait({waiting}, timeout=0.05)
+    assert not done, "the first minute is not over"
+    waiting.cancel()
+    monkeypatch.setattr(store_module, "BULK_FIRST_SECONDS", 0.0)
+    await asyncio.wait_for(catalog_store.after_import(0.0), 60)
 
 
 async def test_tenants_share_the_matcher_of_a_framework_until_their_known_courses_differ(

@@ -39,7 +39,7 @@ def written(folder: Path, *skills: str) -> str:
 
 async def test_a_bank_is_imported_published_and_exported_in_another_format(service: Started, tmp_path: Path) -> None:
     name, given = unique("bank"), written(tmp_path, "reading", "writing")
-    code, output = await run_command(
+    code, output = await command(
         service, "import", given, "--bank", name, "--framework", FRAMEWORK, "--title-en", "Mine", "--publish"
     )
     assert (code, output.splitlines()[-1]) == (0, f"{name}: published, version 1")
@@ -53,7 +53,7 @@ async def test_a_bank_is_imported_published_and_exported_in_another_format(servi
 
 async def test_rejected_items_are_printed_and_change_the_exit_code(service: Started, tmp_path: Path) -> None:
     given = written(tmp_path, "reading", "cooking")
-    code, output = await run_command(
+    code, output = await command(
         service, "import", given, "--bank", unique("b"), "--framework", FRAMEWORK, "--title-en", "M"
     )
     assert code == 1
@@ -70,7 +70,7 @@ async def test_a_failed_command_prints_the_reason(service: Started, tmp_path: Pa
     (tmp_path / "items.txt").write_text("x", encoding="utf-8")
     assert (await command(service, "check", str(tmp_path / "items.txt")))[0] == 2
     assert (await command(service, "check", str(tmp_path / "absent.json")))[0] == 2
-    code, output = await run_command(
+    code, output = await command(
         service, "export", str(tmp_path / "o.json"), "--bank", "b", "--url", "http://127.0.0.1:9"
     )
     assert (code, "cannot be reached" in output) == (2, True)

@@ -1,7 +1,16 @@
 """One slot per connection: what is sent, what is passed over, and when it ends."""
 
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+from aiohttp import ClientSession
+
+from services.portal.api.live import Live
 from services.portal.connections import Connection, Connections, StreamMessage
+from services.portal.replicas import Replicas
 from shared.auth import FORGOTTEN_SECONDS
+from shared.errors import Unavailable
 
 
 async def test_only_the_latest_of_several_unread_paths_is_sent() -> None:
@@ -56,8 +65,53 @@ async def test_the_streams_of_a_revoked_key_end_and_no_others() -> None:
     ):
         assert connections.key_ids == {"gone", "k"}
         connections.drop_keys({"gone", "another"})
+        connections.drop_keys({"gone"})  # before the streams have noticed
         assert (await one.next(), await two.next()) == (None, None)
         on.offer(StreamMessage("path", "one", 1))
         assert await on.next() is not None
     assert connections.dropped["revoked"] == 2
     assert connections.key_ids == set()
+
+
+class Unread:
+    """Keys that cannot be read for the first checks; then all are valid."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.answered = asyncio.Event()
+
+    async def working(self, key_ids: Collection[str]) -> set[str]:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("the database does not answer")
+        self.answered.set()
+        return set(key_ids)
+
+
+@asynccontextmanager
+async def checked(connections: Connections, keys: Unread, unchecked: float) -> AsyncIterator[None]:
+    """Check the keys of the streams all the time during the block."""
+    async with ClientSession() as client:
+        live = Live(connections, client, Replicas(["http://127.0.0.1:1"]), lambda: True)
+        task = asyncio.create_task(live.end_revoked(keys, lambda _: None, every=0.01, unchecked=unchecked))
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def test_streams_outlast_some_failed_checks_of_their_keys() -> None:
+    connections, keys = Connections(), Unread(3)
+    with connections.open("t/o", "k") as connection:
+        async with checked(connections, keys, unchecked=60):
+            await keys.answered.wait()
+        connection.offer(StreamMessage("path", "one", 1))
+        assert await connection.next() is not None
+
+
+async def test_streams_end_if_their_keys_cannot_be_checked_for_long() -> None:
+    connections, keys = Connections(), Unread(1_000_000)
+    with connections.open("t/o", "k") as connection:
+        async with checked(connections, keys, unchecked=0.05):
+            assert await connection.next() is None
+    assert connections.dropped["unchecked"] == 1

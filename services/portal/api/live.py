@@ -17,7 +17,6 @@ from services.portal.api.session import credential_of
 from services.portal.compression import EventStream
 from services.portal.connections import Connection, Connections, Languages, StreamMessage
 from services.portal.replicas import Replicas
-from shared.auth import Authenticator
 from shared.connections import STREAM
 from shared.domain import key_of
 from shared.errors import Unauthorized, Unavailable
@@ -31,6 +30,9 @@ LIFETIME_SECONDS = 900.0
 
 KEYS_SECONDS = 7.0
 """The time between two checks whether the API keys of open streams are still valid."""
+
+UNCHECKED_SECONDS = 30.0
+"""A stream ends if its key could not be checked for so long, as long as a valid key is cached at most."""
 
 _RETRY_MS = (500, 3000)
 _FETCH = ClientTimeout(total=5)
@@ -73,21 +75,33 @@ class Live:
         self._following = following
         self._lifetime = lifetime
 
-    async def end_revoked(self, keys: WorkingKeys, authenticator: Authenticator, every: float = KEYS_SECONDS) -> None:
+    async def end_revoked(
+        self,
+        keys: WorkingKeys,
+        forget: Callable[[Collection[str]], None],
+        every: float = KEYS_SECONDS,
+        unchecked: float = UNCHECKED_SECONDS,
+    ) -> None:
         """Check the keys of open streams every `every` seconds, until cancelled.
 
-        A key that was revoked or has expired is rejected from then on. Its streams end at the second check that finds
-        it invalid, so that the stream of an erased officer can send `erased` before.
+        `forget` removes keys that were revoked or have expired from the cache. Their streams end at the second check
+        that finds them invalid, so that the stream of an erased officer can send `erased` before. All streams end if no
+        check has succeeded for `unchecked` seconds: without MongoDB, no request with their keys is accepted either.
         """
         before: set[str] = set()
+        loop = asyncio.get_running_loop()
+        checked = loop.time()
         while True:
             await asyncio.sleep(every)
-            held = self._connections.key_ids
+            held, begun = self._connections.key_ids, loop.time()
             try:
                 gone = held - await keys.working(held) if held else set()
             except Unavailable:
+                if loop.time() - checked >= unchecked:
+                    self._connections.drop_all("unchecked")
                 continue
-            authenticator.forget(gone)
+            checked = begun
+            forget(gone)
             self._connections.drop_keys(gone & before)
             before = gone
 
@@ -162,18 +176,18 @@ class Live:
             except Unavailable:
                 stored, status = None, "unavailable"
             except Unauthorized:
-                return connection.close()
+                connection.close()
+                return
             if stored is not None:
                 data = msgspec.json.encode(stored).decode("utf-8", "replace")
                 connection.offer(StreamMessage("path", data, stored.revision))
             if connection.has_result:
-                return None
+                return
             if status != announced:
                 connection.offer(StreamMessage("status", f'{{"status":"{status}"}}'))
                 announced = status
             longest = min(_LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(attempt, 10))
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-        return None
 
     async def _stored(
         self, officer: str, credential: str | None, request_id: str, languages: Languages
