@@ -5,12 +5,14 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numba import types
+from numba.core.caching import IndexDataCacheFile
 
 from services.recommender import warmup as warming
 from services.recommender.planner import jit
@@ -71,6 +73,44 @@ def test_code_that_was_compiled_from_other_sources_is_not_used(
         source.write_bytes(code + b"\n")
         assert jit._folder() != before, source.name
         source.write_bytes(code)
+
+
+def one_more(number: int) -> int:
+    return number + 1
+
+
+@pytest.fixture
+def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Return a function that compiles `one_more` as a new process does, with files of the test."""
+    monkeypatch.setattr(jit._SETTINGS, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(jit, "_FOLDER", tmp_path)
+    monkeypatch.setattr(jit, "COMPILED", [])
+    return lambda: jit.jit(entry=True)(one_more)
+
+
+@pytest.mark.parametrize("file", ["*.nbi", "*.nbc"], ids=["index", "code"])
+@pytest.mark.parametrize("part", [0, 1, 2], ids=["empty", "half", "zeros"])
+def test_a_damaged_file_of_compiled_code_is_replaced(
+    compiled: Callable[[], Any], tmp_path: Path, file: str, part: int
+) -> None:
+    assert compiled()(1) == 2
+    [damaged] = tmp_path.rglob(file)
+    whole = damaged.read_bytes()
+    damaged.write_bytes((b"", whole[: len(whole) // 2], bytes(len(whole)))[part])
+    assert compiled()(1) == 2
+    again = compiled()
+    assert again(1) == 2
+    assert sum(again.stats.cache_hits.values()) == 1
+
+
+def test_compiled_code_that_cannot_be_saved_is_used(
+    compiled: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "_open_for_write", full)
+    assert compiled()(1) == 2
 
 
 RECORDS: dict[str, Any] = {

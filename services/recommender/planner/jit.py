@@ -12,6 +12,7 @@ compiled functions are laid out here, and the warm-up fails if a function has tw
 import atexit
 import contextlib
 import hashlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -20,9 +21,12 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 from numpy.typing import DTypeLike
 
 from services.recommender.planner.callees import CalleeCompiler, EntryCompiler
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,6 +86,27 @@ COMPILED: list[Any] = []
 """Every compiled function."""
 
 
+class _CompiledFiles(FunctionCache):
+    """The files of one entry. One that is damaged, or cannot be written, costs a compilation and not the start."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the cached code, None if there is none or it cannot be read, as after a loss of power."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - whatever reading a damaged pickle raises
+            log.warning("a file of the compiled planner cannot be read, so it is compiled: %r", error)
+            with contextlib.suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Save compiled code, if that is possible."""
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            log.warning("the compiled planner cannot be saved: %r", error)
+
+
 def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return the decorator that compiles a function at its first call. Its `py_func` is the plain Python function.
 
@@ -94,13 +119,14 @@ def jit(*, entry: bool = False, allocates: bool = False) -> Callable[[Callable[P
         numba_jit: Any = numba.njit  # its annotations lack some of these options
         made = numba_jit(
             nogil=True,
-            cache=entry and _FOLDER is not None,
             error_model="numpy",
             no_cpython_wrapper=not entry,
             no_cfunc_wrapper=True,
             _nrt=allocates,
             pipeline_class=EntryCompiler if entry else CalleeCompiler,
         )(function)
+        if entry and _FOLDER is not None:
+            made._cache = _CompiledFiles(function)  # type: ignore[no-untyped-call]  # noqa: SLF001 - as numba does
         COMPILED.append(made)
         return cast("Callable[P, R]", made)
 
