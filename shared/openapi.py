@@ -11,10 +11,10 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from shared.decoding import types_within
 from shared.domain import Identifier
 from shared.errors import TITLES, Problem, ProblemType, type_of
 from shared.routes import ACCEPT_LANGUAGE, Header, Route
+from shared.value_checks import types_within
 
 _BASIC = {"type": "http", "scheme": "basic", "description": "The API key as the password; any user name."}
 _SCHEMAS = "#/components/schemas/{name}"
