@@ -289,7 +289,8 @@ def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
             responses[str(status)]["content"] = {one: {} for one in media}
     for status in sorted(problems_of(route)):
         shape = route.answers.get(status, ProblemDetails)
-        responses[str(status)] = _response(TITLES[status], _ALWAYS.get(status, ()))
+        always = [*_ALWAYS.get(status, ()), *(header for header in route.sets if header.always)]
+        responses[str(status)] = _response(TITLES[status], always)
         responses[str(status)]["content"] = {"application/problem+json": {"schema": schemas[shape]}}
     return responses
 

@@ -78,11 +78,15 @@ PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 
 @dataclass(frozen=True)
 class Header:
-    """A header that a route reads, besides the credential and the request id, or that its answers have."""
+    """A header that a route reads, besides the credential and the request id, or that its answers have.
+
+    `always`: refusals have it too.
+    """
 
     name: str
     description: str
     required: bool = False
+    always: bool = False
 
 
 IF_MATCH = Header("If-Match", "Change only what has one of these ETags, or with `*` only what is there; 412 otherwise.")

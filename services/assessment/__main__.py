@@ -18,6 +18,7 @@ from services.assessment import __doc__ as card
 from services.assessment import calibrating, commands, import_commands
 from services.assessment.api import ROUTES
 from services.assessment.api.context import CONTEXT, RouteContext
+from services.assessment.api.xapi import name_version
 from services.assessment.consumer import CatalogConsumer
 from services.assessment.framework_replica import FrameworkReplica
 from services.assessment.intake import Intake
@@ -125,6 +126,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
         receiver=StatementReceiver(statements, store, intake),
     )
     app[REPORTS] = reports
+    app.on_response_prepare.append(name_version)
     metrics.watch_relay(app[REGISTRY], relay)
     metrics.watch_follower(app[REGISTRY], follower)
     metrics.watch_assembly(app[REGISTRY], catalog.assembly.missing_parts)

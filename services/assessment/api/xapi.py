@@ -43,7 +43,7 @@ class XapiAbout(Struct, frozen=True):
 
 async def show_about(_: web.Request) -> web.StreamResponse:
     """Return the supported versions of xAPI."""
-    return _versioned(json_response(XapiAbout(list(VERSIONS))), VERSIONS[-1])
+    return json_response(XapiAbout(list(VERSIONS)))
 
 
 async def post_statements(request: web.Request) -> web.StreamResponse:
@@ -55,7 +55,7 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
     the same id is 409. A voiding statement is 403: accepted evidence is never removed. A request with the content of
     attachments is 415.
     """
-    version = _version(request)
+    _version(request)
     given = await _given(request)
     several = isinstance(given, list)
     statements = given if isinstance(given, list) else [given]
@@ -65,12 +65,13 @@ async def post_statements(request: web.Request) -> web.StreamResponse:
         raise TooLarge(f"a request may hold {MOST_STATEMENTS} statements")
     tenant, trace = principal(request).tenant, trace_of(request)
     ids = await context_of(request).receiver.take(tenant, statements, trace, several=several)
-    return _versioned(json_response(ids), version)
+    return json_response(ids)
 
 
 async def put_statement(request: web.Request) -> web.StreamResponse:
     """Store one statement under the id in the query, by the same rules as `POST`."""
-    version, wanted = _version(request), read_query(request, NamedStatement)
+    _version(request)
+    wanted = read_query(request, NamedStatement)
     given = await _given(request)
     if not isinstance(given, dict):
         raise Malformed("needs one statement")
@@ -78,7 +79,7 @@ async def put_statement(request: web.Request) -> web.StreamResponse:
     if _uuid(given.setdefault("id", named), "id") != named:
         raise Malformed("is not the statementId of the request", "id")
     await context_of(request).receiver.take(principal(request).tenant, [given], trace_of(request), several=False)
-    return _versioned(no_content(), version)
+    return no_content()
 
 
 async def get_statement(request: web.Request) -> web.StreamResponse:
@@ -91,7 +92,7 @@ async def get_statement(request: web.Request) -> web.StreamResponse:
     stored = found["stored"].isoformat()
     content = {"timestamp": stored, "version": version, **msgspec.json.decode(found["content"])}
     authority = {"objectType": "Agent", "account": {"homePage": "urn:tenant", "name": tenant}}
-    return _versioned(json_response({**content, "stored": stored, "authority": authority}), version)
+    return json_response({**content, "stored": stored, "authority": authority})
 
 
 async def put_mapping(request: web.Request) -> web.StreamResponse:
@@ -137,9 +138,16 @@ def _version(request: web.Request) -> str:
     raise Malformed(f"must name a supported version: {', '.join(VERSIONS)}", _VERSION)
 
 
-def _versioned(response: web.Response, version: str) -> web.Response:
-    response.headers[_VERSION] = version
-    return response
+async def name_version(request: web.Request, response: web.StreamResponse) -> None:
+    """Name the version of xAPI in an answer under `/xapi/`, also in a refusal: the requested one if it is supported.
+
+    A handler of `on_response_prepare`. Source: xAPI 1.0.3, part three, 3.3.
+    """
+    if request.path.startswith("/xapi/"):
+        try:
+            response.headers[_VERSION] = _version(request)
+        except Malformed:
+            response.headers[_VERSION] = VERSIONS[-1]
 
 
 _STATEMENT = {
@@ -156,7 +164,7 @@ _MAPPING = {
         {"activity": "https://lms.example.org/course/safety/*", "skill": "dlit-safety", "level": 2},
     ],
 }
-_HEADER = Header(_VERSION, "The version of xAPI: 1.0.3 or 2.0.0.", required=True)
+_HEADER = Header(_VERSION, "The version of xAPI: 1.0.3 or 2.0.0.", required=True, always=True)
 _StoredStatement = Annotated[
     dict[str, Any],
     Meta(description="The statement as it was sent, with `id`, `timestamp`, `version`, `stored` and `authority`"),
