@@ -133,8 +133,8 @@ SERVICE_OF = {"A": "assessment", "C": "catalog", "CATALOG": "catalog", "R": "rec
 def documented_bodies() -> list[tuple[str, str, dict[str, Any]]]:
     """Return service, shape and content of each body that a command in the documents sends, if the body has a shape."""
     found = []
-    for document in DOCUMENTS:
-        for command in document.read_text(encoding="utf-8").split("curl ")[1:]:
+    for path in DOCUMENTS:
+        for command in path.read_text(encoding="utf-8").split("curl ")[1:]:
             body = re.search(r"-d '(\{.*?\})'", command.partition("```")[0], re.DOTALL)
             if body is not None:
                 request = re.search(r"-X (\w+) \"?\$(\w+)(/[^\s\"]+)", command)
@@ -143,7 +143,7 @@ def documented_bodies() -> list[tuple[str, str, dict[str, Any]]]:
                 shape = next(route.body for route in TABLES[service] if _takes(route, request[1], request[3]))
                 if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
                     found.append((service, shape.__name__, msgspec.json.decode(body[1])))
-    assert {document.name for document in DOCUMENTS} >= {"README.md", "assessment.md", "matching.md"}
+    assert {path.name for path in DOCUMENTS} >= {"README.md", "assessment.md", "matching.md"}
     assert len(found) >= 8
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.pages import Node, install
 from deploy.local.processes import CannotStart
-from tests.unit.test_openapi import TABLES, described, examples, documented_bodies
+from tests.unit.test_openapi import TABLES, described, documented_bodies, examples
 
 OPTIONS = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--target", "es2022"]
 
