@@ -27,7 +27,7 @@ _WITH_PORT = re.compile(r"(\d+(?:\.\d+){3}):\d+|\[([^\]]+)\](?::\d+)?")  # as so
 _REMEMBERED = 10_000
 _BURST_SECONDS = 5
 _OFFICERS_SHARE = 8
-_TIMES_APART = 4
+_TIMES_DETACHED = 4
 _RETRY_SECONDS = 1
 _LONGEST_WAIT_SECONDS = 1.0
 
@@ -57,11 +57,11 @@ class Limits:
 
 
 class Admission:
-    """Counts active requests. Streams, and requests that wait in a queue with limits of its own, are counted apart."""
+    """Counts active requests and detached ones: streams, and requests that wait in a queue with limits of its own."""
 
     def __init__(self, limits: Limits) -> None:
         self.active = 0
-        self.apart = 0
+        self.detached = 0
         self.bytes = 0
         self._limits = limits
         self._by_key: Counter[tuple[str, bool]] = Counter()
@@ -89,18 +89,18 @@ class Admission:
         self.active += 1
         return Slot(self)
 
-    def _claimed(self, key: str, share: int, *, apart: bool) -> None:
-        place = key, apart
+    def _claimed(self, key: str, share: int, *, detached: bool) -> None:
+        place = key, detached
         if self._by_key[place] >= share:
             raise _share_taken(share)
         self._by_key[place] += 1
-        if self._by_key[place] >= share and not apart:
+        if self._by_key[place] >= share and not detached:
             self._at_share.add(key)
 
-    def _left(self, key: str, *, apart: bool) -> None:
-        place = key, apart
+    def _left(self, key: str, *, detached: bool) -> None:
+        place = key, detached
         self._by_key[place] -= 1
-        if not apart:
+        if not detached:
             self._at_share.discard(key)
         if self._by_key[place] <= 0:
             del self._by_key[place]
@@ -122,29 +122,29 @@ def _share_taken(share: int) -> Overloaded:
 class Slot:
     """The place of one admitted request."""
 
-    __slots__ = ("_admission", "_apart", "_bytes", "_key", "_left", "kept")
+    __slots__ = ("_admission", "_bytes", "_detached", "_key", "_left", "kept")
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._key: str | None = None
-        self._apart = False
+        self._detached = False
         self._bytes = 0
         self._left = False
         self.kept = False
         """Whether something other than the request gives the place back."""
 
-    def claim(self, key: str, share: int, *, apart: bool = False) -> None:
+    def claim(self, key: str, share: int, *, detached: bool = False) -> None:
         """Count the request as one of this key. Raises Overloaded if the key has `share` requests already.
 
-        `apart`: count it apart from active requests, as a stream or as work in a queue that has limits of its own; of
+        `detached`: do not count it as active, but as a stream or as work in a queue that has limits of its own; of
         these a key may have four times `share`.
         """
-        self._admission._claimed(key, share * _TIMES_APART if apart else share, apart=apart)  # noqa: SLF001 - parts of one concept
+        self._admission._claimed(key, share * _TIMES_DETACHED if detached else share, detached=detached)  # noqa: SLF001 - parts of one concept
         self._key = key
-        if apart:
-            self._apart = True
+        if detached:
+            self._detached = True
             self._admission.active -= 1
-            self._admission.apart += 1
+            self._admission.detached += 1
 
     def hold(self, size: int) -> None:
         """Count bytes of the body that are kept in memory. Raises Overloaded over the limit of all bodies together."""
@@ -157,12 +157,12 @@ class Slot:
             return
         self._left = True
         self._admission.bytes -= self._bytes
-        if self._apart:
-            self._admission.apart -= 1
+        if self._detached:
+            self._admission.detached -= 1
         else:
             self._admission.active -= 1
         if self._key is not None:
-            self._admission._left(self._key, apart=self._apart)  # noqa: SLF001 - parts of one concept
+            self._admission._left(self._key, detached=self._detached)  # noqa: SLF001 - parts of one concept
 
 
 # --- rates -----------------------------------------------------------------------------------------------------------

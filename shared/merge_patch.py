@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from shared.decoder_messages import MISSING
-from shared.decoding import convert, too_deep
+from shared.decoding import convert
 from shared.errors import InvalidInput, TooLarge
+from shared.value_checks import too_deep
 
 T = TypeVar("T")
 

@@ -122,12 +122,12 @@ class Middleware:
             "learning_path_http_server_active_requests", "Requests that are being handled.", registry=registry
         )
         active.set_function(lambda: self._admission.active)
-        apart = Gauge(
+        detached = Gauge(
             "learning_path_http_server_detached_requests",
             "Open requests that are not counted as active.",
             registry=registry,
         )
-        apart.set_function(lambda: self._admission.apart)
+        detached.set_function(lambda: self._admission.detached)
         held = Gauge(
             "learning_path_http_server_body_bytes", "Bytes of bodies that are kept in memory.", registry=registry
         )
@@ -174,7 +174,7 @@ class Middleware:
         if not self._admission.rejects:
             return None
         route = self._route_of(message)
-        if route is None or route.quiet or route.streams or route.apart:
+        if route is None or route.quiet or route.streams or route.detached:
             return None
         headers = message.headers
         scheme, _, credential = headers.get("Authorization", "").partition(" ")
@@ -306,7 +306,7 @@ class Middleware:
         request[PRINCIPAL] = asking
         rates = self._officers if asking.is_person else self._systems
         spend(rates, asking.key_id, monotonic(), "requests of this key")
-        slot.claim(asking.key_id, self._limits.share_of(asking.role), apart=route.streams or route.apart)
+        slot.claim(asking.key_id, self._limits.share_of(asking.role), detached=route.streams or route.detached)
         authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))
 
     async def _check_key(self, request: web.Request) -> None:

@@ -12,10 +12,10 @@ from typing import Annotated, Any, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from shared.decoding import types_within
 from shared.domain import Identifier
 from shared.errors import PROBLEMS, TITLES, Problem, type_of
 from shared.routes import ACCEPT_LANGUAGE, Header, Route
+from shared.value_checks import types_within
 
 _BASIC = {"type": "http", "scheme": "basic", "description": "The API key as the password; any user name."}
 _SCHEMAS = "#/components/schemas/{name}"

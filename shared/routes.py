@@ -112,9 +112,10 @@ class Route:
     headers of a success, besides `ETag` and `Content-Language`.
 
     `reads`: the route changes nothing, whatever its method, so it is cancelled if the client disconnects. `basic`: HTTP
-    Basic is accepted too, with the API key as the password, for clients that support nothing else. `apart`: the request
-    waits in a queue with its own limits and does not count as active. `example`: a valid body for the OpenAPI document.
-    `wrong_query`: the error of a query with a parameter that is wrong, unknown or missing.
+    Basic is accepted too, with the API key as the password, for clients that support nothing else. `detached`: the
+    request waits in a queue with its own limits and does not count as active. `example`: a valid body for the OpenAPI
+    document. `hidden`: that document leaves the route out. `wrong_query`: the error of a query with a parameter that is
+    wrong, unknown or missing.
     """
 
     method: str
@@ -130,7 +131,7 @@ class Route:
     limit: int = BODY_LIMIT
     streams: bool = False
     reads: bool = False
-    apart: bool = False
+    detached: bool = False
     basic: bool = False
     accepts: str = "application/json"
     produces: str | Sequence[str] = "application/json"

@@ -71,7 +71,7 @@ class FeedbackHandler:
 
     async def _decide(self, command: FeedbackCommand, plan: StoredPlan) -> IdempotencyRecord | None:
         now = datetime.now(UTC)
-        if plan.retained_keys(now) >= MOST_KEYS:
+        if plan.count_retained_keys(now) >= MOST_KEYS:
             text = f"{MOST_KEYS} statements of this officer were taken within a day"
             raise TooManyRequests(text, retry_after=_COME_BACK_SECONDS)
         await self.planner.catch_up([plan.head], [])
@@ -118,7 +118,7 @@ class FeedbackHandler:
         revision = head.revision if refused else head.revision + 1
         now = datetime.now(UTC)
         key = IdempotencyRecord(command.key, command.digest, feedback.sequence, revision, refused, now)
-        earlier = plan.retained_keys(now)
+        earlier = plan.count_retained_keys(now)
         if refused:
             if not await self._store.save_stale_feedback(plan, feedback, key, earlier):
                 return None

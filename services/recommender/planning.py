@@ -55,6 +55,11 @@ class Planner:
         self.pool = PlanPool(threads, smallest_gap=smallest_gap)
         self._zone = zone
 
+    @property
+    def skipped(self) -> int:
+        """How often a stored plan was skipped because it could not be read or planned again."""
+        return self.failed + self.store.unreadable
+
     def date_of(self, moment: datetime) -> date:
         """Return the calendar date of a time in the officers' time zone."""
         return moment.astimezone(self._zone).date()
@@ -64,11 +69,6 @@ class Planner:
         return self.date_of(datetime.now(UTC))
 
     # --- events ------------------------------------------------------------------------------------------------------
-
-    @property
-    def skipped(self) -> int:
-        """How often a stored plan was skipped because it could not be read or planned again."""
-        return self.failed + self.store.unreadable
 
     async def plan(self, requests: Sequence[PlanRequest]) -> None:
         """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.

@@ -89,6 +89,7 @@ async def test_every_fault_of_the_catalog_leads_to_what_can_be_mended(tenant: Te
         assert await reader.overflow() == 0
         assert await reader.violations() == []
         await switch_language(page)
+    await reader.reads("[data-fault=unreachable]", "ยืนยันทักษะที่ระบบเสนอ")
     for kind, (link, there) in FAULTS.items():
         await page.click(f"[data-fault={kind}] a{link}")
         await page.wait_for_selector(there)

@@ -165,6 +165,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored_with_the_key
     await chooses(reader, courses)
     await reader.presses("check")
     await expect(page.locator("[data-column='ชื่อหลักสูตร']").first).to_have_value("title")
+    await reader.reads("label[for=file]", "ไฟล์อื่น")  # the field is empty again, below it stands what was read
     await expect(page.locator("[data-column='กลุ่ม']").first).to_have_value("")
     await expect(page.locator("[data-verdict=created] dd").first).to_have_text("40", use_inner_text=True)
     await expect(page.locator("[data-verdict=refused] dd").first).to_have_text("1", use_inner_text=True)
@@ -273,6 +274,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
     assert await page.locator(".page-nav a").evaluate_all("all => all.map(one => one.dataset.keep)") == [
         f"to-{name}" for name in ("matches", "courses", "load", "health", "frameworks")
     ]
+    await reader.reads("#framework-new", "ให้ผู้ดูแลระบบนำเข้าด้วยคำสั่งหรือ API")
     await reader.tab_into(f".results a[href*='{FRAMEWORK}']")
     await page.keyboard.press("Enter")
     await page.wait_for_selector("[data-keep=new-draft]")

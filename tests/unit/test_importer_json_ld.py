@@ -591,6 +591,20 @@ def test_courses_by_their_codes_are_read_in_any_number(size: int, indent: int | 
     assert [row.problems[0].detail for row in rows if row.problems] == ["is missing: a course needs a title"]
 
 
+@pytest.mark.parametrize("size", [1000, 65_536, 1 << 20])
+def test_courses_by_their_codes_are_read_in_any_number_under_the_name_of_a_list(size: int) -> None:
+    whole = {"count": 200, "data": {"courses": by_code(200), "page": {"number": 1}}, "links": [{"next": 2}], "n": {}}
+    _, rows = read("jsonld", json.dumps(whole).encode(), size=size)
+    assert [row.content.code for row in rows if row.content] == [f"CS{number}" for number in range(200)]
+    assert [row.problems for row in rows if row.problems] == []
+
+
+def test_a_long_object_under_the_name_of_a_list_may_hold_the_list() -> None:
+    whole = {"catalog": {"total": 200, "items": [*by_code(200).values()]}}
+    found = courses("jsonld", json.dumps(whole))
+    assert [one.title.en for one in found] == [f"Course {number}" for number in range(200)]
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_numbers_that_only_count_many_courses_are_no_codes(first: int) -> None:
     counted = {str(number): one for number, one in enumerate(by_code(200).values(), first)}

@@ -35,7 +35,7 @@ def test_a_rejection_is_predicted_for_a_full_service_and_for_a_key_whose_share_i
         admission.enter().claim("a", 1)
     assert admission.rejection("b") is None
     assert admission.rejection(None) is None
-    admission.enter().claim("a", 1, apart=True)
+    admission.enter().claim("a", 1, detached=True)
     first.leave()
     assert not admission.rejects
     assert admission.rejection("a") is None
@@ -49,14 +49,14 @@ def test_a_rejection_is_predicted_for_a_full_service_and_for_a_key_whose_share_i
 def test_streams_are_counted_separately_and_do_not_block_requests() -> None:
     admission = Admission(Limits(concurrent_requests=1))
     streams = [admission.enter() for _ in range(1)]
-    streams[0].claim("a", 1, apart=True)
-    assert (admission.active, admission.apart) == (0, 1)
+    streams[0].claim("a", 1, detached=True)
+    assert (admission.active, admission.detached) == (0, 1)
     for _ in range(3):
-        admission.enter().claim("a", 1, apart=True)
+        admission.enter().claim("a", 1, detached=True)
     with pytest.raises(Overloaded):
-        admission.enter().claim("a", 1, apart=True)
+        admission.enter().claim("a", 1, detached=True)
     streams[0].leave()
-    assert admission.apart == 3
+    assert admission.detached == 3
 
 
 def test_buffered_bytes_are_bounded_and_released() -> None:

@@ -118,6 +118,7 @@ def test_every_text_of_a_refusal_or_a_warning_has_a_thai_one() -> None:
         ("รหัสเข้าใช้งาน", "คีย์"),
         ("รุ่น", "ฉบับ"),
         ("เจ้าหน้าที่", "รหัสบุคลากร"),
+        ("ความเชื่อมั่น", "ความมั่นใจ"),
     ],
 )
 def test_a_thai_text_has_the_term_of_the_glossary_and_no_other_one(term: str, other: str) -> None:

@@ -94,8 +94,7 @@ def answered(
     """Return the sitting after an answer, and a problem if the answer came too late, otherwise None.
 
     The caller stores the sitting before it raises the problem. Repeating an answer changes nothing and returns the same
-    sitting. Raises Conflict or InvalidInput, naming the field,
-    for an answer that does not fit the current item.
+    sitting. Raises Conflict or InvalidInput, naming the field, for an answer that does not fit the current item.
     """
     session = sitting.session
     if answer.sequence <= len(session.answers):

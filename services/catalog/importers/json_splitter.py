@@ -45,7 +45,8 @@ class TooDeep(Exception):
 class Splitter:
     """Splits JSON that arrives in pieces into items: objects that are in a list of courses, or stand alone.
 
-    An object of courses by their codes that is too large for one item gives several lists of courses.
+    An object of courses by their codes that is too large for one item gives several lists of courses, also if it is the
+    value of a name of a list of courses.
 
     Raises TooDeep if an item is both nested too deeply and too large, because it may never end.
     """
@@ -67,9 +68,9 @@ class Splitter:
         self._over = False
         self._deep: int | None = None
         """The byte of the JSON at which the item becomes nested too deeply."""
-        self._list_depth = 1
-        self._list_begins: int | None = None
-        """The byte of the item at which a list begins that holds courses, unless the object around it is a course."""
+        self._inner: tuple[int, bytes] | None = None
+        """The byte of the item at which a list or an object begins that holds courses, unless the object around it is a
+        course; and the brackets that are open there."""
         self._looks = 0
         self._ends = (0, 0)
         """The bytes of the item at which the last two objects end that are values of it, 0 without them."""
@@ -79,17 +80,22 @@ class Splitter:
     def _start_item(self) -> None:
         """Begin a new item, and forget the one before."""
         self._item.clear()
-        self._over, self._deep, self._list_begins, self._looks = False, None, None, 0
+        self._over, self._deep, self._inner, self._looks = False, None, None, 0
         self._ends, self._divided = (0, 0), ""
 
     def feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
         for at in range(0, len(piece), _PIECE):
             part = piece[at : at + _PIECE]
-            if self._ends[0] and self._deep is None and len(self._item) + len(part) > ROW_LIMIT:
+            if self._inner and self._inner[1].endswith(b"{") and self._is_too_long(part):
+                yield from self._open(*self._inner)
+            if self._ends[0] and self._deep is None and self._is_too_long(part):
                 yield from self._divide()
-            if self._list_begins is not None and len(self._item) + len(part) > ROW_LIMIT:
-                yield from self._open_list(self._list_begins)
+            if self._inner and self._is_too_long(part):
+                yield from self._open(*self._inner)
             yield from self._feed(part)
+
+    def _is_too_long(self, part: bytes) -> bool:
+        return len(self._item) + len(part) > ROW_LIMIT
 
     def _divide(self) -> Iterator[bytes]:
         """Cut off the courses of an object that holds them by their codes; leave another object as it is."""
@@ -110,15 +116,22 @@ class Splitter:
         if sign == b"}" and len(self._stack) == self._base + 1 and self._stack.endswith(b"{"):
             self._ends = (self._ends[1], end)
 
-    def _open_list(self, begin: int) -> Iterator[bytes | Malformed | TooLarge]:
-        """Split the list that begins at a byte of the item into items, because the object is too long for one course."""
+    def _open(self, begin: int, stack: bytes) -> Iterator[bytes | Malformed | TooLarge]:
+        """Split what begins at a byte of the item into items, because the object around it is too long for one course.
+
+        `stack`: the brackets that are open there.
+        """
         inside = bytes(self._item[begin:]) + self._left
         self._start_item()
         self._before -= len(inside) - len(self._left)
         self._left, self._in_string = b"", False
-        self._stack, self._base = bytearray(b"{" * self._list_depth + b"["), self._list_depth + 1
+        self._stack, self._base = bytearray(stack), len(stack)
         self._is_listed = True
         yield from self._feed(inside)
+
+    def _go_beyond(self) -> None:
+        """Go on with the rest of an object that held a list or an object of courses."""
+        self._base, self._is_listed = len(self._stack) + 1 if self._stack else 0, not self._stack
 
     def _feed(self, piece: bytes) -> Iterator[bytes | Malformed | TooLarge]:
         data = self._left + piece
@@ -139,7 +152,7 @@ class Splitter:
             elif sign in b"{[":
                 if self._deep is None and len(self._stack) >= NESTED:
                     self._deep = self._before + place
-                if sign == b"[" and self._deep is None and self._opens_list(data, start, place):
+                if self._deep is None and self._opens_list(data, start, place):
                     self._base, self._is_listed = len(self._stack) + 1, True
                     self._start_item()
                     start = place
@@ -154,8 +167,7 @@ class Splitter:
                 self._stack.pop()
                 self._note_end(sign, len(self._item) + place - start)
                 if len(self._stack) < self._base:
-                    # beyond a list in an object comes the rest of that object
-                    self._base, self._is_listed = len(self._stack) + 1 if self._stack else 0, not self._stack
+                    self._go_beyond()
                     self._start_item()
                     start = place
                 elif len(self._stack) == self._base and self._is_in_list() and (sign == b"}" or self._is_listed):
@@ -191,27 +203,31 @@ class Splitter:
 
     def _is_in_list(self) -> bool:
         """Return whether an object at the depth of the items is an item; after a list, the rest of its object is not."""
-        return not self._base or self._stack[self._base - 1 : self._base] == b"["
+        return self._is_listed or self._stack[self._base - 1 : self._base] == b"["
 
     def _opens_list(self, data: bytes, start: int, end: int) -> bool:
         """Return whether the bracket before `end` opens a list of courses. `data[start:end]` is not in the item yet.
 
         A list that may hold the lessons of a course stays in the item, because only the end of the object shows which
-        of both it is.
+        of both it is. So does an object that may hold courses by their codes.
         """
+        begin = end - 1
+        is_list = data[begin:end] == b"["
         if not self._stack:
-            return True
+            return is_list
         if b"[" in self._stack:
             return False
-        before = end - 1  # without the bracket
-        found = _LISTS.search(bytes(self._item[-200:]) + data[max(start, before - 200) : before])
-        if found is None or self._is_of_course(data[start:before]):
+        found = _LISTS.search(bytes(self._item[-200:]) + data[max(start, begin - 200) : begin])
+        if found is None or self._is_of_course(data[start:begin]):
             return False
-        may_be_inside = bool(found[1]) or len(self._stack) > 1
-        if may_be_inside and self._list_begins is None:
-            self._list_begins = len(self._item) + end - start
-            self._list_depth = len(self._stack)
-        return not may_be_inside
+        is_vague = bool(found[1])
+        if is_list and not is_vague and len(self._stack) == 1:
+            return True
+        if self._inner is None and is_list:
+            self._inner = len(self._item) + end - start, bytes(self._stack) + b"["
+        elif self._inner is None and not is_vague:
+            self._inner = len(self._item) + begin - start, bytes(self._stack)
+        return False
 
     def _is_of_course(self, part: bytes) -> bool:
         """Return whether a list holds the lessons of a course, because the object around it describes a course so far.
@@ -249,6 +265,8 @@ class Splitter:
         elif not is_object:
             part = Malformed(f"{_shown(bytes(self._item).decode(errors='replace'))} is a list, so it is no course")
         self._start_item()
+        if self._stack.endswith(b"{"):
+            self._go_beyond()
         yield part
 
 

@@ -72,7 +72,7 @@ ROUTES = [
         query=AskLanguages,
         headers=[ACCEPT_LANGUAGE],
         answers={200: explanations.WhyNotAnswer},
-        apart=True,
+        detached=True,
     ),
     Route(
         "POST",
@@ -105,7 +105,7 @@ ROUTES = [
         answers={200: recommendations.Recommendation},
         problems=[404],
         reads=True,
-        apart=True,
+        detached=True,
     ),
     Route(
         "GET",
@@ -114,7 +114,7 @@ ROUTES = [
         EVERYONE,
         query=explanations.AskSimilar,
         answers={200: explanations.SimilarCourses},
-        apart=True,
+        detached=True,
     ),
     Route(
         "PUT",

@@ -115,7 +115,7 @@ class StoredPlan:
     runners_up: list[RunnersUp] = field(default_factory=list)
     keys: list[IdempotencyRecord] = field(default_factory=list)
 
-    def retained_keys(self, now: datetime) -> int:
+    def count_retained_keys(self, now: datetime) -> int:
         """Return how many of the newest keys to keep when another key is added at the time `now`."""
         since = now - KEY_RETENTION
         old = next((i for i, key in enumerate(self.keys) if key.at and key.at > since), len(self.keys))

@@ -102,7 +102,7 @@ class AvailableCourses(ABC):
     def above(self, skill: str, level: int) -> Iterable[Course]:
         """Return all uncompleted courses that teach a skill of the officer's framework beyond the micro-level `level`.
 
-        Those that may be used first, then shortest first, then by id.
+        Usable courses come first; among these and among the others the shortest first, then by id.
         """
 
     @abstractmethod

@@ -45,7 +45,7 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
             conditions = graph.branch_conditions[graph.branches[branch]["start"] : graph.branches[branch + 1]["start"]]
         for condition in conditions:
             if state.costs.condition_cost[condition] > 0:
-                achiever = cheapest(problem, state, condition)
+                achiever = cheapest_achiever(problem, state, condition)
                 if visited[achiever] != counters[0]["epoch"]:
                     visited[achiever] = counters[0]["epoch"]
                     closure[found] = achiever
@@ -55,7 +55,7 @@ def build_closure(problem: ProblemData, state: PlanState, workspace: Workspace, 
 
 
 @jit()
-def cheapest(problem: ProblemData, state: PlanState, condition: int) -> int:
+def cheapest_achiever(problem: ProblemData, state: PlanState, condition: int) -> int:
     """Return the cheapest achiever of a reachable condition: a course, or N + the number of a branch.
 
     Of equally cheap courses it is the one of lowest rank; of equally cheap branches, the first.

@@ -257,7 +257,7 @@ def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Int
     heap = empty_heap(len(costs.condition_cost))
     fresh = invalidate(graph, changed, costs, heap) if len(changed) else changed
     for condition in range(known, len(costs.condition_cost)):
-        decrease(costs.condition_cost, heap, condition, cheapest_achiever(graph, costs, condition))
+        decrease(costs.condition_cost, heap, condition, lowest_cost(graph, costs, condition))
     satisfy_held(graph, costs, heap, levels, held)
     for course in fresh:
         if costs.closure_cost[course] < UNREACHABLE:
@@ -266,7 +266,7 @@ def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Int
 
 
 @jit()
-def cheapest_achiever(graph: PrerequisiteGraph, costs: Costs, condition: int) -> int:
+def lowest_cost(graph: PrerequisiteGraph, costs: Costs, condition: int) -> int:
     """Return the lowest current cost of satisfying a condition, in micro-hours; UNREACHABLE if nothing does."""
     row, best = graph.conditions[condition], UNREACHABLE
     if row["skill"] >= 0:
@@ -323,7 +323,7 @@ def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Reco
     for course in courses[:found]:
         sum_condition_costs(graph, costs, wide(course))
     for place in range(opened):
-        decrease(condition_cost, heap, conditions[place], cheapest_achiever(graph, costs, conditions[place]))
+        decrease(condition_cost, heap, conditions[place], lowest_cost(graph, costs, conditions[place]))
     return courses[:found]
 
 

@@ -41,6 +41,9 @@ function FrameworkList(): JSX.Element {
           </li>
         ))}
       </ul>
+      <p class="quiet" id="framework-new">
+        {t('frameworkNew')}
+      </p>
     </>
   );
 }

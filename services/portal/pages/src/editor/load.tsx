@@ -59,7 +59,7 @@ function FileForm({ loading }: { loading: Loading }): JSX.Element {
   };
   return (
     <form noValidate onSubmit={submit}>
-      <FileField id="file" label={t('file')} hint={t('fileHint')} accept={ACCEPTED} wrong={wrong.value} />
+      <FileField id="file" label={t(loading.file.value ? 'fileNext' : 'file')} hint={t('fileHint')} accept={ACCEPTED} wrong={wrong.value} />
       <Button name="check" class="main" submit busy={loading.busy}>
         {t('check')}
       </Button>
