@@ -26,9 +26,9 @@ Rejected                       an event that can never be accepted: sent to the 
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class Problem(Exception):
@@ -192,6 +192,10 @@ def type_of(kind: str) -> str:
     RFC 9457 (3.1.1) advises a reference with the whole path, which means the same wherever it is resolved.
     """
     return f"/problems/{kind}"
+
+
+ProblemType = Annotated[str, Meta(extra_json_schema={"enum": [type_of(problem.kind) for problem in PROBLEMS]})]
+"""The `type` of an answer; the OpenAPI documents list the values."""
 
 
 class Warned(Struct, frozen=True):

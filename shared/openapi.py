@@ -7,13 +7,12 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
-from msgspec import Meta
 
 from shared.domain import Identifier
-from shared.errors import PROBLEMS, TITLES, Problem, type_of
+from shared.errors import TITLES, Problem, ProblemType, type_of
 from shared.routes import ACCEPT_LANGUAGE, Header, Route
 from shared.value_checks import types_within
 
@@ -96,9 +95,6 @@ _PARAMETERS = {
     "most": ("Matches of at most this confidence, from 0 to 1.", 0.8),
 }
 """The meaning of each path or query parameter, and an example."""
-
-
-ProblemType = Annotated[str, Meta(extra_json_schema={"enum": [type_of(problem.kind) for problem in PROBLEMS]})]
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):

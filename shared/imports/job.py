@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from shared.errors import Problem, Unavailable
+from shared.errors import InvalidInput, Problem, Unavailable
 from shared.imports.reports import ReportStore
-from shared.imports.rows import ImportReport, Row, RowProblem, RowResult
+from shared.imports.rows import ImportReport, Row, RowResult, refusal
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -133,7 +133,7 @@ class ImportJob(Generic[C, R]):
         for one in (self._kept, self._saved):
             with suppress(Unavailable):
                 await one()
-        self.change(state="stopped", problem=RowProblem(problem.status, problem.detail, problem.field))
+        self.change(state="stopped", problem=refusal(problem))
         await self._save()
         return self.report
 
@@ -194,7 +194,7 @@ def refused_row(row: Row[Any], identifier: str | None) -> RowResult:
     """Return the result of a row that has faults, with up to 50 of them. `identifier`: the id that the row names."""
     problems = row.problems[:_TOLD_OF_A_ROW]
     if len(row.problems) > _TOLD_OF_A_ROW:
-        problems.append(RowProblem(422, f"and {len(row.problems) - _TOLD_OF_A_ROW} more"))
+        problems.append(refusal(InvalidInput(f"and {len(row.problems) - _TOLD_OF_A_ROW} more")))
     return RowResult(
         row.number, "refused", identifier, begins=row.begins, warnings=row.warnings[:_TOLD_OF_A_ROW], problems=problems
     )

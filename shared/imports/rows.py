@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from shared.decoding import convert, faults
 from shared.domain.values import LocalizedText
-from shared.errors import Problem, Warned
+from shared.errors import Problem, ProblemType, Warned, type_of
 from shared.logs import without_secrets
 
 T = TypeVar("T")
@@ -27,11 +27,15 @@ _MASKED = 2000
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One fault of a row: the field and the message. `status`: that of an error answer with the same fault."""
+    """One fault of a row: the field and the message. `status` and `type`: those of an error answer with the same fault.
+
+    `type` is missing in reports that an earlier version stored.
+    """
 
     status: int
     detail: str
     field: str | None = None
+    type: ProblemType | None = None
 
 
 RowStatus = Literal["created", "changed", "unchanged", "refused"]
@@ -168,7 +172,7 @@ def refused(number: int, problem: Problem, begins: str | None = None, *, is_entr
 
 def refusal(problem: Problem) -> RowProblem:
     """Convert a problem into a fault of a row."""
-    return RowProblem(problem.status, problem.detail, problem.field)
+    return RowProblem(problem.status, problem.detail, problem.field, type_of(problem.kind))
 
 
 def beginning(text: str | None) -> str | None:

@@ -61,6 +61,13 @@ async def test_every_row_has_a_result_and_a_rejected_one_stops_no_other(service:
         10: ["framework"],
     }
     assert verdicts[7]["problems"][0]["status"] == 409
+    kinds = {line: [problem["type"].removeprefix("/problems/") for problem in refused[line]] for line in (2, 3, 8, 10)}
+    assert kinds == {
+        2: ["not-found"],
+        3: ["unknown-name", "invalid-input"],
+        8: ["id-already-used"],
+        10: ["unknown-name"],
+    }
     assert (report["created"], report["unchanged"], report["refused"], report["state"]) == (3, 1, 7, "finished")
     profile = await profile_of(service, two)
     assert [level["skill"] for level in profile["levels"]] == ["reading", "writing"]

@@ -5,7 +5,7 @@ import base64
 import io
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from services.assessment.api.context import CONTEXT
-from services.assessment.xapi.statements import STATEMENT_LIMIT
+from services.assessment.xapi.statements import STATEMENT_LIMIT, read_statement
 from services.assessment.xapi.store import StatementStore
 from shared.domain import ScaleLevel
 from shared.errors import Unavailable
@@ -231,6 +231,40 @@ async def test_a_repeated_statement_changes_nothing_and_another_of_its_id_confli
     other = {name: value for name, value in sent.items() if name != "id"} | {"context": {"platform": "x"}}
     put = await service.ask("PUT", f"/xapi/statements?statementId={sent['id']}", json=other, headers=VERSION)
     assert put.status == 409
+
+
+async def test_a_repeated_statement_may_define_and_write_otherwise_what_is_not_part_of_it(service: Started) -> None:
+    officer = await registered(service)
+    course = {"id": f"{HOME}/course", "definition": {"name": {"en": "Course"}}}
+    sent = statement(officer) | {"context": {"contextActivities": {"parent": [course]}}}
+    assert (await send(service, sent))[0] == 200
+    taken_at = datetime.fromisoformat(sent["timestamp"])
+    same = sent | {
+        "verb": sent["verb"] | {"display": {"th": "ผ่าน"}},
+        "object": sent["object"] | {"definition": {"name": {"th": "ชื่อใหม่ของแบบทดสอบ"}}},
+        "context": {"contextActivities": {"parent": [course | {"definition": {"name": {"en": "Renamed"}}}]}},
+        "timestamp": taken_at.astimezone(timezone(timedelta(hours=-3))).isoformat(),
+    }
+    assert await send(service, same) == (200, [sent["id"]])
+    assert len(await evidence(service, officer)) == 1
+    for other in (
+        {"object": {"id": f"{HOME}/other"}},
+        {"context": {"contextActivities": {"parent": [{"id": f"{HOME}/other"}]}}},
+        {"timestamp": (taken_at + timedelta(seconds=1)).isoformat()},
+    ):
+        assert (await send(service, same | other))[0] == 409, other
+
+
+def test_a_statement_that_an_earlier_version_stored_is_the_same_when_it_is_sent_again() -> None:
+    sent = {
+        "id": "6a1f1f6e-3f1b-4f55-9a43-2d1b8a0f4c11",
+        "actor": {"account": {"homePage": HOME, "name": "officer-014"}},
+        "verb": {"id": "http://adlnet.gov/expapi/verbs/passed", "display": {"en": "passed"}},
+        "object": {"id": f"{HOME}/quiz/1", "definition": {"name": {"en": "Quiz"}}},
+        "timestamp": "2026-11-02T09:00:00+07:00",
+    }
+    stored = "9cf5ea1781985c34a541f763be5606c712274558017aeea50dbe8533d999dcad"  # by version 0.3.0
+    assert read_statement(sent, "", datetime(2026, 11, 28, tzinfo=UTC)).equals(stored)
 
 
 async def test_a_repeated_statement_is_accepted_whatever_has_changed_since(service: Started) -> None:

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID, uuid4, uuid5
 
@@ -110,7 +110,11 @@ class Statement(Struct, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class ReceivedStatement:
-    """A valid statement. `content`: as received, with its id; `digest` identifies the content."""
+    """A valid statement. `content`: as received, with its id.
+
+    `digest` identifies what of it is compared with another statement of its id. `former_digest`: the one that version
+    0.3 and earlier stored, of all that was sent.
+    """
 
     id: str
     officer: str
@@ -118,7 +122,12 @@ class ReceivedStatement:
     statement: Statement
     content: Mapping[str, Any]
     digest: str
+    former_digest: str
     taken_at: datetime
+
+    def equals(self, stored_digest: str) -> bool:
+        """Return whether a stored statement is this one."""
+        return stored_digest in (self.digest, self.former_digest)
 
 
 def read_statement(given: object, place: str, now: datetime) -> ReceivedStatement:
@@ -162,9 +171,36 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
         home_page=account.homePage,
         statement=statement,
         content={**given, "id": str(named)},
-        digest=hashlib.sha256(canonical).hexdigest(),
+        digest=hashlib.sha256(msgspec.json.encode(_compared(compared, statement), order="sorted")).hexdigest(),
+        former_digest=hashlib.sha256(canonical).hexdigest(),
         taken_at=taken_at,
     )
+
+
+def _compared(sent: Mapping[str, Any], statement: Statement) -> dict[str, Any]:
+    """Return what of a statement is compared, from the fields that were sent without those that a store assigns.
+
+    xAPI (part 2, 2.3.1) has no definition of an activity, no display of a verb and no form of a timestamp in it: a
+    platform may name them otherwise when it sends the same statement again.
+    """
+    found = dict(sent)
+    if statement.timestamp is not None:
+        found["timestamp"] = statement.timestamp.astimezone(UTC).isoformat()
+    for name, left_out in (("verb", "display"), ("object", "definition")):
+        found[name] = {key: value for key, value in sent[name].items() if key != left_out}
+    context = sent.get("context")
+    if isinstance(context, dict) and isinstance(groups := context.get("contextActivities"), dict):
+        found["context"] = context | {"contextActivities": {name: _undefined(one) for name, one in groups.items()}}
+    return found
+
+
+def _undefined(activities: Any) -> Any:
+    """Return activities of a context without their definitions."""
+    if isinstance(activities, list):
+        return [_undefined(one) for one in activities]
+    if isinstance(activities, dict):
+        return {key: value for key, value in activities.items() if key != "definition"}
+    return activities
 
 
 def contradicts(verb: Verb, result: ActivityResult | None) -> bool:
