@@ -29,7 +29,8 @@ TABLES = {
     "portal": portal_routes(*(Mock() for _ in range(6))),
 }
 SERVICES = pytest.mark.parametrize("service", TABLES)
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def described(service: str) -> dict[str, Any]:
@@ -125,22 +126,25 @@ def test_every_example_fits_its_own_schema(service: str) -> None:
                 assert not found, name
 
 
-SERVICE_OF = {"A": "assessment", "C": "catalog", "R": "recommender", "P": "portal"}
-"""The variables of README.md that hold the services' addresses."""
+SERVICE_OF = {"A": "assessment", "C": "catalog", "CATALOG": "catalog", "R": "recommender", "P": "portal"}
+"""The variables of the documents that hold the services' addresses."""
 
 
-def readme_bodies() -> list[tuple[str, str, dict[str, Any]]]:
-    """Return service, shape and content of each body that README.md sends."""
+def documented_bodies() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return service, shape and content of each body that a command in the documents sends, if the body has a shape."""
     found = []
-    for command in README.split("curl ")[1:]:
-        body = re.search(r"-d '(\{.*?\})'", command, re.DOTALL)
-        if body is not None:
-            request = re.search(r"-X (\w+) \$([ACRP])(/\S+)", command)
-            assert request is not None, command
-            service = SERVICE_OF[request[2]]
-            shape = next(route.body.__name__ for route in TABLES[service] if _takes(route, request[1], request[3]))
-            found.append((service, shape, msgspec.json.decode(body[1])))
-    assert len(found) >= 5
+    for path in DOCUMENTS:
+        for command in path.read_text(encoding="utf-8").split("curl ")[1:]:
+            body = re.search(r"-d '(\{.*?\})'", command.partition("```")[0], re.DOTALL)
+            if body is not None:
+                request = re.search(r"-X (\w+) \"?\$(\w+)(/[^\s\"]+)", command)
+                assert request is not None, command
+                service = SERVICE_OF[request[2]]
+                shape = next(route.body for route in TABLES[service] if _takes(route, request[1], request[3]))
+                if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+                    found.append((service, shape.__name__, msgspec.json.decode(body[1])))
+    assert {path.name for path in DOCUMENTS} >= {"README.md", "assessment.md", "matching.md"}
+    assert len(found) >= 8
     return found
 
 
@@ -159,8 +163,8 @@ def examples() -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def test_the_bodies_of_the_readme_fit_the_schemas() -> None:
-    for service, shape, body in readme_bodies():
+def test_the_bodies_of_the_documents_fit_the_schemas() -> None:
+    for service, shape, body in documented_bodies():
         found = [error.message for error in validator(service, shape).iter_errors(body)]
         assert not found, body
         assert list(validator(service, shape).iter_errors(body | {"unknown": 1})), "an unknown field is refused"
@@ -195,8 +199,8 @@ def clients(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-def test_a_generated_client_accepts_the_bodies_of_the_readme_and_every_example(clients: dict[str, Any]) -> None:
-    for service, shape, body in [*readme_bodies(), *examples()]:
+def test_a_generated_client_accepts_the_bodies_of_the_documents_and_every_example(clients: dict[str, Any]) -> None:
+    for service, shape, body in [*documented_bodies(), *examples()]:
         model = getattr(clients[service], shape)
         sent = model.model_validate(body).model_dump_json(by_alias=True, exclude_unset=True)
         route = next(route for route in TABLES[service] if getattr(route.body, "__name__", "") == shape)

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.pages import Node, install
 from deploy.local.processes import CannotStart
-from tests.unit.test_openapi import TABLES, described, examples, readme_bodies
+from tests.unit.test_openapi import TABLES, described, documented_bodies, examples
 
 OPTIONS = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "--target", "es2022"]
 
@@ -42,9 +42,9 @@ def schema(service: str, shape: str) -> str:
     return f'import("./{service}").components["schemas"]["{shape}"]'
 
 
-def test_the_bodies_of_the_readme_and_every_example_fit_the_generated_types(node: Node, client: Path) -> None:
+def test_the_bodies_of_the_documents_and_every_example_fit_the_generated_types(node: Node, client: Path) -> None:
     lines = []
-    for number, (service, shape, body) in enumerate([*readme_bodies(), *examples()]):
+    for number, (service, shape, body) in enumerate([*documented_bodies(), *examples()]):
         lines.append(f"export const body{number} = {json.dumps(body)} satisfies {schema(service, shape)};")
         more = json.dumps(body | {"unknown_field": 1})
         lines += ["// @ts-expect-error a field that the service does not know"]

@@ -1,6 +1,12 @@
 """The work of one request is bounded: what is counted, where it ends, how it is shown. Nothing looks at a clock."""
 
+import math
+import random
+from types import FunctionType, SimpleNamespace
+from typing import Any
+
 import msgspec
+import numpy as np
 import pytest
 
 from services.recommender.inputs import (
@@ -12,9 +18,11 @@ from services.recommender.inputs import (
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import View
+from services.recommender.planner.optimizer import greedy
 from services.recommender.planner.optimizer import solve as solution
 from services.recommender.planner.optimizer.search import search
 from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISITS
+from services.recommender.planner.optimizer.state import SLOT_BOUND_DTYPE
 from services.recommender.planner.optimizer.trace import trace_path
 from services.recommender.planner.units import UNLIMITED
 from shared.domain import Course, Framework
@@ -164,3 +172,62 @@ def test_questions_about_a_path_at_its_limit_are_answered() -> None:
     found = pipeline.why_not(plan, view, path, courses[-1].id)
     assert (found.cause, found.hours) == ("does_not_fit", None)
     assert "would hold more courses than it may" in why_not_sentences(found).en
+
+
+class Counted:
+    """Rows of an array; counts how many are looked up."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows, self.count = rows, 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> Any:
+        self.count += 1
+        return self.rows[place]
+
+
+def plain(compiled: Any, **called: Any) -> Any:
+    """Return the Python function of a compiled one. `called`: those of the functions that it calls."""
+    function = compiled.py_func
+    return FunctionType(function.__code__, function.__globals__ | called)
+
+
+def bounded(hours: list[int], gains: list[int], budget: int) -> tuple[int, int]:
+    """Return the bound of courses with a skill each, and how many rows of skills are looked up for it."""
+    size = len(hours)
+    courses = np.zeros(size + 1, [("hours", np.int64), ("effect", np.int64)])
+    courses["hours"][:size], courses["effect"] = hours, range(size + 1)
+    effects = np.zeros(size, [("slot", np.int64), ("value", np.int64)])
+    effects["slot"], effects["value"] = range(size), gains
+    targets = np.zeros(size, [("course", np.int64)])
+    targets["course"] = range(size)
+    left = np.zeros(1, [("hours", np.int64)])
+    left["hours"] = budget
+    slots = Counted(np.zeros(size, SLOT_BOUND_DTYPE))
+    sift = plain(greedy.sift_down, gains_faster=plain(greedy.gains_faster))
+    found = plain(greedy.value_bound, sift_down=sift)(
+        SimpleNamespace(courses=courses, effects=effects),
+        SimpleNamespace(held=np.zeros(size, np.int64), left=left),
+        SimpleNamespace(slot_bounds=slots),
+        targets,
+    )
+    return found, slots.count
+
+
+def test_the_bound_of_a_path_takes_the_fastest_gains_first() -> None:
+    draw = random.Random(1)  # noqa: S311 - no secret
+    hours, gains = ([draw.choice([1, 2, 3, 4]) for _ in range(60)] for _ in range(2))
+    expected, left = 0.0, 70.0
+    for gain, needed in sorted(zip(gains, hours, strict=True), key=lambda row: row[1] / row[0]):
+        taken = min(1.0, left / needed)
+        expected, left = expected + gain * taken, left - needed * taken
+    assert math.floor(expected) <= bounded(hours, gains, 70)[0] <= math.ceil(expected) + 1
+
+
+def test_the_bound_of_a_path_does_not_look_up_every_skill_for_every_skill() -> None:
+    draw = random.Random(2)  # noqa: S311 - no secret
+    for size in (100, 800):
+        hours, gains = ([draw.randrange(1, 9) for _ in range(size)] for _ in range(2))
+        assert bounded(hours, gains, 10 * size)[1] < 20 * size * math.log2(size)

@@ -112,19 +112,47 @@ def value_bound(problem: ProblemData, state: PlanState, workspace: Workspace, ta
             if added > 0:
                 slots[slot]["most"] = max(slots[slot]["most"], added)
                 slots[slot]["per_hour"] = max(slots[slot]["per_hour"], per_hour)
-    left = float(hours)
-    while left > 0:
-        best, top = NONE, 0.0
-        for slot in range(len(slots)):
-            if slots[slot]["per_hour"] > top:
-                best, top = wide(slot), slots[slot]["per_hour"]
-        if best < 0:
-            break
-        most = slots[best]["most"]
+    left, count = float(hours), ZERO
+    for slot in range(len(slots)):
+        if slots[slot]["per_hour"] > 0:
+            slots[count]["heap"] = slot
+            count += 1
+    for place in range(count // 2 - 1, -1, -1):
+        sift_down(slots, place, count)
+    while left > 0 and count > 0:
+        best = slots[slots[0]["heap"]]
+        most, top = best["most"], best["per_hour"]
         bound += most if most <= left * top else wide(left * top * ROUNDING) + 1
         left -= most / top
-        slots[best]["per_hour"] = 0.0
+        count -= 1
+        slots[0]["heap"] = slots[count]["heap"]
+        sift_down(slots, ZERO, count)
     return int(bound)
+
+
+@jit()
+def sift_down(slots: Records, place: int, count: int) -> None:
+    """Restore the heap in the first `count` rows of `heap` after a change at `place`.
+
+    The slot of the highest gain per hour comes first; of equal ones, the first slot.
+    """
+    moved = slots[place]["heap"]
+    while True:
+        child = 2 * place + 1
+        if child + 1 < count and gains_faster(slots, slots[child + 1]["heap"], slots[child]["heap"]):
+            child += 1
+        if child >= count or not gains_faster(slots, slots[child]["heap"], moved):
+            break
+        slots[place]["heap"] = slots[child]["heap"]
+        place = child
+    slots[place]["heap"] = moved
+
+
+@jit()
+def gains_faster(slots: Records, one: int, other: int) -> bool:
+    """Return whether a slot gains more per hour than another one, or as much and comes before it."""
+    a, b = slots[one]["per_hour"], slots[other]["per_hour"]
+    return bool(a > b or (a == b and one < other))
 
 
 @jit()

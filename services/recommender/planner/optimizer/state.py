@@ -48,8 +48,11 @@ Of the closure in the workspace: its hours, its cost, its courses, its gain, and
 if something was left out because the visits were used up (`limited`).
 """
 
-SLOT_BOUND_DTYPE = np.dtype([("most", np.int64), ("per_hour", np.float64)])
-"""Of a slot: the most micro-levels that one course adds to it, and the most per micro-hour of a course."""
+SLOT_BOUND_DTYPE = np.dtype([("most", np.int64), ("per_hour", np.float64), ("heap", np.int64)])
+"""Of a slot: the most micro-levels that one course adds to it, and the most per micro-hour of a course.
+
+`heap`: a heap of the slots, which has nothing to do with the slot of its row.
+"""
 
 
 @by_reference
