@@ -1,7 +1,5 @@
 """Closure costs are the same however they are computed; the search exchanges two courses at once, within its bound."""
 
-from collections.abc import Callable
-
 import msgspec
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.optimizer.candidates import select
 from services.recommender.planner.optimizer.closure_cost import ADDING, DEAREST, costs_from, empty_costs
-from services.recommender.planner.optimizer.greedy import value_bound
 from services.recommender.planner.optimizer.instance import build_instance
 from services.recommender.planner.optimizer.query import PlanContext, build_query, search_space
 from services.recommender.planner.optimizer.solve import solve
@@ -21,6 +18,7 @@ from tests.evaluation.exact import optimum
 from tests.evaluation.problem import Problem
 from tests.evaluation.quality import BUDGETS, world_of
 from tests.evaluation.worlds import generated, shared
+from tests.support.plain import plain_value_bound
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -81,8 +79,7 @@ def test_no_path_closes_more_than_the_bound_of_the_search(number: int) -> None:
     plan = world.officer(np.random.default_rng(number), BUDGETS[number % len(BUDGETS)])
     found = solve(plan, world.view())
     one = found.search
-    bound: Callable[..., int] = vars(value_bound)["py_func"]
-    most = bound(one.problem, one.start_state, one.workspace, one.targets) - int(one.start_state.held.sum())
+    most = plain_value_bound(one.problem, one.start_state, one.workspace, one.targets) - one.start_state.held.sum()
     assert found.path.totals["value"][0] - one.start_state.held.sum() <= most
     weighed = {found.context.space.course_id(number) for number in one.problem.courses["number"][:-1].tolist()}
     best = optimum(Problem(plan, [course for course in world.courses if course.id in weighed]))

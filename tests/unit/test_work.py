@@ -2,7 +2,7 @@
 
 import math
 import random
-from types import FunctionType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -18,7 +18,6 @@ from services.recommender.inputs import (
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.optimizer import greedy
 from services.recommender.planner.optimizer import solve as solution
 from services.recommender.planner.optimizer.search import search
 from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISITS
@@ -28,6 +27,7 @@ from services.recommender.planner.units import UNLIMITED
 from shared.domain import Course, Framework
 from shared.paths import LearningPath
 from tests.support.builders import after, catalog, course, framework, inputs, view_of
+from tests.support.plain import plain_value_bound
 from tests.support.words import sentences, why_not_sentences
 
 LIMIT_TH, LIMIT_EN = "การค้นหาถึงขีดจำกัดแล้ว", "The search reached its limit"
@@ -188,12 +188,6 @@ class Counted:
         return self.rows[place]
 
 
-def plain(compiled: Any, **called: Any) -> Any:
-    """Return the Python function of a compiled one. `called`: those of the functions that it calls."""
-    function = compiled.py_func
-    return FunctionType(function.__code__, function.__globals__ | called)
-
-
 def bounded(hours: list[int], gains: list[int], budget: int) -> tuple[int, int]:
     """Return the bound of courses with a skill each, and how many rows of skills are looked up for it."""
     size = len(hours)
@@ -206,8 +200,7 @@ def bounded(hours: list[int], gains: list[int], budget: int) -> tuple[int, int]:
     left = np.zeros(1, [("hours", np.int64)])
     left["hours"] = budget
     slots = Counted(np.zeros(size, SLOT_BOUND_DTYPE))
-    sift = plain(greedy.sift_down, gains_faster=plain(greedy.gains_faster))
-    found = plain(greedy.value_bound, sift_down=sift)(
+    found = plain_value_bound(
         SimpleNamespace(courses=courses, effects=effects),
         SimpleNamespace(held=np.zeros(size, np.int64), left=left),
         SimpleNamespace(slot_bounds=slots),
