@@ -323,6 +323,12 @@ class MatchStore:
                 query = {"_id": {"$in": keys}, "match_version": version}
                 await self._entries.update_many(query, {"$unset": {"levels_due": ""}})
 
+    async def level_again(self, courses: Iterable[MatchedCourse]) -> None:
+        """Mark courses whose levels must be estimated once more. Raises Unavailable."""
+        keys = [one.entry.key for one in courses]
+        with unavailable():
+            await self._entries.update_many({"_id": {"$in": keys}, "matched": True}, {"$set": {"levels_due": True}})
+
     async def decide(self, before: MatchedCourse, course: Course, matches: list[Match], trace: str) -> int | None:
         """Store a course after people's decisions: the content `course` and the matches `matches`.
 

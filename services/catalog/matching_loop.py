@@ -161,7 +161,10 @@ class MatchingLoop:
         await asyncio.to_thread(levels.estimate)
         async for courses in self._store.with_skills(tenant, BATCH):
             matched = [(one, levels.of(one)) for one in courses if one.entry.tenant == tenant]
-            await self._store.propose([(one, rows) for one, rows in matched if rows != one.matches], leveled=True)
+            changed = [(one, rows) for one, rows in matched if rows != one.matches]
+            if await self._store.propose(changed, leveled=True) < len(changed):
+                # Another replica may have written levels of an earlier state, after which none would be estimated.
+                await self._store.level_again(one for one, _ in changed)
             await self._store.leveled(one for one, rows in matched if rows == one.matches and one.levels_due)
 
     async def _alone(

@@ -375,6 +375,7 @@ async def matches(store: MatchStore, catalog: CatalogStore) -> AsyncIterator[Cal
     yield "MatchStore.without_levels", store.without_levels()
     yield "MatchStore.with_skills", store.with_skills(TENANT, 200)
     yield "MatchStore.leveled", store.leveled([one])
+    yield "MatchStore.level_again", store.level_again([one])
     for wanted in (ListMatches(), ListMatches(status="proposed", after="b"), ListMatches(status="corrected")):
         yield f"MatchStore.page with {wanted}", store.page(TENANT, wanted)
     yield "MatchStore.framework", store.framework(framework_key(TENANT, FRAMEWORK))

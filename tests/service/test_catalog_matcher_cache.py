@@ -3,6 +3,7 @@
 import asyncio
 import time
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,14 +11,15 @@ import pytest
 
 from services.catalog import matcher_cache
 from services.catalog import store as store_module
-from services.catalog.match_store import MatchStore
+from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matcher_cache import MatcherCache
+from services.catalog.matches import Match
 from services.catalog.matching import Matcher
 from services.catalog.matching.calibration import shipped
 from services.catalog.matching_loop import MatchingLoop
 from services.catalog.store import CatalogStore
 from shared import outbox as outbox_module
-from shared.domain import SHARED_TENANT, Framework, Teaches
+from shared.domain import SHARED_TENANT, Framework, LocalizedText, Teaches
 from tests.support.builders import course
 from tests.support.crafts import GLASS, POTTERY, crafts, row
 from tests.support.waiting import until
@@ -55,6 +57,43 @@ async def test_matching_waits_for_an_import_during_its_first_minute(
     waiting.cancel()
     monkeypatch.setattr(store_module, "BULK_FIRST_SECONDS", 0.0)
     await asyncio.wait_for(catalog_store.after_import(0.0), 60)
+
+
+async def test_levels_are_estimated_again_where_another_replica_wrote_earlier_ones_meanwhile(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog_store, match_store = stores
+    await catalog_store.put_framework(None, "one", msgspec.convert(crafts("own", GLASS), Framework), "")
+    glass = msgspec.structs.replace(course("c"), title=LocalizedText(en="Glass blowing"))
+    await catalog_store.put_course(None, "one", glass, "")
+    loop = MatchingLoop(match_store, shipped())
+    await loop.once()
+
+    async def levels() -> list[tuple[float, float]]:
+        found = await match_store.find("one", "c")
+        return [(match.from_level, match.to_level) for match in found.matches] if found else []
+
+    async def write(top: float, *, leveled: bool) -> None:
+        found = await match_store.find("one", "c")
+        assert found is not None
+        rows = [msgspec.structs.replace(match, to_level=top) for match in found.matches]
+        assert await MatchStore.propose(match_store, [(found, rows)], leveled=leveled) == 1
+
+    estimated = await levels()
+    assert estimated
+    await write(3.9, leveled=False)
+
+    async def too_late(changed: Sequence[tuple[MatchedCourse, list[Match]]], *, leveled: bool = False) -> int:
+        if leveled:
+            await write(3.8, leveled=True)
+        return await MatchStore.propose(match_store, changed, leveled=leveled)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(match_store, "propose", too_late)
+        await loop.once()
+    assert await levels() != estimated
+    await loop.once()
+    assert await levels() == estimated
 
 
 async def test_tenants_share_the_matcher_of_a_framework_until_their_known_courses_differ(
