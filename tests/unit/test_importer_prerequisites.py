@@ -95,9 +95,19 @@ def test_consent_a_grade_and_an_equivalent_are_kept_in_the_text_only(text: str) 
     assert (found.understood, found.whole, len(found.requires)) == (True, False, 1)
 
 
+@pytest.mark.parametrize("between", [" or equivalent and ", ", or equivalent, and ", " or consent of instructor, and "])
+def test_what_may_take_the_place_of_a_course_belongs_to_that_course_alone(between: str) -> None:
+    found = conditions_of(f"CS 101{between}CS 102", code_key)
+    assert (found.whole, msgspec.to_builtins(found.requires)) == (False, [c("cs101"), c("cs102")])
+    either = conditions_of("CS 101, CS 102, or consent of instructor", code_key)
+    assert msgspec.to_builtins(either.requires) == [{"any": [c("cs101"), c("cs102")]}]
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "12-15",
+        "2020-2021",
         "a good command of English",
         "a CS 100-level course",
         "two of CS 101, CS 102, CS 103",

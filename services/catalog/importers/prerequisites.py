@@ -27,7 +27,7 @@ _NO_RANGE = r"(?!-?\s?level)"
 
 _CODE = (
     rf"{_NO_CODE}(?-i:[A-Z\u0e01-\u0e2e][A-Za-z\u0e01-\u0e2e._]{{0,9}})[\s_:.-]?\d{{2,}}+{_NO_RANGE}(?:[\w-]|\.(?=\w))*|"
-    rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{{2,}}-\d{{2,}}[A-Za-z]*(?!\w)|\d{{5,}}(?!\w)|(?-i:[A-Z])(?![\w.-])"
+    rf"{_NO_CODE}(?-i:[A-Z]{{2,10}})[\s_:.-]?\d(?![\w.])|\d+\.\d+[A-Za-z]*|\d{{2,3}}-\d{{3}}[A-Za-z]*(?!\w)|\d{{5,}}(?!\w)|(?-i:[A-Z])(?![\w.-])"
 )
 _NUMBER = r"\d{2,4}(?![\w.-])"
 _LETTERS = re.compile(r"([^\W\d]+[\s_:.-]?)(\d+)[A-Za-z]?")
@@ -245,15 +245,24 @@ class _Reader:
         return kept[0] if len(kept) == 1 else Prerequisite(any=kept) if kept else None
 
     def _all(self, depth: int) -> Prerequisite | None:
-        parts = [self._one(depth)]
+        parts = [self._operand(depth)]
         while self._kind() == "and" or (self._kind() == "comma" and self._next_joint() != "or"):
             ahead = 1 if self._kind(1) != "and" else 2
             if self._kind(ahead) in ("with", "not", None):
                 break
             self._at += ahead
-            parts.append(self._one(depth))
+            parts.append(self._operand(depth))
         kept = [part for part in parts if part is not None]
         return kept[0] if len(kept) == 1 else Prerequisite(all=kept) if kept else None
+
+    def _operand(self, depth: int) -> Prerequisite | None:
+        """Read a condition with the `or equivalent` or `or consent` after it, which belongs to this condition alone."""
+        found = self._one(depth)
+        ahead = 1 if self._kind() == "comma" else 0
+        if found is not None and (self._kind(ahead), self._kind(ahead + 1)) == ("or", "consent"):
+            self._at += ahead + 2
+            self._found.whole = False
+        return found
 
     def _next_joint(self) -> str | None:
         """Return the next `and` or `or` of this list of codes, beyond its commas."""
