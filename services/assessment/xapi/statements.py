@@ -112,8 +112,8 @@ class Statement(Struct, forbid_unknown_fields=True):
 class ReceivedStatement:
     """A valid statement. `content`: as received, with its id.
 
-    `digest` identifies what of it is compared with another statement of its id. `former_digest`: the one that version
-    0.3 and earlier stored, of all that was sent.
+    `digest` identifies what of it is compared with another statement of its id. `former_digest`: that of all
+    that was sent, as statements were stored at first.
     """
 
     id: str
