@@ -100,6 +100,7 @@ async def build(settings: CatalogSettings) -> web.Application:
             "search": has_index,
         },
         warnings={
+            "newer_records": relay.warning,
             "topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC)),
             "framework_parts": search.assembly.warning,
         },

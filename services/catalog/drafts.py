@@ -6,7 +6,7 @@ do all (`alone`). A published version never changes. A retired framework can onl
 false.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from shared.domain import Framework, LocalizedText, Requirement, ShortText
 from shared.errors import Conflict
+from shared.succession import job_group_of, stage_of
 
 COMMENTS_LIMIT = 500
 Remark = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -122,9 +123,11 @@ class FrameworkImpact(Struct, frozen=True):
 
     `version`: the version of the tenant's own framework. `outdated`: it is not the version that the draft was made
     from. `exact_matches`: {removed skill: new skills that are the same}. `job_groups`: the job groups with a changed
-    requirement. `officers`: the number of officers in these and in the removed job groups, of the caller's tenant, or
-    for an admin of `shared` of all tenants; null if the assessment service did not answer. `unmapped_skills`,
-    `unmapped_job_groups`: see FrameworkPut. `scale_note`: the text that FrameworkPut has as `scale_changed`.
+    requirement. `officers`: the number of officers of whom other skills, levels or weights will be required, or who get
+    no path any more because their job group or stage ends. It counts those of the caller's tenant, or for an admin of
+    `shared` those of all tenants that use the shared framework; null if the assessment service did not answer.
+    `unmapped_skills`, `unmapped_job_groups`: see FrameworkPut. `scale_note`: the text that FrameworkPut has as
+    `scale_changed`.
     """
 
     framework: str
@@ -299,12 +302,29 @@ def _steps(framework: Framework) -> list[float]:
     return sorted(step.level for step in framework.scale)
 
 
-def concerned(before: Framework | None, after: Framework) -> set[str]:
-    """Return the ids of the job groups that are removed, or of which a requirement changes."""
-    if before is None:
-        return set()
-    gone = {one.id for one in before.job_groups} - {one.id for one in after.job_groups}
-    return gone | {change.job_group for change in _changes(_required(before), _required(after))}
+class JobGroupOfficers(Struct, frozen=True):
+    """The number of officers who are registered in a job group and at a career stage, or at none."""
+
+    job_group: str
+    officers: int
+    stage: str | None = None
+
+
+def concerned(before: Framework, after: Framework, places: Iterable[JobGroupOfficers]) -> int:
+    """Return the number of officers of whom a version requires something else, or for whom it ends every path.
+
+    The job group of a registration may be one that an earlier version had.
+    """
+    return sum(one.officers for one in places if _demands(before, one) != _demands(after, one))
+
+
+def _demands(framework: Framework, place: JobGroupOfficers) -> dict[str, tuple[float, float]] | None:
+    """Return {skill: (level, weight)} that officers need; None if their job group or stage gives them no path."""
+    job_group = job_group_of(place.job_group, framework)[0]
+    stage, ended = stage_of(place.stage, job_group, framework)
+    if all(one.id != job_group for one in framework.job_groups) or (ended and stage):
+        return None
+    return {skill: (row.level, row.weight) for skill, row in framework.required(job_group, stage).items()}
 
 
 def unmapped(before: Framework | None, after: Framework, of: Literal["skill", "job_group"]) -> list[str]:

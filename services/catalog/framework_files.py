@@ -17,8 +17,9 @@ import msgspec
 from services.catalog import frameworks
 from services.catalog.drafts import check_change, scale_change, unmapped
 from services.catalog.entries import framework_in, framework_key
+from services.catalog.framework_reading import read_framework
 from services.catalog.frameworks import FORMATS, Options, Reading, Source
-from services.catalog.frameworks.reading import EXAMPLES, Fault
+from services.catalog.frameworks.report import EXAMPLES, Fault
 from services.catalog.frameworks.tables import pairs
 from services.catalog.store import CatalogStore
 from shared.console import kind_of, say, sentence_of
@@ -43,8 +44,9 @@ async def import_framework(arguments: Sequence[str]) -> int:
         scale=tuple(args.scale.split(",")) if args.scale else (),
         mark=args.mark,
         skip_refused=args.skip_refused,
+        sheet=args.sheet,
     )
-    reading = frameworks.read(args.format, [Source(path.name, path) for path in args.files], options)
+    reading = read_framework(args.format, [Source(path.name, path) for path in args.files], options)
     if args.report:
         args.report.write_bytes(msgspec.json.format(msgspec.json.encode(reading), indent=2) + b"\n")
     _print(_summary(reading))
@@ -187,6 +189,7 @@ def _import_parser() -> argparse.ArgumentParser:
     parser.add_argument("--map", help="which column of a table holds what: 'job_group=Role + Role Level,skill=Skill'")
     parser.add_argument("--scale", help="the names of the levels from 0 on, separated by commas")
     parser.add_argument("--mark", type=float, help="the level that a mark such as x means")
+    parser.add_argument("--sheet", help="the sheet of a workbook to read, by its name")
     parser.add_argument("--skip-refused", action="store_true", help="take the rest where rows are refused")
     parser.add_argument("--dry-run", action="store_true", help="print what would be stored, and store nothing")
     parser.add_argument("--report", type=Path, help="write the whole report to this file, as JSON")

@@ -32,7 +32,8 @@ class DanglingPrerequisite(Struct, frozen=True):
 class UnreachableLevel(Struct, frozen=True):
     """A level that a job group requires, and that an officer without skills cannot reach through courses.
 
-    `taught` is the highest level that a course teaches; `reached` is the highest level that the officer can reach.
+    Matches that nobody has confirmed do not count. `taught` is the highest level that a course teaches; `reached` is
+    the highest level that the officer can reach.
     `cause` is `no_course` if no course teaches the required level, `no_way` if a course does and cannot be entered.
     """
 
@@ -61,7 +62,7 @@ class CatalogHealth(Struct, frozen=True):
     `cycles`: lists of courses, each of which requires the next one, and the last one the first. `twins`: lists of
     courses with the same title and provider, or the same address. `counts`: numbers of all faults, and of matches by
     status. `languages` and `hosts`: numbers of courses by language, and by the host of their address; no host was
-    contacted. `without_skills`: courses that teach no skill. `waiting`: courses that wait to be matched.
+    contacted. `without_skills`: courses that teach no skill. `waiting`: the tenant's courses that wait to be matched.
     """
 
     courses: int

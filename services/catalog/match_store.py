@@ -10,7 +10,6 @@ match_version  grows with every change of the matches; a write succeeds only if 
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,16 +22,14 @@ from services.catalog.matches import Match, announced, given_rows
 from services.catalog.store import COLLECTION, SOURCE, CatalogStore
 from shared.domain import SHARED_TENANT, Course, Framework, key_of
 from shared.events import CoursePublished, new_event
-from shared.mongo import Database, Document, drop_indexes, ensure_indexes, readable, unavailable
+from shared.mongo import Database, Document, ensure_indexes, readable, unavailable
 from shared.outbox import outbox_push
 
 EXAMPLES = 5000
 """The most examples with which a course is compared: the tenant's own courses first, then shared ones."""
 
-_FORMER_INDEXES = ("by_match_status", "matched", "to_match")
-"""Indexes of earlier releases, to be dropped: they held every course and made imports slower."""
-
 _WITHOUT_PROSE = {"outbox": 0, "content.description": 0, "content.tags": 0, "content.stated": 0}
+_SPREADING = {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1, "former_skills": 1}
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,7 @@ class MatchStore:
         self._entries = database[COLLECTION]
 
     async def prepare(self) -> None:
-        """Create the indexes, and mark the frameworks for whose tenants an earlier release made no copies.
-
-        Raises Unavailable.
-        """
+        """Create the indexes. Raises Unavailable."""
         by_key = [("match_due", ASCENDING), ("_id", ASCENDING)]
         due = IndexModel(by_key, name="match_due", partialFilterExpression={"match_due": True})
         levels = IndexModel(
@@ -81,12 +75,6 @@ class MatchStore:
         )
         by_match = IndexModel([("tenant", 1), ("id", 1)], name="matched_by_id", partialFilterExpression=some)
         await ensure_indexes(self.database, {COLLECTION: [due, levels, copies, uncovers, by_status, by_match]})
-        await drop_indexes(self._entries, _FORMER_INDEXES)
-        former: Document = {"tenant": {"$ne": SHARED_TENANT}, "shared_from": {"$exists": False}}
-        with unavailable():  # a tenant's frameworks that an earlier release stored: they get their copies
-            await self._entries.update_many(
-                {"kind": "framework", "retired": {"$ne": True}} | former, {"$set": {"shared_from": ""}}, hint="by_id"
-            )
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -234,7 +222,8 @@ class MatchStore:
     async def whole(self, tenant: str) -> tuple[list[Course], dict[str, list[Match]], int]:
         """Return (courses that a tenant sees, {id of an own course: matches}, number of own courses that wait).
 
-        Own courses that wait have not been matched yet. A course of the tenant hides the shared one with the same id.
+        Own courses that wait have not been matched yet, or are still to be marked because a framework has changed. A
+        course of the tenant hides the shared one with the same id.
         The courses are read without descriptions and tags, which are most of their size. Documents that cannot be
         decoded are skipped. Raises Unavailable.
         """
@@ -242,6 +231,8 @@ class MatchStore:
         matches: dict[str, list[Match]] = {}
         waiting = 0
         with unavailable():
+            changed = {"kind": "framework", "tenant": {"$in": [SHARED_TENANT, tenant]}, "match_due": True}
+            frameworks = await self._entries.find(changed, _SPREADING, hint="by_id").to_list(None)
             for owner in dict.fromkeys((SHARED_TENANT, tenant)):
                 query = {"kind": "course", "tenant": owner, "withdrawn": False}
                 async for document in self._entries.find(query, _WITHOUT_PROSE):
@@ -250,7 +241,7 @@ class MatchStore:
                     courses[one.entry.id] = one.course
                     if owner == tenant:
                         matches[one.entry.id] = one.matches
-                        waiting += one.waiting
+                        waiting += one.waiting or any(_is_ahead(document, framework) for framework in frameworks)
         return list(courses.values()), matches, waiting
 
     # --- changing ----------------------------------------------------------------------------------------------------
@@ -266,7 +257,7 @@ class MatchStore:
         with unavailable():
             framework = await self._entries.find_one(
                 {"kind": "framework", "match_due": True},
-                {"tenant": 1, "id": 1, "sequence": 1, "match_from": 1, "former_skills": 1},
+                _SPREADING,
                 hint="by_id",  # the other index leads through every course that waits
             )
             if framework is None:
@@ -278,8 +269,7 @@ class MatchStore:
             query = {"_id": place, "kind": "course", "withdrawn": False}
             found = self._entries.find(query, _WITHOUT_PROSE, hint="_id_").sort("_id", 1).limit(limit)
             rows = await found.to_list(None)
-            former = frozenset(framework.get("former_skills", ()))
-            keys = [row["_id"] for row in rows if _concerned(row, framework["id"], former)]
+            keys = [row["_id"] for row in rows if _concerned(row, framework)]
             if keys:
                 wanted = {"_id": {"$in": keys}, "withdrawn": False}
                 await self._entries.update_many(wanted, {"$set": {"match_due": True}})
@@ -362,12 +352,18 @@ def _proposal(before: MatchedCourse, matches: Sequence[Match], leveled: bool) ->
     return UpdateOne(_unchanged(before), change | {"$unset": {"levels_due" if leveled else "match_due": ""}})
 
 
-def _concerned(document: Document, framework: str, former: AbstractSet[str]) -> bool:
+def _is_ahead(document: Document, framework: Document) -> bool:
+    """Return whether `spread` has not come to a course that must be matched again because a framework changed."""
+    return document["_id"] > (framework.get("match_from") or "") and _concerned(document, framework)
+
+
+def _concerned(document: Document, changed: Document) -> bool:
     """Return whether a course must be matched again because a framework changed; False if it cannot be decoded.
 
-    That is so if the provider states no skill of the framework, if the course teaches a skill of a former version
-    (`former`), or if a match has replaced such a skill. A copy of a shared course is matched with the shared course.
+    That is so if the provider states no skill of the framework, if the course teaches a skill of a former version, or
+    if a match has replaced such a skill. A copy of a shared course is matched with the shared course.
     """
+    framework, former = changed["id"], frozenset(changed.get("former_skills", ()))
     if document.get("copied") or (found := readable(document, matched_course)) is None:
         return False
     given = {row.framework for row in given_rows(found.course, found.matches)}

@@ -5,7 +5,7 @@ A `rejected` match is not proposed again while the text of the course stays the 
 earlier one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, field
 from msgspec.structs import replace
 
-from services.catalog.matching import CourseText, Proposal
+from services.catalog.matching import Proposal
 from services.catalog.matching.texts import PIECE, PIECES, languages, normalised
 from shared.domain import Course, Identifier, Level, MatchedRow, Teaches, keep_millionths, millionths
 from shared.errors import NotFound
@@ -158,37 +158,20 @@ def text_of(course: Course) -> str:
     Spaces, punctuation, case, Unicode's forms and the order of the tags do not change the digest.
     """
     texts = [*languages(course.title), *sorted(set(map(letters_of, course.tags))), *languages(course.description)]
-    return _digest(letters_of(normalised(text[:_COMPARED])) for text in texts)
-
-
-def former_text_of(course: Course) -> str:
-    """Return the digest that earlier releases stored for a course; spaces and punctuation change it."""
-    pieces, _ = CourseText.of(replace(course, teaches=[]), "", {}).pieces()
-    return _digest(pieces)
-
-
-def texts_of(course: Course, before: Iterable[Match]) -> list[str]:
-    """Return the digest of a course's text; if a match in `before` was ever rejected, also that of earlier releases."""
-    digests = [text_of(course)]
-    if any(_rejected_for(match) for match in before):
-        digests.append(former_text_of(course))
-    return digests
-
-
-def _digest(texts: Iterable[str]) -> str:
-    return blake2b("\n".join(texts).encode(), digest_size=8).hexdigest()
+    letters = [letters_of(normalised(text[:_COMPARED])) for text in texts]
+    return blake2b("\n".join(letters).encode(), digest_size=8).hexdigest()
 
 
 def proposed(
     before: Sequence[Match],
     found: Mapping[str, Sequence[Proposal]],
-    texts: Sequence[str],
+    text: str,
     given: Sequence[Teaches],
     threshold: float = 1.0,
 ) -> list[Match]:
     """Return the matches of a course after it was matched again: decided matches stay, proposals are replaced.
 
-    `before`: the former matches. `found`: {framework id: new proposals}. `texts`: the digests from `texts_of`. `given`:
+    `before`: the former matches. `found`: {framework id: new proposals}. `text`: the digest from `text_of`. `given`:
     the rows that the provider stated. `threshold`: the threshold of the calibration.
 
     A skill in `given` is not proposed, nor a skill that was rejected for the same text or the same mapping. A proposal
@@ -200,7 +183,7 @@ def proposed(
     for framework, proposals in found.items():
         for one in proposals:
             known = known_by.get((framework, one.skill))
-            if (framework, one.skill) in taught or (known and _stays(known, one, texts)):
+            if (framework, one.skill) in taught or (known and _stays(known, one, text)):
                 continue
             entry_level, entry_confidence = _entry(known, one)
             fresh.append(
@@ -216,10 +199,10 @@ def proposed(
                     like=one.like,
                     labels=one.labels,
                     examples=one.examples,
-                    text=texts[0],
+                    text=text,
                     threshold=threshold,
                     decisions=known.decisions if known is not None else [],
-                    rejected_for=_rejected_for(known) if known is not None else [],
+                    rejected_for=known.rejected_for if known is not None else [],
                     source="mapped" if one.levels_mapped else "matched",
                     mapped_from=MatchName(*one.mapped_from) if one.mapped_from else None,
                 )
@@ -249,21 +232,15 @@ def _entry(known: Match | None, found: Proposal) -> tuple[float | None, float]:
     return one.entry_level, one.entry_confidence
 
 
-def _stays(known: Match, found: Proposal, texts: Sequence[str]) -> bool:
+def _stays(known: Match, found: Proposal, text: str) -> bool:
     """Return whether a known match stays as it is, so that the new proposal is dropped.
 
-    A confirmed or corrected match stays. A rejected one stays if the reason is the same: a text in `texts`, or the
+    A confirmed or corrected match stays. A rejected one stays if it was rejected for the same reason: the text, or the
     mapping.
     """
     if known.status in ("confirmed", "corrected"):
         return True
-    causes = ("/".join(found.mapped_from),) if found.mapped_from is not None else texts
-    return not set(_rejected_for(known)).isdisjoint(causes)
-
-
-def _rejected_for(match: Match) -> list[str]:
-    """Return the reasons for which a match was rejected; earlier releases stored only the last one."""
-    return match.rejected_for or ([match.cause] if match.status == "rejected" else [])
+    return ("/".join(found.mapped_from) if found.mapped_from is not None else text) in known.rejected_for
 
 
 def decide(

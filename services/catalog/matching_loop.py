@@ -15,7 +15,7 @@ from collections.abc import Set as AbstractSet
 
 from services.catalog.match_store import MatchedCourse, MatchStore
 from services.catalog.matcher_cache import KEEP_TIMES, MatcherCache, Matchers, Names
-from services.catalog.matches import Match, given_rows, proposed, texts_of
+from services.catalog.matches import Match, given_rows, proposed, text_of
 from services.catalog.matching import CourseText, LevelRow, Matcher, Proposal
 from services.catalog.matching.calibration import Calibration
 from services.catalog.matching.level_model import LevelSpan
@@ -203,8 +203,7 @@ class MatchingLoop:
         enters = self._calibration.enters
         matched: list[tuple[MatchedCourse, list[Match]]] = []
         for one, by_framework, taught in zip(courses, found, given, strict=True):
-            digests = texts_of(one.course, one.matches)
-            fresh = proposed(one.matches, by_framework, digests, taught, enters)
+            fresh = proposed(one.matches, by_framework, text_of(one.course), taught, enters)
             matched.append((one, [*fresh, *_of_retired(one.matches, by)]))
         return matched
 

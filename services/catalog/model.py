@@ -270,9 +270,9 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
     if too_deep:
         return too_deep  # no condition is looked into
     found = [
-        InvalidInput(f"above the scale's top, {yardstick.max_level:g}", field)
-        for field, framework, skill, level in _levels(course)
-        if (yardstick := frameworks.get(framework)) and skill in yardstick.skills and level > yardstick.max_level
+        InvalidInput(f"above the scale's top, {yardstick.max_level:g}", f"{place}.{name}")
+        for place, name, framework, skill, level in _levels(course)
+        if (yardstick := frameworks.get(framework)) and level > yardstick.max_level and skill in yardstick.skills
     ]
     if course.url is not None and _USER_IN_URL.match(course.url):
         found.append(InvalidInput("an address may hold no user and no password", "url"))
@@ -281,7 +281,7 @@ def course_faults(course: Course, frameworks: Mapping[str, FrameworkScale]) -> l
     if course.url is not None and (blank := blank_in(course.url)):
         detail = f"an address may hold no space, line end or invisible character, such as U+{ord(blank):04X} here"
         found.append(InvalidInput(detail, "url"))
-    if course.id in courses_named(course.requires):
+    if course.requires and course.id in courses_named(course.requires):
         found.append(InvalidInput("a course cannot require itself", "requires"))
     return found
 
@@ -296,8 +296,7 @@ def matched_warnings(course: Course) -> list[Warned]:
 def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale]) -> list[Warned]:
     """Return a warning for each framework or skill that a course names and that does not exist."""
     warnings: list[Warned] = []
-    for place_of, framework, skill, _ in _levels(course):
-        place = place_of.rpartition(".")[0]
+    for place, _, framework, skill, _ in _levels(course):
         if (yardstick := frameworks.get(framework)) is None:
             warnings.append(Warned(f"{place}.framework", f"unknown framework {framework!r}"))
         elif skill not in yardstick.skills:
@@ -308,14 +307,17 @@ def framework_warnings(course: Course, frameworks: Mapping[str, FrameworkScale])
 def frameworks_named(course: Course) -> set[str]:
     """Return the ids of the frameworks in which a course teaches or requires a skill."""
     taught = {row.framework for row in course.teaches}
-    return taught | {framework for _, framework, _, _ in _required_levels("requires", course.requires)}
+    if course.requires:
+        taught |= {framework for _, _, framework, _, _ in _required_levels("requires", course.requires)}
+    return taught
 
 
-def _levels(course: Course) -> Iterator[tuple[str, str, str, float]]:
-    """Yield field, framework, skill and level of every level that a course names."""
+def _levels(course: Course) -> Iterator[tuple[str, str, str, str, float]]:
+    """Yield place, field, framework, skill and level of every level that a course names."""
     for i, taught in enumerate(course.teaches):
-        yield f"teaches[{i}].to", taught.framework, taught.skill, taught.to_level
-    yield from _required_levels("requires", course.requires)
+        yield f"teaches[{i}]", "to", taught.framework, taught.skill, taught.to_level
+    if course.requires:
+        yield from _required_levels("requires", course.requires)
 
 
 def _depth(condition: Prerequisite) -> int:
@@ -328,11 +330,11 @@ def _depth(condition: Prerequisite) -> int:
     return depth
 
 
-def _required_levels(field: str, conditions: list[Prerequisite]) -> Iterator[tuple[str, str, str, float]]:
+def _required_levels(field: str, conditions: list[Prerequisite]) -> Iterator[tuple[str, str, str, str, float]]:
     for i, condition in enumerate(conditions):
         place = f"{field}[{i}]"
         if level := condition.required_level:
-            yield f"{place}.level", *level
+            yield place, "level", *level
         for name, branch in (("any", condition.any), ("all", condition.all)):
             if branch is not UNSET:
                 yield from _required_levels(f"{place}.{name}", branch)

@@ -6,6 +6,9 @@ from typing import IO, cast
 
 from shared.errors import TooLarge
 
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
+"""How a file begins that is an Excel workbook in the old format, or one with a password."""
+
 UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError)
 """The errors that `zipfile` raises for an archive that cannot be read."""
 

@@ -99,7 +99,7 @@ class ReportStore(Generic[R]):
             query["statuses"] = wanted.verdict
         with unavailable():
             parts = await self._rows.find(query).sort("last", ASCENDING).limit(_PARTS).to_list(None)
-        rows = [row for part in parts for row in _rows(part["rows"])]
+        rows = [row for part in parts for row in stored(msgspec.json.decode(part["rows"]), list[RowResult])]
         kept = [row for row in rows if row.line > wanted.after and wanted.verdict in (None, row.status)]
         return kept, parts[-1]["last"] if len(parts) == _PARTS else None
 
@@ -119,8 +119,3 @@ def _replacement(key: str, results: Sequence[RowResult]) -> ReplaceOne[Document]
         "expires_at": datetime.now(UTC) + _KEPT,
     }
     return ReplaceOne({"_id": f"{key}/{results[0].line}"}, part, upsert=True)
-
-
-def _rows(kept: bytes | list[Any]) -> list[RowResult]:
-    """Return the rows of a part; older versions stored them as documents."""
-    return stored(msgspec.json.decode(kept) if isinstance(kept, bytes) else kept, list[RowResult])

@@ -27,9 +27,9 @@ _MASKED = 2000
 
 
 class RowProblem(Struct, frozen=True, omit_defaults=True):
-    """One fault of a row: the field and the message. `status` and `type`: those of an error answer with the same fault.
+    """One fault of a row: the field and the message.
 
-    `type` is missing in reports that an earlier version stored.
+    `status` and `type`: those of an error answer with the same fault; no `type` for a fault that only imports find.
     """
 
     status: int

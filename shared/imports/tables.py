@@ -27,6 +27,8 @@ _COMPUTED = re.compile(r"(?P<mark>'*)(?:\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r
 """A text that a spreadsheet may take for a formula: also with full-width signs, or after spaces or a line end."""
 
 _CONSTANT = re.compile(r'="([^"]*)"')
+_FORMULA = re.compile(r"=\s*(?:[A-Z][A-Z0-9.]*\(.*\)|(?:(?:'[^']+'|\w+)!)?\$?[A-Z]{1,3}\$?\d{1,7}\b.*)", re.DOTALL)
+_ERRORS = frozenset(("#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#error!"))
 
 
 def guarded(cell: str) -> str:
@@ -43,6 +45,11 @@ def unguarded(cell: str) -> str:
         return constant[1]
     found = _COMPUTED.match(cell)
     return cell[1:] if found and found["mark"] else cell
+
+
+def has_no_result(cell: str) -> bool:
+    """Return whether a cell holds a formula or its error in place of a value: `=SUM(A1:A9)`, `#REF!`."""
+    return bool(_FORMULA.fullmatch(cell)) or cell.strip().lower() in _ERRORS
 
 
 def is_empty(cells: Iterable[str]) -> bool:

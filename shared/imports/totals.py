@@ -2,7 +2,7 @@
 
 import re
 
-from shared.texts import folded
+from shared.texts import folded, names_in
 
 _COUNT = r"[\d.,]+\s*(?:courses?|hours?|หลักสูตร|รายวิชา|วิชา|รายการ|ชั่วโมง|ชม\.?)?"
 _COUNTED = re.compile(_COUNT)
@@ -16,8 +16,9 @@ _TOTAL = re.compile(
 
 
 def is_total(text: str) -> bool:
-    """Return whether a text names a row of totals: `รวม`, `Total: 12 courses`."""
-    return bool(_TOTAL.fullmatch(folded(text[:100])))
+    """Return whether a text names a row of totals: `รวม`, `รวม / Total`, `Total: 12 courses`."""
+    words = text[:100]
+    return any(names and all(map(_TOTAL.fullmatch, names)) for names in ([folded(words)], names_in(words)))
 
 
 def is_count(text: str) -> bool:

@@ -15,6 +15,7 @@ from services.catalog.api.framework_import import FILE_LIMIT
 from services.catalog.frameworks.tables import UNPACKED_LIMIT
 from tests.support.builders import FRAMEWORK
 from tests.support.catalog import catalog
+from tests.support.course_lists import workbook
 from tests.support.services import Started
 
 MATRIX = "role,skill,level\nclerk,filing,1\nchief,filing,3\nchief,law,2\n"
@@ -47,6 +48,14 @@ async def test_a_matrix_is_previewed_stored_unchanged_and_changed(service: Start
     assert (await sent(service, query, MATRIX, If_Match='"1"'))[0] == 412
     stored = await (await service.ask("GET", "/v1/frameworks/matrix")).json()
     assert [row["level"] for row in stored["requirements"]] == [1, 3, 2, 1]
+
+
+async def test_a_matrix_in_a_workbook_is_stored(service: Started) -> None:
+    body = workbook(["skill", "clerk", "chief"], ["filing", 1, 3], ["law", None, 2])
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    status, report = await sent(service, "format=csv&id=workbook&title_en=Workbook", body, kind)
+    assert (status, report["status"], report["skills"], report["requirements"]) == (201, "created", 2, 3)
+    assert (await sent(service, "format=case-1.1&id=workbook", body, kind))[0] == 415
 
 
 async def test_an_incomplete_framework_is_rejected_with_all_faults(service: Started) -> None:

@@ -59,12 +59,15 @@ async def test_many_courses_are_marked_in_batches_and_another_process_continues(
         taught = course(f"course-{number}", ("glass", 0, 1), of="national")
         await catalog_store.put_course(None, "a", taught, "")
     await catalog_store.put_course(None, "b", course("elsewhere"), "")
-    assert (await store.due("a", 100), await store.waiting()) == ([], 0)
+    assert (await store.due("a", 100), await store.waiting(), (await store.whole("a"))[2]) == ([], 0, 0)
     await catalog_store.put_framework(None, "a", agency, "")
-    waiting = []
+    waiting, told = [], [(await store.whole("a"))[2]]
     while await store.spread(3):  # it knows nothing but what is stored, so each call may be that of another process
         waiting.append(len(await store.due("a", 100)))
+        told.append((await store.whole("a"))[2])
     assert (waiting, await store.waiting()) == ([3, 6, 7, 7], 7)
+    assert told == [7] * 5, "courses that are not marked yet wait too"
+    assert (await store.whole("b"))[2] == 0
     loop = MatchingLoop(store, shipped())
     assert (await loop.once(), loop.matched_courses, loop.waiting) == (7, 7, 0)
     assert await store.due("a", 100) == []

@@ -159,30 +159,6 @@ async def test_a_withdrawal_marks_the_shared_course_below_it_in_one_write(
     assert await match_store.database["entries"].count_documents({"uncovers": True}) == 0
 
 
-async def test_a_framework_that_an_earlier_release_stored_gets_its_copies_after_a_start(
-    stores: tuple[CatalogStore, MatchStore],
-) -> None:
-    catalog_store, match_store = stores
-    glass = msgspec.structs.replace(course("c"), title=LocalizedText(en="Glass blowing by hand"), teaches=[])
-    await catalog_store.put_course(None, SHARED_TENANT, glass, "")
-    await catalog_store.put_framework(None, "agency", msgspec.convert(crafts("own", GLASS), Framework), "")
-    entries = match_store.database["entries"]
-    await entries.update_one({"_id": "agency/framework:own"}, {"$unset": {"shared_from": ""}})
-    await entries.update_many({}, {"$unset": {"copies_due": ""}})
-    await MatchingLoop(match_store, shipped()).once()
-    assert await catalog_store.find("agency/c") is None
-    for _ in range(2):  # the second start finds nothing to do
-        await match_store.prepare()
-        await MatchingLoop(match_store, shipped()).once()
-        copied = await catalog_store.find("agency/c")
-        assert copied is not None
-        assert (copied.copied, copied.sequence, [match.key for match in copied.matches]) == (
-            True,
-            1,
-            [("own", "glass")],
-        )
-
-
 @pytest.mark.parametrize("lost", ["sequence", "id", "content"])
 @pytest.mark.parametrize("owner", [SHARED_TENANT, "agency"])
 async def test_a_document_that_cannot_be_read_stops_no_copy_of_another_course(

@@ -134,7 +134,9 @@ async def test_the_number_of_affected_officers_is_shown_before_and_after_publish
         await registered(services, unique("officer"), name, groups[number % 2])
     where = f"/v1/frameworks/{name}/officers"
     got = await services["assessment"].ask("GET", where, "admin")
-    assert await got.json() == {"framework": name, "officers": 3, "job_groups": {"clerks": 2, "service": 1}}
+    places = [{"job_group": "clerks", "officers": 2}, {"job_group": "service", "officers": 1}]
+    counted = {"framework": name, "officers": 3, "job_groups": {"clerks": 2, "service": 1}, "places": places}
+    assert await got.json() == counted
     assert (await services["assessment"].ask("GET", where)).status == 403
     assert (await services["assessment"].ask("GET", where, "admin", tenant="others")).status == 404
     counter = services["catalog"].client.app[CONTEXT].officers

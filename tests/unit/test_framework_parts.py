@@ -92,7 +92,7 @@ async def test_a_missing_part_keeps_the_previous_version_and_is_reported() -> No
     follower = Follower()
     first = divided(OWNER, large_framework())
     await follower.read(*parts_of(first, 1), header_of(first, 90))
-    second = divided(OWNER, large_framework(skills=4100, version=2))
+    second = divided(OWNER, large_framework(skills=2100, version=2))
     records = parts_of(second, 101)
     await follower.read(*records[:1], *records[2:], header_of(second, 190))
     assert follower.held[FRAMEWORK].version == 1
@@ -141,7 +141,7 @@ async def test_an_old_record_changes_nothing_and_other_records_pass_through() ->
 
 async def test_a_withdrawn_part_is_dropped_and_a_superseded_version_is_never_assembled() -> None:
     follower = Follower()
-    made, newer = divided(OWNER, large_framework()), divided(OWNER, large_framework(skills=4100, version=2))
+    made, newer = divided(OWNER, large_framework()), divided(OWNER, large_framework(skills=2100, version=2))
     await follower.read(*parts_of(made, 1), record(None, made.parts[0].key, 60, 2), header_of(made, 61))
     assert not follower.held
     await follower.read(*parts_of(newer, 100), header_of(newer, 199))
@@ -153,14 +153,14 @@ async def test_a_withdrawn_part_is_dropped_and_a_superseded_version_is_never_ass
 
 async def test_two_contents_of_one_version_do_not_mix() -> None:
     follower = Follower()
-    one, other = divided(OWNER, large_framework()), divided(OWNER, large_framework(skills=4100))
+    one, other = divided(OWNER, large_framework()), divided(OWNER, large_framework(skills=2100))
     mixed = [event for pair in zip(parts_of(one, 1), parts_of(other, 1), strict=False) for event in pair]
     for stamp, event in enumerate(mixed, 1):
         await follower.read(msgspec.structs.replace(event, catalog_revision=stamp))
     for stamp, event in enumerate([*parts_of(one, 1), *parts_of(other, 1)], 1000):
         await follower.read(msgspec.structs.replace(event, catalog_revision=stamp))
     await follower.read(header_of(other, 2000))
-    assert follower.held[FRAMEWORK] == large_framework(skills=4100)
+    assert follower.held[FRAMEWORK] == large_framework(skills=2100)
 
 
 async def test_parts_that_form_no_framework_are_rejected_and_the_previous_version_stays() -> None:

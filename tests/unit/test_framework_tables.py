@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.catalog.frameworks import Options, Reading, Source, read, write
-from services.catalog.frameworks.reading import FAULTS_LIMIT, PROSE_LIMIT, TITLE_LIMIT
+from services.catalog.frameworks import Options, Reading, Source, builder, read, write
+from services.catalog.frameworks.builder import PROSE_LIMIT, TITLE_LIMIT
 from shared.domain import LocalizedText
 from shared.errors import InvalidInput
 
@@ -199,9 +199,10 @@ def test_long_titles_are_cut_and_kept_whole_in_the_description() -> None:
     assert [fault.verdict for fault in reading.faults] == ["changed", "changed"]
 
 
-def test_faults_past_the_limit_are_counted() -> None:
-    reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(FAULTS_LIMIT + 5)))
-    assert (len(reading.faults), reading.further_faults, reading.framework) == (FAULTS_LIMIT, 5, None)
+def test_faults_past_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "FAULTS_LIMIT", 20)
+    reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(25)))
+    assert (len(reading.faults), reading.further_faults, reading.framework) == (20, 5, None)
 
 
 def archive_of(files: dict[str, bytes]) -> bytes:
@@ -294,15 +295,24 @@ def test_cells_in_a_column_without_a_name_are_counted() -> None:
     assert [(one.what, one.examples) for one in read.not_kept] == [("a cell in a column without a name", ["row 2: 1"])]
 
 
-def test_totals_are_neither_skills_nor_job_groups() -> None:
-    read = table("ทักษะ,บริหาร,บริการ,รวม", "การใช้งาน,2,1,3", "รวม,2,1,3")
+@pytest.mark.parametrize("total", ["รวม", "รวม / Total", "รวมทั้งสิ้น (Total)", "รวม Total"])
+def test_totals_are_neither_skills_nor_job_groups(total: str) -> None:
+    read = table(f"ทักษะ,บริหาร,บริการ,{total}", "การใช้งาน,2,1,3", f"{total},2,1,3")
     assert read.framework
     assert [one.title.th for one in read.framework.skills] == ["การใช้งาน"]
     assert [one.title.th for one in read.framework.job_groups] == ["บริหาร", "บริการ"]
     assert [(one.what, one.count) for one in read.not_kept] == [("a column or row of totals", 2)]
 
 
-@pytest.mark.parametrize("heading", ["ลำดับที่,ทักษะ,ธุรการ,บริการ,หมายเหตุ", "No.,Skill,ธุรการ,บริการ,Remarks"])
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "ลำดับที่,ทักษะ,ธุรการ,บริการ,หมายเหตุ",
+        "No.,Skill,ธุรการ,บริการ,Remarks",
+        "ลำดับ / No.,ทักษะ / Skill,ธุรการ,บริการ,หมายเหตุ (Remarks)",
+        "ที่ No.,ทักษะ Skill,ธุรการ,บริการ,หมายเหตุ : Note",
+    ],
+)
 def test_numbers_of_rows_and_remarks_are_no_levels(heading: str) -> None:
     reading = table(heading, "1,สารบรรณ,2,3,ตามประกาศ", "2,การเงิน,1,,")
     assert reading.framework
@@ -331,3 +341,118 @@ def test_escaped_html_of_a_cell_is_text() -> None:
     ).framework
     assert found
     assert (found.skills[0].title.en, found.skills[0].code) == ("The <table> element of HTML", "a <br>")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "กลุ่มงาน / Job group,ทักษะ / Skill,ระดับ / Level",
+        "ตำแหน่งงาน,ชื่อสมรรถนะ (ภาษาไทย),ระดับความชำนาญที่คาดหวัง",
+        "Job Title,Competency Name,Expected Rating",
+        "กลุ่มงาน Job group,Competency สมรรถนะ,ระดับ - Level",
+        "กลุ่มงาน : Job group,สมรรถนะ [Competency],ระดับ (Level)",
+        '"กลุ่มงาน\nJob group","สมรรถนะ\nCompetency","ระดับ\nLevel"',
+    ],
+)
+def test_headings_in_two_languages_and_of_other_systems_are_recognised(heading: str) -> None:
+    found = table(heading, "ธุรการ,สารบรรณ,2").framework
+    assert found
+    assert [(row.level, found.skills_by_id[row.skill].title.th) for row in found.requirements] == [(2, "สารบรรณ")]
+
+
+def test_a_job_group_that_is_named_like_a_column_in_brackets_is_a_job_group() -> None:
+    found = table("skill,Manager (role),Clerk (position)", "law,2,1").framework
+    assert found
+    assert [one.title.en for one in found.job_groups] == ["Manager (role)", "Clerk (position)"]
+
+
+def test_rows_of_several_cells_above_the_heading_are_counted() -> None:
+    read = table("หน่วยงาน,สำนักงาน ก.พ.,", "ปี,๒๕๖๙,", ",บริหาร,", "ทักษะ,ต้น,สูง", "สารบรรณ,1,2")
+    assert read.framework, read.faults
+    assert [one.title.th for one in read.framework.job_groups] == ["ต้น", "สูง"]
+    assert [(one.what, one.examples) for one in read.not_kept] == [
+        ("a row above the heading", ["หน่วยงาน, สำนักงาน ก.พ.", "ปี, ๒๕๖๙"])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "level"),
+    [("2.6666666666666665", 2.666667), ("0.30000000000000004", 0.3), ("\u200f2", 2), ("3 (ชำนาญ)", 3)],
+)
+def test_levels_are_read_as_formulas_and_programs_write_them(words: str, level: float) -> None:
+    found = table("ทักษะ,ธุรการ", f"สารบรรณ,{words}").framework
+    assert found
+    assert [row.level for row in found.requirements] == [level]
+    assert ("ชำนาญ" in words) == ("ชำนาญ" in [step.title.th for step in found.scale])
+
+
+def test_ticked_boxes_are_marks_and_others_require_nothing() -> None:
+    lines = ("ทักษะ,ธุรการ,วิชาการ", "สารบรรณ,TRUE,FALSE")
+    assert [fault.field for fault in table(*lines).faults] == ["level"]
+    found = table(*lines, options=Options(id="mine", title=LocalizedText(en="Mine"), mark=2)).framework
+    assert found
+    assert [row.level for row in found.requirements] == [2]
+
+
+@pytest.mark.parametrize("words", ["#REF!", "=SUM(A1:A3)", "=Sheet2!A2", "=B7"])
+@pytest.mark.parametrize(
+    "lines", [("ทักษะ,ธุรการ", "{},2"), ("ทักษะ,{}", "สารบรรณ,2"), ("ตำแหน่ง,ทักษะ,ระดับ", "{},สารบรรณ,2")]
+)
+def test_a_formula_without_a_result_is_no_title(lines: tuple[str, ...], words: str) -> None:
+    reading = table(*(line.format(words) for line in lines))
+    assert reading.framework is None
+    assert f"{words!r} is a formula without a result, and no title" in [one.reason for one in reading.faults]
+
+
+@pytest.mark.parametrize(
+    ("words", "levels"),
+    [
+        (["พื้นฐาน", "กลาง", "สูง"], [1, 2, 3]),
+        (["ระดับต้น", "ระดับกลาง", "ขั้นสูง"], [1, 2, 3]),
+        (["เบื้องต้น", "ไม่จำเป็น", "เชี่ยวชาญ"], [1, 4]),
+        (["พื้นฐาน (Basic)", "กลาง / Intermediate", "สูง Advanced"], [1, 2, 3]),
+        (["พื้นฐาน", "กลาง", "ขั้นสูง (Advanced)"], [1, 2, 3]),
+        (["1 พื้นฐาน", "๒ กลาง (Intermediate)", "3 สูง"], [1, 2, 3]),
+        (["ไม่มี", "กลาง", "สูง (3)"], [0, 2, 3]),
+        (["เริ่มต้น (Novice)", "ชำนาญ (Proficient)", "เชี่ยวชาญ (Expert)"], [1, 4, 5]),
+        (["ไม่จำเป็น / Not required", "4 สูง", "สูง"], [4, 4]),
+    ],
+)
+def test_levels_in_thai_words_are_read(words: list[str], levels: list[float]) -> None:
+    found = table("ทักษะ,ธุรการ,วิชาการ,บริหาร", f"สารบรรณ,{','.join(words)}").framework
+    assert found
+    assert [row.level for row in found.requirements] == levels
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("พื้นฐาน (Advanced)", "3 คน", "มาก (Advanced),มาก", "สูง (4)", "Advanced (Level 4)", "Basic/Intermediate"),
+        "3 มาก,4 มาก,มาก",
+    ],
+)
+def test_a_text_whose_parts_are_no_one_level_is_refused(words: str) -> None:
+    groups = ",".join(f"กลุ่ม {place}" for place in range(1 + words.count(",")))
+    reading = table(f"ทักษะ,{groups}", f"สารบรรณ,{words}")
+    assert reading.framework is None
+    assert ("untrue", 2, "level") in faults_of(reading)
+
+
+def test_a_cell_takes_time_in_proportion_to_its_length() -> None:
+    """With a pattern that tries every place in a row of spaces, this test does not end."""
+    reading = table("skill,clerk,chief", f"law,high{' ' * 300_000}x,1")
+    assert ("untrue", 2, "level") in faults_of(reading)
+
+
+@pytest.mark.parametrize(
+    ("levels", "sentence"),
+    [
+        ("1,99", "the scale is 0 to 99 because of row 2 alone (chief / filing: 99)"),
+        ("1,3", "the scale is 0 to 3"),
+        ("60,99", "the scale is 0 to 99"),
+        ("99,99", "the scale is 0 to 99"),
+    ],
+)
+def test_a_cell_that_alone_makes_the_scale_very_high_is_named(levels: str, sentence: str) -> None:
+    found = table("skill,clerk,chief", f"filing,{levels}")
+    assert f"the file names no levels; {sentence}" in found.assumed

@@ -66,7 +66,7 @@ def test_esco_occupations_become_job_groups_and_optional_skills_weigh_less() -> 
         ]
     )
     clerk = f"{ESCO}/occupation/o1"
-    occupations = f"conceptType,conceptUri,iscoGroup,preferredLabel,altLabels\nO,{clerk},1,Clerk,Scribe\n"
+    occupations = f'conceptType,conceptUri,iscoGroup,preferredLabel,altLabels\nO,{clerk},1,Clerk,"Scribe\nTypist"\n'
     links = "\n".join(
         [
             "occupationUri,relationType,skillType,skillUri",
@@ -85,6 +85,7 @@ def test_esco_occupations_become_job_groups_and_optional_skills_weigh_less() -> 
     assert {lost.what: lost.count for lost in reading.not_kept}[
         "requirement of a skill that the files do not hold"
     ] == 1
+    assert ["Clerk: Scribe Typist"] in [lost.examples for lost in reading.not_kept]
     wrong = esco(links.replace("optional", "perhaps"), occupations, skills)
     assert (wrong.framework, faults_of(wrong)) == (None, [("untrue", 3, "relationType")])
     with pytest.raises(InvalidInput, match="no list of skills"):

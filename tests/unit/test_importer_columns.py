@@ -148,6 +148,12 @@ def test_the_usual_name_of_a_fact_is_taken_before_one_that_means_something_near(
         ("LO Title|LO ID|LO Type", "title id modality"),
         ("Title|Skill 1|Skill 2|Level 1", "title tags"),
         ("title|prerequisites_raw", "title prerequisites"),
+        ("LO Object ID|LO Title|LO Training Hours", "id title hours"),
+        ("Item Title|Subject Area|Prerequisite Items", "title tags prerequisites"),
+        ("Course Unique ID|Course Code|Course Name", "id code title"),
+        ("Course name English|Course name Thai", "title_en title_th"),
+        ("Title|Language Thai|ชม.", "title hours"),
+        ("ชื่อหลักสูตร Course name|จำนวนชั่วโมง Hours|Provider หน่วยงาน|หลักสูตร Online", "title duration provider"),
     ],
 )
 def test_columns_of_other_platforms_are_guessed(header: str, facts: str) -> None:
@@ -300,7 +306,22 @@ def test_the_sample_of_a_wide_table_holds_100_columns_and_is_kept_on_request_onl
         ("Item Title,Total Length (Hrs),Contact Hours\nA,1.5,2\n", 1.5),
         ("Item Title,Contact Hours\nA,2\n", 2),
         ("LO Title,LO Provider,Training Hours\nA,P,2\n", 2),
+        ("หลักสูตร,ระยะเวลา (วัน),ระยะเวลา (ชั่วโมง)\nก,3,12\n", 12),
+        ("หลักสูตร,ระยะเวลา (ชั่วโมง),ระยะเวลา (วัน)\nก,12,3\n", 12),
+        ("หลักสูตร,ระยะเวลา (วัน),ระยะเวลา (ชั่วโมง)\nก,,4\n", 4),
+        ("หลักสูตร,ระยะเวลา (วัน),ระยะเวลา (ชั่วโมง)\nก,2,\n", 12),
+        ("Course,Duration (days),Duration (minutes)\nA,1,90\n", 1.5),
+        ("ชื่อวิชา,หน่วยกิต\nก,3\n", 45),
+        ("ชื่อวิชา,หน่วยกิต\nก,3(2-2-5)\n", 45),
+        ("ชื่อวิชา,หน่วยกิต\nก,๓ (๓-๐-๖)\n", 45),
+        ("ชื่อวิชา,หน่วยกิต\nก,3 (3–0–6)\n", 45),
+        ("ชื่อวิชา,หน่วยกิต,ระยะเวลา\nก,3,20 ชั่วโมง\n", 20),
     ],
 )
 def test_a_duration_in_several_columns_is_read_from_all_of_them(table: str, hours: float) -> None:
     assert [one.hours for one in courses("csv", table)] == [hours]
+
+
+def test_a_warning_of_assumed_hours_names_the_text_from_which_they_come() -> None:
+    _, [row] = read("csv", "หลักสูตร,ระยะเวลา (วัน),ระยะเวลา (ชั่วโมง)\nก,1,0\n".encode())
+    assert [one.detail for one in row.warnings] == ["6 are assumed for '1 วัน'"]

@@ -155,7 +155,7 @@ def test_rows_over_a_table_may_have_several_cells() -> None:
     named = "Kurzbezeichnung,Umfang\n" + "Daten,12\n" * 20
     with pytest.raises(InvalidInput) as refused:
         read("csv", named.encode())
-    assert refused.value.detail == "no column holds the title; there are: Kurzbezeichnung, Umfang"
+    assert refused.value.detail.endswith("There are: Kurzbezeichnung, Umfang")
     with pytest.raises(InvalidInput) as refused:
         read("csv", b"Kurzbezeichnung,Umfang\nCourse,12\n")  # a course that is called so is no header
-    assert refused.value.detail == "no column holds the title; there are: Kurzbezeichnung, Umfang"
+    assert refused.value.detail.endswith("There are: Kurzbezeichnung, Umfang")

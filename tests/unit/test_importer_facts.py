@@ -150,7 +150,19 @@ def test_a_cell_takes_time_in_proportion_to_its_length(column: str, cell: str) -
 @pytest.mark.parametrize("hours", ["-5", "3-", "1e999"])
 def test_invalid_hours_are_reported_with_their_text(hours: str) -> None:
     _, [row] = read("csv", f"title,hours\na,{hours}\n".encode())
-    assert [one.detail for one in row.warnings][:1] == [f"no duration is read from {hours!r}"]
+    assert [one.detail for one in row.warnings][:1] == [f"no duration is read from {hours!r}; 10 are assumed"]
+
+
+def test_a_number_without_a_unit_is_assumed_to_count_hours() -> None:
+    _, [row] = read("csv", b"title,duration\na,90\n")
+    assert row.content
+    assert (row.content.hours, "hours" in row.content.assumed) == (90, True)
+    assert [one.detail for one in row.warnings] == ["90 are assumed for '90', because no unit is stated"]
+
+
+def test_a_refused_course_is_shown_by_its_first_words() -> None:
+    _, [row] = read("jsonld", b'{"@type": "Course", "description": "In this course you will cook"}')
+    assert (row.content, row.begins) == (None, "In this course you will cook")
 
 
 def test_missing_facts_are_assumed_and_listed_as_assumed() -> None:
@@ -291,10 +303,10 @@ def test_types_in_angle_brackets_are_no_html(written: str, shown: str) -> None:
 
 
 def test_many_types_in_angle_brackets_are_read_in_linear_time() -> None:
-    """Each of the 200 courses would take seconds where the text is searched for the end of each of them."""
-    text = "a<B>" * 12_000
-    lines = "".join(f"Course {n},{n},{text}\n" for n in range(200))
-    assert len(courses("csv", f"title,code,description\n{lines}")) == 200
+    """Each of the 30 courses would take many seconds where the text is searched for the end of each of them."""
+    text = "a<B>" * 30_000
+    lines = "".join(f"Course {n},{n},{text}\n" for n in range(30))
+    assert len(courses("csv", f"title,code,description\n{lines}")) == 30
 
 
 @pytest.mark.parametrize(
@@ -336,8 +348,7 @@ def test_a_pace_without_a_length_is_no_total(form: Format, name: str, words: str
     assert (row.content.hours, "hours" in row.content.assumed) == (10, True)
     assert row.content.stated["duration"] == pace
     assert [one.detail for one in row.warnings if one.field == "hours"] == [
-        f"{pace!r} is a pace, and no length of the course is stated",
-        "not stated; 10 are assumed",
+        f"{pace!r} is a pace, and no length of the course is stated; 10 are assumed"
     ]
 
 
@@ -383,7 +394,7 @@ def test_a_duration_of_nothing_is_one_that_is_not_stated(zero: str) -> None:
         (16, True),
         (3, False),
     ]
-    assert f"no duration is read from {zero!r}" in [one.detail for one in rows[0].warnings]
+    assert f"no duration is read from {zero!r}; 10 are assumed" in [one.detail for one in rows[0].warnings]
 
 
 def test_a_number_with_a_minus_is_no_rating() -> None:

@@ -1,5 +1,6 @@
 """Course lists in JSON: JSON-LD, alone and inside a page, and the answers of course platforms."""
 
+import html
 import itertools
 import json
 from collections import deque
@@ -50,6 +51,10 @@ NODE = {
         lambda node: json.dumps(node, indent=2, ensure_ascii=False),
         lambda node: f"<html><script type='application/ld+json'>{json.dumps(node)}</script></html>",
         lambda node: json.dumps({f"http://schema.org/{key}" if key[0] != "@" else key: node[key] for key in node}),
+        lambda node: json.dumps(node).replace('"@type": "Course"', '"@type": "course"'),
+        lambda node: json.dumps({"@type": "itemlist", "itemListElement": [node | {"@type": ["schema:COURSE"]}]}),
+        lambda node: json.dumps(json.dumps(node)),
+        lambda node: json.dumps(json.dumps([node])),
     ],
 )
 def test_a_course_in_json_ld_is_read_in_every_form_and_chunking(form: Any, size: int) -> None:
@@ -259,7 +264,8 @@ def test_the_answer_of_a_platform_is_read_by_the_names_of_its_fields(form: Any, 
     _, [row] = read("jsonld", json.dumps(form).encode(), size=size)
     assert row.content
     assert row.content.id.startswith("course-v1-uni-demox-2027-")
-    assert "'5.5 hours per week' is a pace, and no length of the course is stated" in [w.detail for w in row.warnings]
+    pace = "'5.5 hours per week' is a pace, and no length of the course is stated; 10 are assumed"
+    assert pace in [one.detail for one in row.warnings]
     found = msgspec.to_builtins(row.content)
     assert {name: found[name] for name in ("title", "provider", "hours", "description", "starts", "ends")} == {
         "title": {"en": "Demonstration"},
@@ -574,6 +580,37 @@ def test_objects_by_their_places_are_courses_without_codes() -> None:
 def test_a_script_that_is_hidden_from_old_programs_is_read(wrapped: str) -> None:
     script = wrapped % '{"@type": "Course", "name": "A"}'
     assert len(courses("jsonld", f"<script type='application/ld+json'>{script}</script>")) == 1
+
+
+def test_a_script_that_is_escaped_as_html_is_read() -> None:
+    script = html.escape(json.dumps({"@type": "Course", "name": "R&amp;D", "description": "<p>x</p>"}))
+    [one] = courses("jsonld", f"<script type='application/ld+json'>{script}</script>")
+    assert (one.title.en, one.description and one.description.en) == ("R&D", "x")
+
+
+def test_a_line_end_inside_a_text_is_read_as_a_space() -> None:
+    [one] = courses("jsonld", '{"@type": "Course",\n"name": "Open\ndata", "description": "a\tb"}')
+    assert (one.title.en, one.description and one.description.en) == ("Open data", "a b")
+    [row] = read("jsonld", b'{"@type": "Course", "name": "A\nB", "name": "C"}')[1]
+    assert row.content is None
+
+
+@pytest.mark.parametrize("name", ["timeRequired", "http://schema.org/timeRequired"])
+@pytest.mark.parametrize("value", [["PT4H"], [{"@value": "PT4H"}], ["P1M", "PT4H"]])
+def test_a_time_may_be_a_list(name: str, value: list[object]) -> None:
+    assert [one.hours for one in courses("jsonld", json.dumps({"@type": "Course", "name": "A", name: value}))] == [4]
+    instance = {"courseWorkload": value}
+    course = {"@type": "Course", "name": "A", "hasCourseInstance": [instance]}
+    assert [one.hours for one in courses("jsonld", json.dumps(course))] == [4]
+
+
+def test_alignments_tell_what_a_course_teaches_and_its_level() -> None:
+    pairs = [("teaches", "Python"), ("educationalLevel", "Beginner"), ("requires", "English")]
+    alignments = [{"@type": "AlignmentObject", "alignmentType": kind, "targetName": name} for kind, name in pairs]
+    [one] = courses(
+        "jsonld", json.dumps({"@type": "Course", "name": "A", "about": "Data", "educationalAlignment": alignments})
+    )
+    assert (one.tags, one.educational_level) == (["Python", "Data"], "beginner")
 
 
 def by_code(many: int) -> dict[str, Any]:

@@ -46,6 +46,8 @@ from shared.imports.rows import ROW_LIMIT
         ("10 วัน", 60, True),
         ("ครึ่งวัน", 3, True),
         ("3 หน่วยกิต", 45, True),
+        ("3 (2-2-5) หน่วยกิต", 45, True),
+        ("1 Std. 30 Min.", 1.5, False),
         ("Less Than 2 Hours", 2, True),
         ("10+ hours", 10, True),
         ("12", 12, True),
@@ -216,6 +218,7 @@ def test_a_duration_that_is_not_fully_understood_is_none(text: str) -> None:
         ("All levels", "mixed"),
         ("ทุกระดับ", "mixed"),
         ("พื้นฐานถึงระดับกลาง", "mixed"),
+        ("ความรู้พื้นฐาน", "beginner"),
         ("Basic to advanced", "mixed"),
         ("Subtitles: French, English", None),
         ("not-mentioned", None),
@@ -363,9 +366,9 @@ def test_languages_modalities_numbers_and_empty_values_are_parsed() -> None:
     ]
     assert [language_of(name) for name in names] == ["zh", "en", "th", "en", "th", "pt", "zh", "ar", None]
     ways = ["MOOC", "ออนไลน์", "On-site", "อบรมในห้องเรียน", "hybrid", "online and classroom", "by post"]
-    ways += ["อบรมออนไลน์ผ่าน Zoom", "on_campus"]
+    ways += ["อบรมออนไลน์ผ่าน Zoom", "on_campus", "Instructor"]
     expected = ["online", "online", "classroom", "classroom", "blended", "blended", None]
-    expected += ["online", "classroom"]
+    expected += ["online", "classroom", "classroom"]
     assert [modality_of(way) for way in ways] == expected
     assert [number_of(text) for text in ("4.2stars", "16,400", "๑๒", "1 of 2", "")] == [4.2, 16400, 12, None, None]
     assert all(is_placeholder(text) for text in ("", " ", "N/A", "not-mentioned", "None.", "ไม่ระบุ", "ไม่มี"))

@@ -6,6 +6,7 @@ import zipfile
 
 import openpyxl
 import pytest
+from openpyxl.chart import BarChart
 
 from services.catalog.importers import Format, Options
 from shared.domain import LocalizedText
@@ -40,6 +41,12 @@ def test_titles_over_a_table_and_names_in_two_rows_are_its_header() -> None:
     shifted = "รายชื่อหลักสูตร;;\nชื่อ;ชั่วโมง;คะแนน;reviews\nสถิติ;1,5;4,5;1.234\n".encode("cp874")
     (one,) = courses("csv", shifted)
     assert (one.hours, one.rating and (one.rating.mean, one.rating.count)) == (1.5, (4.5, 1234))
+
+
+def test_names_of_columns_on_two_lines_and_line_ends_of_windows_are_read() -> None:
+    body = workbook(["ชื่อหลักสูตร\nCourse name", "จำนวนชั่วโมง\nHours"], ["สถิติ_x000D_\nเบื้องต้น", 3])
+    (one,) = courses("xlsx", body)
+    assert (one.title.th, one.hours) == ("สถิติ\nเบื้องต้น", 3)
 
 
 def test_a_first_course_below_a_header_with_gaps_is_a_course() -> None:
@@ -110,6 +117,18 @@ def test_a_zip_archive_is_no_workbook() -> None:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.csv", "title\na\n")
     with pytest.raises(Malformed, match="no Excel workbook"):
+        read("xlsx", file.getvalue())
+
+
+@pytest.mark.parametrize("has_drawing", [True, False])
+def test_a_workbook_of_charts_only_is_refused_by_name(*, has_drawing: bool) -> None:
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.create_chartsheet("Chart")
+    if has_drawing:
+        sheet.add_chart(BarChart())
+    book.remove(book.worksheets[0])
+    book.save(file)
+    with pytest.raises(Malformed, match="charts only"):
         read("xlsx", file.getvalue())
 
 
@@ -222,7 +241,7 @@ def test_a_formula_without_a_result_is_refused_or_warned_of_and_never_left_out(l
     _, rows = read("xlsx", workbook(["title", "hours"], [formula, 3], ["B", "=1+2"], ["C", 4]))
     assert [(row.number, row.content is None) for row in rows] == [(2, True), (3, False), (4, False)]
     assert rows[0].problems[0].detail == f"{formula[:100]!r} is no title"
-    assert rows[1].warnings[0].detail == "no duration is read from '=1+2'"
+    assert rows[1].warnings[0].detail == "no duration is read from '=1+2'; 10 are assumed"
 
 
 def test_a_formula_with_its_result_holds_the_result() -> None:
@@ -384,3 +403,28 @@ def test_a_header_of_two_rows_may_end_in_merged_cells() -> None:
     _, [row] = read("xlsx", file.getvalue())
     assert row.content
     assert (row.content.title.th, row.content.hours) == ("สถิติ", 12)
+
+
+def test_a_header_may_be_in_three_rows() -> None:
+    header = [
+        ["ข้อมูลหลักสูตร", None, None, "ระยะเวลา", None, "ผู้จัด"],
+        ["ชื่อ", None, "รหัส", "ทฤษฎี", "ปฏิบัติ", None],
+        ["ไทย", "อังกฤษ", None, "(ชม.)", "(ชม.)", None],
+    ]
+    book = openpyxl.Workbook()
+    for cells in (["บัญชีหลักสูตร"], *header, ["สถิติ", "Statistics", "S1", 3, 6, "ก.พ."]):
+        book.active.append(cells)
+    for merged in ("A1:F1", "A2:C2", "D2:E2", "A3:B3", "C3:C4", "F2:F4"):
+        book.active.merge_cells(merged)
+    file = io.BytesIO()
+    book.save(file)
+    reader, [row] = read("xlsx", file.getvalue())
+    assert row.content
+    assert row.content.title == LocalizedText(th="สถิติ", en="Statistics")
+    assert (row.content.code, row.content.provider.th) == ("S1", "ก.พ.")
+    assert reader.columns[1] == ["ทฤษฎี (ชม.)", "ปฏิบัติ (ชม.)"]
+
+
+def test_a_course_below_a_header_of_two_rows_with_gaps_is_a_course() -> None:
+    body = workbook(["หลักสูตร", None, "ระยะเวลา", None], ["ชื่อ", "รหัส", "ชั่วโมง"], ["รหัส", "ชั่วโมง", 3, None])
+    assert [one.title.th for one in courses("xlsx", body)] == ["รหัส"]

@@ -220,9 +220,9 @@ async def show_impact(request: web.Request) -> web.StreamResponse:
     tenant = principal(request).tenant
     entry = await context_of(request).store.visible_framework(tenant, name)
     own = entry.sequence if entry and entry.tenant == tenant else 0
-    found = await asyncio.to_thread(drafts.impact, draft, framework_in(entry), own)
-    groups = {*found.job_groups, *found.job_groups_removed}
-    officers = await context_of(request).officers.count(request, name, groups)
+    present = framework_in(entry)
+    found = await asyncio.to_thread(drafts.impact, draft, present, own)
+    officers = await context_of(request).officers.count(request, present, draft.framework)
     return json_response(msgspec.structs.replace(found, officers=officers))
 
 

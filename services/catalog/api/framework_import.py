@@ -13,6 +13,7 @@ from services.catalog import frameworks
 from services.catalog.api.context import context_of
 from services.catalog.api.frameworks import store_framework
 from services.catalog.entries import framework_in
+from services.catalog.framework_reading import read_framework
 from services.catalog.frameworks import FORMATS, Fault, NotKept, Options, Reading, Source
 from services.catalog.frameworks.tables import pairs
 from services.catalog.model import FrameworkPut
@@ -42,7 +43,8 @@ FormatName = Literal["json", "csv", "case-1.0", "case-1.1", "digcomp", "esco", "
 FrameworkFile = Annotated[
     str,
     Meta(
-        description="A file in the format. Its Content-Type: JSON, JSON-LD, CSV, tab-separated values or a ZIP archive"
+        description="A file in the format. "
+        "Its Content-Type: JSON, JSON-LD, CSV, tab-separated values, an Excel workbook or a ZIP archive"
     ),
 ]
 
@@ -65,6 +67,7 @@ class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="The names of the levels from 0 on, with commas between them."),
     ] = None
     mark: Annotated[Level | None, Meta(description="The level that a mark such as x means.")] = None
+    sheet: Annotated[ShortText | None, Meta(description="The sheet of a workbook to read, by its name.")] = None
     skip_refused: Annotated[
         bool, Meta(description="Import the valid rows even if the framework is wrong without the refused ones.")
     ] = False
@@ -126,6 +129,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
         scale=tuple(wanted.scale.split(",")) if wanted.scale else (),
         mark=wanted.mark,
         skip_refused=wanted.skip_refused,
+        sheet=wanted.sheet,
     )
     files = context_of(request).files
     if files.locked():
@@ -134,7 +138,7 @@ async def import_framework(request: web.Request) -> web.StreamResponse:
         with NamedTemporaryFile(prefix="framework-") as file:
             await _receive(request, file)
             source = Source("body", Path(file.name))
-            reading = await asyncio.to_thread(frameworks.read, wanted.format, [source], options)
+            reading = await asyncio.to_thread(read_framework, wanted.format, [source], options)
     if wanted.dry_run:
         return json_response(_report(reading, "checked" if reading.framework else "refused"))
     if reading.framework is None:

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from services.catalog.api.context import context_of
 from services.catalog.api.entries import patch_entry, present_tag, reached, same_id, shown, tag_of
-from services.catalog.drafts import check_change, concerned, scale_change, unmapped
+from services.catalog.drafts import check_change, scale_change, unmapped
 from services.catalog.entries import framework_in, framework_key
 from services.catalog.model import FrameworkList, FrameworkPut, ListFrameworks, ShowFramework
 from shared.domain import SHARED_TENANT, Framework
@@ -76,10 +76,7 @@ async def store_framework(
         # what officers had until now
         had = framework_in(before or await store.find(framework_key(SHARED_TENANT, framework.id)))
         gone = unmapped(had, framework, "skill"), unmapped(had, framework, "job_group")
-        officers = None
-        if had is not None:
-            groups = await asyncio.to_thread(concerned, had, framework)
-            officers = await context_of(request).officers.count(request, framework.id, groups)
+        officers = await context_of(request).officers.count(request, had, framework)
         scale_note = scale_change(had, framework)
         return FrameworkPut(framework.id, after.sequence, True, *gone, officers, scale_note), before is None  # noqa: FBT003 - a field of a record
 

@@ -4,16 +4,20 @@ The request uses the caller's own key, so the count covers only officers whom th
 not answer, the count is left out; nothing else depends on it.
 """
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Sequence
 
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout, hdrs, web
+
+from services.catalog.drafts import JobGroupOfficers, concerned
+from shared.domain import Framework
 
 _SECONDS = 2.0
 
 
 class _Officers(msgspec.Struct):
-    job_groups: dict[str, int]
+    places: list[JobGroupOfficers]
 
 
 class OfficerCounter:
@@ -27,19 +31,21 @@ class OfficerCounter:
         """Close the connections to the assessment service."""
         await self._client.close()
 
-    async def count(self, request: web.Request, framework: str, job_groups: Iterable[str]) -> int | None:
-        """Return the number of officers in these job groups of a framework; None if no replica answers.
+    async def count(self, request: web.Request, before: Framework | None, after: Framework) -> int | None:
+        """Return the number of officers whom a new version concerns; None for a new framework, or without an answer.
 
-        `request` supplies the caller's key.
+        `request` supplies the caller's key. `before`: the version that the officers have.
         """
+        if before is None:
+            return None
         headers = {hdrs.AUTHORIZATION: request.headers.get(hdrs.AUTHORIZATION, "")}
         for address in self._addresses:
             try:
-                url = f"{address}/v1/frameworks/{framework}/officers"
+                url = f"{address}/v1/frameworks/{after.id}/officers"
                 async with self._client.get(url, headers=headers, allow_redirects=False) as answer:
                     if answer.status == web.HTTPOk.status_code:
                         found = msgspec.json.decode(await answer.read(), type=_Officers)
-                        return sum(found.job_groups.get(name, 0) for name in set(job_groups))
+                        return await asyncio.to_thread(concerned, before, after, found.places)
             except (TimeoutError, ClientError, msgspec.DecodeError):
                 continue
         return None

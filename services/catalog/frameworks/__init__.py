@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.catalog.frameworks import case, case_writing, digcomp, esco, matrix, matrix_writing, onet, own
-from services.catalog.frameworks.reading import Fault, NotKept, Options, Reading
-from services.catalog.frameworks.tables import UNPACKED_LIMIT, Source, unpacked
+from services.catalog.frameworks.report import Fault, NotKept, Options, Reading
+from services.catalog.frameworks.tables import UNPACKED_LIMIT, Source, is_workbook, unpacked
 from shared.domain import Framework
 from shared.errors import InvalidInput
 
-__all__ = ["FORMATS", "Fault", "NotKept", "Options", "Reading", "Source", "Written", "read", "write"]
+__all__ = ["FORMATS", "Fault", "NotKept", "Options", "Reading", "Source", "Written", "is_workbook", "read", "write"]
 
 _JSON, _CSV, _ZIP = "application/json", "text/csv", "application/zip"
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_TABLES = (_CSV, "text/tab-separated-values", _WORKBOOK)
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,7 @@ class Format:
 
 FORMATS: Mapping[str, Format] = {
     "json": Format(own.read, lambda framework, _: own.write(framework), (_JSON, _ZIP), ".json"),
-    "csv": Format(
-        matrix.read, lambda framework, _: matrix_writing.write(framework), (_CSV, "text/tab-separated-values"), ".csv"
-    ),
+    "csv": Format(matrix.read, lambda framework, _: matrix_writing.write(framework), _TABLES, ".csv"),
     "case-1.0": Format(
         case.read, lambda framework, at: case_writing.write(framework, "1.0", at), (_JSON, _ZIP), ".json"
     ),

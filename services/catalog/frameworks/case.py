@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.catalog.frameworks.builder import Builder
 from services.catalog.frameworks.own import json_of
-from services.catalog.frameworks.reading import Builder, Options, Reading
+from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Source
 from services.catalog.frameworks.texts import Given, clean, escaped, identifier
 from shared.domain import (

@@ -9,8 +9,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
+from services.catalog.frameworks.builder import EVERYBODY
 from services.catalog.frameworks.case import AREA, CHILD, EXTENSION, JOB_GROUP, SKILL
-from services.catalog.frameworks.reading import EVERYBODY, NotKept, not_held
+from services.catalog.frameworks.report import NotKept, not_held
 from services.catalog.frameworks.texts import Given, decimal, escaped, plain
 from shared.domain import Framework, LocalizedText, Prose
 

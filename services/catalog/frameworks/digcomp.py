@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
+from services.catalog.frameworks.builder import EVERYBODY, Builder
 from services.catalog.frameworks.own import json_of
-from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
+from services.catalog.frameworks.report import NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Source
 from services.catalog.frameworks.texts import Given, decimal, escaped, identifier
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel

@@ -15,7 +15,8 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, Literal
 
-from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
+from services.catalog.frameworks.builder import EVERYBODY, Builder
+from services.catalog.frameworks.report import NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, lines_of, row_of, rows_of, table
 from services.catalog.frameworks.texts import Given, clean, decimal, escaped, plain
 from shared.domain import Framework, LocalizedText, Provenance

@@ -1,4 +1,4 @@
-"""Reads a framework from a CSV table of requirements: the level of each skill that each job group needs.
+"""Reads a framework from a table of requirements: the level of each skill that each job group needs.
 
 A long table has a row for each requirement, with columns for the job group, the skill and the level. A wide table has a
 row for each skill and a column for each job group, or the reverse; the cell holds the level. A third kind has a row for
@@ -6,23 +6,36 @@ each skill and a column for each level; the cell holds what the level of the ski
 their headings in English and Thai, and the report names them; `Options.columns` overrides this.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from services.catalog.frameworks.level_words import KNOWN_SCALES, MARKS, NOT_REQUIRED, known_scale, numbered_level
-from services.catalog.frameworks.matrix_heading import ROW_NOTES, columns_of, heading_of
-from services.catalog.frameworks.reading import Builder, Options, Reading
+from services.catalog.frameworks.builder import Builder
+from services.catalog.frameworks.level_words import (
+    KNOWN_SCALES,
+    MARKS,
+    known_scale,
+    numbered_level,
+    place_of,
+    plain_level,
+    requires_nothing,
+)
+from services.catalog.frameworks.matrix_heading import columns_of, heading_of, is_note
+from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Row, Source, rows_of
-from services.catalog.frameworks.texts import Given, clean, identifier
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier
 from shared.domain import LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
+from shared.imports.tables import has_no_result
 from shared.imports.totals import is_total
 from shared.texts import folded
 
 _LEAST_LEVELS = 2
 """A table that holds what each level means has at least this many columns with the name of a level."""
+
+_USUAL_TOP = 10
+"""The highest level of usual scales without names."""
 
 _DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
 
@@ -104,9 +117,9 @@ class _Matrix:
         for name in rest:
             if is_total(name):
                 builder.not_kept("a column or row of totals", name)
-            elif folded(name) in ROW_NOTES:
+            elif is_note(name):
                 builder.not_kept(f"column {name!r}")
-        self._rest = [name for name in rest if not is_total(name) and folded(name) not in ROW_NOTES]
+        self._rest = [name for name in rest if not is_total(name) and not is_note(name)]
         self._across = self._orientation(heading)
         self._parts: dict[str, dict[str, _Seen]] = {name: {} for name in ("job_group", "stage", "area", "skill")}
         self._scale: dict[float, Given] = {}
@@ -132,7 +145,7 @@ class _Matrix:
             self._without_repeated()
             return missing[0]
         missing += [] if "level" in self._columns else ["level"]
-        found = ", ".join(repr(name.strip()) for name in heading)
+        found = ", ".join(repr(name.strip()) for name in heading) or "missing"
         raise InvalidInput(f"no column is known as {', '.join(missing)}; the headings are {found}", "map")
 
     def _without_repeated(self) -> None:
@@ -198,7 +211,7 @@ class _Matrix:
     def _words(self, row: Row, name: str) -> str:
         found = [row.get(folded(heading)) for heading in self._columns.get(name, ())]
         if len(found) > 1:
-            found = [words for words in found if folded(words) not in NOT_REQUIRED]
+            found = [words for words in found if not requires_nothing(words)]
         return " – ".join(words for words in found if words)
 
     def _titles(self, row: Row, name: str) -> Given | None:
@@ -254,7 +267,7 @@ class _Matrix:
         descriptors = self._take_level_columns()
         levels = self._levels()
         for name, add in (("area", builder.area), ("stage", builder.stage), ("job_group", builder.job_group)):
-            for key, seen in self._parts[name].items():
+            for key, seen in self._titled_parts(name):
                 add(key, seen.titles, row=seen.row, **seen.more)
         if any("area" not in seen.more for seen in self._parts["skill"].values()):
             builder.area("skills", Given("", {"th": str(_DEFAULT_AREA.th), "en": str(_DEFAULT_AREA.en)}))
@@ -272,9 +285,18 @@ class _Matrix:
                 builder.fault(reason, row=cell.row, id=cell.skill, field="weight", verdict="untrue")
                 continue
             builder.require(cell.job_group, cell.skill, level, row=cell.row, stage=cell.stage, weight=weight[0])
-        for key, seen in self._parts["skill"].items():
+        for key, seen in self._titled_parts("skill"):
             steps = sorted(descriptors.get(key, []), key=lambda one: one.level)
             builder.skill(key, seen.titles, row=seen.row, **{"area": "skills", "descriptors": steps, **seen.more})
+
+    def _titled_parts(self, name: str) -> Iterator[tuple[str, _Seen]]:
+        """Yield the parts of a kind with their ids; one whose title is a formula without a result is reported."""
+        for key, seen in self._parts[name].items():
+            if has_no_result(words := seen.titles.en()):
+                reason = f"{words[:100]!r} is a formula without a result, and no title"
+                self._builder.fault(reason, row=seen.row, id=key, field=name, verdict="untrue")
+            else:
+                yield key, seen
 
     def _fill_merged(self) -> None:
         """Take the cells below a merged one for its value, if the column is merged; otherwise report them."""
@@ -302,8 +324,9 @@ class _Matrix:
         level_names = max(scales, key=lambda one: len(names & set(map(folded, one))))
         places = {identifier(folded(name)): float(i) for i, name in enumerate(level_names)}
         cells = [cell for cell in self._cells if cell.job_group in places]
-        is_level = NOT_REQUIRED | MARKS | set(map(folded, level_names))
-        texts = [cell for cell in cells if numbered_level(cell.words) is None and folded(cell.words) not in is_level]
+        is_level = MARKS | set(map(folded, level_names))
+        unnumbered = [cell for cell in cells if numbered_level(cell.words) is None]
+        texts = [cell for cell in unnumbered if not requires_nothing(cell.words) and folded(cell.words) not in is_level]
         columns = [name for name in self._rest if folded(name) in map(folded, level_names)]
         if self._across != "job_group" or len(columns) < _LEAST_LEVELS or 2 * len(texts) <= len(cells):
             found = ", ".join(self._rest)
@@ -323,13 +346,13 @@ class _Matrix:
 
     def _name_scale(self, level_names: Sequence[str], written: Iterable[str]) -> None:
         """Name the levels of the scale, from 0 on; `written` holds the names in the spelling of the file."""
-        spelt = {folded(one): one for one in written}
+        spelt = {place_of(one, level_names): one for one in written}
         for i, name in enumerate(level_names):
-            self._scale.setdefault(float(i), Given(spelt.get(name, name.capitalize() if name.isascii() else name)))
+            self._scale.setdefault(float(i), Given(spelt.get(i, name.capitalize() if name.isascii() else name)))
 
     def _unknown_level(self, cell: _Cell) -> None:
         name = f"{cell.job_group} / {cell.skill}"
-        if folded(cell.words) in NOT_REQUIRED:
+        if requires_nothing(cell.words):
             self._builder.not_kept("a row that says that no level is required", f"row {cell.row}: {name}")
             return
         reason = f"{cell.words[:100]!r} is no level of the scale; name the levels from 0 on with `scale`"
@@ -341,30 +364,48 @@ class _Matrix:
         """Return {text: level} for all levels that can be parsed, and pass the scale to the builder."""
         options, words = self._builder.options, sorted({cell.words for cell in self._cells})
         levels: dict[str, float] = {}
+        numbers: dict[str, set[float]] = {}
+        """{name: the numbers with which it is written}."""
         for one in words:
             if (number := numbered_level(one)) is not None:
                 levels[one] = number[0]
                 if number[1]:
                     self._scale.setdefault(number[0], Given(number[1]))
+                    numbers.setdefault(plain_level(number[1]), set()).add(number[0])
             elif options.mark is not None and folded(one) in MARKS:
                 levels[one] = options.mark
-        named = [one for one in words if one not in levels and folded(one) not in NOT_REQUIRED | MARKS]
+        named = [one for one in words if one not in levels and not requires_nothing(one) and folded(one) not in MARKS]
+        if not options.scale:
+            levels |= {one: min(of) for one in named if len(of := numbers.get(plain_level(one), ())) == 1}
+            named = [one for one in named if plain_level(one) not in numbers]
         level_names = options.scale or known_scale(named)
-        places = {folded(name): float(i) for i, name in enumerate(level_names)}
-        levels |= {one: places[folded(one)] for one in named if folded(one) in places}
+        places = {one: place for one in named if (place := place_of(one, level_names)) is not None}
+        levels |= {one: float(place) for one, place in places.items()}
         if options.scale or (named and level_names):
             if not options.scale:
                 self._builder.assume(f"the levels are, from 0: {', '.join(level_names)}")
             self._name_scale(level_names, named)
-        self._give_scale(max(levels.values(), default=0))
+        self._give_scale(levels)
         return levels
 
-    def _give_scale(self, highest: float) -> None:
+    def _give_scale(self, levels: Mapping[str, float]) -> None:
         if not self._scale:
-            top = max(2, ceil(highest))
-            self._builder.assume(f"the file names no levels; the scale is 0 to {top}")
+            top = max(2, ceil(max(levels.values(), default=0)))
+            self._builder.assume(f"the file names no levels; the scale is 0 to {top}{self._highest(levels)}")
             self._scale = {float(i): Given("", {"th": f"ระดับ {i}", "en": f"Level {i}"}) for i in range(top + 1)}
         if min(self._scale) > 0:
             self._scale[0.0] = Given("", {"th": "ไม่มี", "en": "None"})
         for level, titles in sorted(self._scale.items()):
             self._builder.level(level, titles)
+
+    def _highest(self, levels: Mapping[str, float]) -> str:
+        """Return words that name the only cell with the highest level, if that may be a mistake, else an empty text.
+
+        That is so above the usual scales, if the next level is at most half as high.
+        """
+        *lower, highest = [0.0, *sorted({0.0, *levels.values()})]
+        cells = [cell for cell in self._cells if levels.get(cell.words) == highest]
+        if highest <= _USUAL_TOP or len(cells) != 1 or lower[-1] * 2 > highest:
+            return ""
+        [cell] = cells
+        return f" because of row {cell.row} alone ({cell.job_group} / {cell.skill}: {decimal(highest)})"

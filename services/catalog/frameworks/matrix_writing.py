@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from services.catalog.frameworks.reading import NotKept, not_held
+from services.catalog.frameworks.report import NotKept, not_held
 from services.catalog.frameworks.tables import table
 from services.catalog.frameworks.texts import decimal
 from shared.domain import Framework, LocalizedText, Prose

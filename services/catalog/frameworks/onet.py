@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from services.catalog.frameworks.reading import EVERYBODY, Builder, NotKept, Options, Reading, not_held
+from services.catalog.frameworks.builder import EVERYBODY, Builder
+from services.catalog.frameworks.report import NotKept, Options, Reading, not_held
 from services.catalog.frameworks.tables import Row, Source, archive, row_of, rows_of, table
 from services.catalog.frameworks.texts import Given, decimal, plain
 from shared.domain import Framework, LocalizedText, ScaleLevel

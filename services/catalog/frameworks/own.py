@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from services.catalog.frameworks.reading import Builder, NotKept, Options, Reading
+from services.catalog.frameworks.builder import Builder
+from services.catalog.frameworks.report import NotKept, Options, Reading
 from services.catalog.frameworks.tables import Source, raw_of
 from shared.decoding import decode_patch
 from shared.domain import Area, Framework, JobGroup, Relation, Requirement, ScaleLevel, Skill, Stage, VersionMapping

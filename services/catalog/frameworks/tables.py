@@ -17,10 +17,10 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
-from services.catalog.frameworks.reading import Builder
+from services.catalog.frameworks.builder import Builder
 from services.catalog.frameworks.texts import clean, escaped
 from shared.errors import InvalidInput, Malformed, TooLarge, Unsupported
-from shared.imports.archives import UNREADABLE, files_in, why_unreadable
+from shared.imports.archives import OLD_WORKBOOK, UNREADABLE, files_in, why_unreadable
 from shared.imports.encodings import Recoder
 from shared.imports.tables import guarded, is_empty, unguarded
 from shared.texts import folded
@@ -33,6 +33,7 @@ _LISTED_LIMIT = 1000
 """The most files of an archive, of any kind; their list is parsed each time that a table is opened."""
 _PIECE = 64 * 1024
 _LINE_LIMIT = 4_000_000
+_CONTENT_TYPES = "[Content_Types].xml"
 _ZIP = b"PK\x03\x04"
 _SEPARATORS = "\t;,|"
 _TEXTS = (".csv", ".tsv", ".txt")
@@ -41,11 +42,15 @@ _JSON = (".json", ".jsonld")
 
 @dataclass(frozen=True)
 class Source:
-    """A file: its name in reports, and its bytes or path. With `member`, it is the file of that name in an archive."""
+    """A file: its name in reports, and its bytes or path. With `member`, it is the file of that name in an archive.
+
+    `separator`: that of a table's columns; empty if the table tells.
+    """
 
     name: str
     data: bytes | Path
     member: str = ""
+    separator: str = ""
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
@@ -105,9 +110,19 @@ def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Sou
     return found
 
 
+def is_workbook(source: Source) -> bool:
+    """Return whether a file is an Excel workbook, also one in the old format. Raises Malformed."""
+    with source.opened() as file:
+        beginning = file.read(len(_ZIP))
+        if beginning != _ZIP:
+            return beginning == OLD_WORKBOOK
+        with _readable(source.name):
+            return any(one.filename == _CONTENT_TYPES for one in files_in(file, _LISTED_LIMIT))
+
+
 def _tables_in(files: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
     members = [one for one in files if not one.is_dir() and "__MACOSX/" not in one.filename]
-    if any(one.filename == "[Content_Types].xml" for one in members):
+    if any(one.filename == _CONTENT_TYPES for one in members):
         raise Unsupported("an Excel workbook: save its sheet as CSV")
     tables, packages = ([one for one in members if one.filename.lower().endswith(ends)] for ends in (_TEXTS, _JSON))
     tables = tables or packages
@@ -196,8 +211,9 @@ def first_rows_of(source: Source, most: int) -> tuple[list[list[str]], str]:
     """Return the cells of a table's first rows that are not empty, and the separator of columns. Raises Malformed."""
     lines = list(islice((line for line in lines_of(source) if line.strip(" \t\n")), most))
     try:
-        widths = ({one: len(next(csv.reader([line], delimiter=one), [])) for one in _SEPARATORS} for line in lines)
-        width = next((found for found in widths if max(found.values()) > 1), dict.fromkeys(_SEPARATORS, 1))
+        separators = source.separator or _SEPARATORS
+        widths = ({one: len(next(csv.reader([line], delimiter=one), [])) for one in separators} for line in lines)
+        width = next((found for found in widths if max(found.values()) > 1), dict.fromkeys(separators, 1))
         separator = max(width, key=width.__getitem__)
         rows = csv.reader(lines_of(source), delimiter=separator)
         return list(islice((row for row in rows if not is_empty(row)), most)), separator

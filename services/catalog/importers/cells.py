@@ -20,6 +20,9 @@ _QUOTES = re.compile(r'"([^"]*)"|\\(.)')
 _PREFIX = re.compile(r"[A-Za-z]{1,10}[ ./_-]?")
 """The letters before the number of a code."""
 
+_CARRIAGE_RETURN = "_x000D_"
+"""How a workbook writes the first character of a line end of Windows; the second one follows as it is."""
+
 _UNIT = re.compile(rf"(?:{UNITS_OF_TIME})\.?")
 
 
@@ -64,4 +67,4 @@ def text_of(value: object) -> str:
     if isinstance(value, timedelta):
         minutes = round(value.total_seconds() / 60)
         return f"{minutes // 60}:{minutes % 60:02}"
-    return str(value)
+    return str(value).replace(_CARRIAGE_RETURN, "")

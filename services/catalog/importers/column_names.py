@@ -4,7 +4,7 @@ NAMES is {fact: names in lower case, with commas between them}.
 """
 
 NAMES: dict[str, str] = {
-    "id": "id,course id,courseid,course_id,item id,content urn,urn,uuid,course uuid",
+    "id": "id,course id,courseid,course_id,item id,content urn,urn,uuid,course uuid,object id,unique id",
     "code": "code,course code,coursecode,course number,shortname,short name,รหัส,รหัสวิชา,รหัสหลักสูตร,รหัสรายวิชา,course key,catalog course,รหัสคอร์ส",
     "title": "title,name,course,course name,course title,fullname,full name,long name,item title,ชื่อ,ชื่อวิชา,ชื่อรายวิชา,ชื่อหลักสูตร,หลักสูตร,รายวิชา,catalog course title,content title,course fullname,displayname,display name,dc title,ชื่อเรื่อง,ชื่อคอร์ส,คอร์ส,ชื่อหลักสูตรอบรม,ชื่อหลักสูตรฝึกอบรม,หัวข้อหลักสูตร,ชื่อโครงการ,ชื่อโครงการฝึกอบรม,ชื่อโครงการอบรม,โครงการฝึกอบรม,ชื่อการอบรม,หัวข้ออบรม,หัวข้อการอบรม",
     "title_th": "title th,title thai,thai title,name th,thai name,ชื่อไทย,ชื่อภาษาไทย,ชื่อหลักสูตร ไทย,ชื่อวิชา ไทย,ชื่อหลักสูตรภาษาไทย,ชื่อวิชาภาษาไทย,ชื่อรายวิชาภาษาไทย",
@@ -12,12 +12,12 @@ NAMES: dict[str, str] = {
     "provider": "provider,partners,org,institution,university,university name,university industry partner,partner,organization,organisation,school,publisher,หน่วยงาน,สถาบัน,ผู้จัด,มหาวิทยาลัย,หน่วยงานเจ้าของหลักสูตร,สถาบันการศึกษา,provider name,owners,owner,organizations,institutions,offered by,vendor,dc publisher,ผู้จัดอบรม,หน่วยงานผู้จัด,หน่วยงานที่จัด,หน่วยงานที่รับผิดชอบ,ผู้รับผิดชอบ,ผู้ให้บริการ,สถาบันผู้จัด,เจ้าของหลักสูตร,สถาบันผู้พัฒนา,สถาบันเจ้าของรายวิชา,หน่วยงานเจ้าของวิชา,หน่วยงานเจ้าของรายวิชา,หน่วยงานผู้พัฒนา,ผู้พัฒนาหลักสูตร",
     "provider_th": "provider th,institution th",
     "provider_en": "provider en,institution en",
-    "hours": "hours,hour,hrs,learning hours,estimated learning hours,total hours,ชั่วโมง,จำนวนชั่วโมง,ชั่วโมงเรียน,จำนวนชั่วโมงเรียนรู้,จำนวนชั่วโมงเรียน,จำนวนชั่วโมงอบรม,ชั่วโมงอบรม,ชั่วโมงการเรียนรู้,contact hours,จำนวนชั่วโมงรวม,ชั่วโมงรวม",
-    "duration": "duration,estimated duration,time required,length,estimated time,workload,effort,ระยะเวลา,ระยะเวลาเรียน,เวลาเรียน,content length,estimated content length,video length,runtime,time to complete,course duration,course length,ระยะเวลาอบรม,ระยะเวลาการอบรม,ระยะเวลาฝึกอบรม,estimated learning time,learning time,total length,total duration,effort hours,ระยะเวลาที่ใช้เรียน,content info,content info short",
+    "hours": "hours,hour,hrs,learning hours,estimated learning hours,total hours,ชั่วโมง,จำนวนชั่วโมง,ชั่วโมงเรียน,จำนวนชั่วโมงเรียนรู้,จำนวนชั่วโมงเรียน,จำนวนชั่วโมงอบรม,ชั่วโมงอบรม,ชั่วโมงการเรียนรู้,contact hours,จำนวนชั่วโมงรวม,ชั่วโมงรวม,training hours,ชม",
+    "duration": "duration,estimated duration,time required,length,estimated time,workload,effort,ระยะเวลา,ระยะเวลาเรียน,เวลาเรียน,content length,estimated content length,video length,runtime,time to complete,course duration,course length,ระยะเวลาอบรม,ระยะเวลาการอบรม,ระยะเวลาฝึกอบรม,estimated learning time,learning time,total length,total duration,effort hours,ระยะเวลาที่ใช้เรียน,content info,content info short,หน่วยกิต",
     "languages": "language,languages,languages available,available languages,course language,in language,lang,ภาษา,ภาษาที่ใช้,primary language,locale,content language,audio language,dc language,dc language iso,ภาษาที่สอน,ภาษาที่ใช้สอน",
     "level": "level,difficulty,course level,educational level,course difficulty,difficulty level,ระดับ,ระดับความยาก,level type,skill level,ระดับหลักสูตร,ระดับเนื้อหา",
-    "tags": "tags,tag,skills,skill,course skills,associatedskills,associated skills,skills covered,skills learned,keywords,keyword,topics,topic,subject,subjects,category,categories,sub category,subcategory,teaches,ทักษะ,หมวดหมู่,หมวด,คำสำคัญ,กลุ่มวิชา,domain,domains,sub domain,subdomain,primary subject,primary category,primary skills,secondary skills,dc subject,หมวดหมู่หลักสูตร,ประเภทหลักสูตร,กลุ่มหลักสูตร,ทักษะที่ได้รับ,ทักษะดิจิทัล,skills gained,skill names,skills you will gain,what skills you will gain,category path,category name,กลุ่มทักษะ,หมวดวิชา",
-    "prerequisites": "prerequisites,prerequisites raw,prerequisite,course prerequisites,entry requirements,วิชาบังคับก่อน,เงื่อนไขก่อนเรียน,เงื่อนไขรายวิชา,พื้นฐานที่ต้องมี",
+    "tags": "tags,tag,skills,skill,course skills,associatedskills,associated skills,skills covered,skills learned,keywords,keyword,topics,topic,subject,subjects,category,categories,sub category,subcategory,teaches,ทักษะ,หมวดหมู่,หมวด,คำสำคัญ,กลุ่มวิชา,domain,domains,sub domain,subdomain,primary subject,primary category,primary skills,secondary skills,dc subject,หมวดหมู่หลักสูตร,ประเภทหลักสูตร,กลุ่มหลักสูตร,ทักษะที่ได้รับ,ทักษะดิจิทัล,skills gained,skill names,skills you will gain,what skills you will gain,category path,category name,กลุ่มทักษะ,หมวดวิชา,subject area,subject areas",
+    "prerequisites": "prerequisites,prerequisites raw,prerequisite,course prerequisites,entry requirements,วิชาบังคับก่อน,เงื่อนไขก่อนเรียน,เงื่อนไขรายวิชา,พื้นฐานที่ต้องมี,prerequisite items,prerequisite courses,prerequisite course",
     "description": "description,short description,summary,about,course description,abstract,รายละเอียด,คำอธิบาย,คำอธิบายรายวิชา,เนื้อหา,overview,course summary,dc description,dc description abstract,คำอธิบายหลักสูตร,รายละเอียดหลักสูตร,คำอธิบายโดยย่อ,about this course,about the course,headline,full description,เนื้อหาโดยสังเขป,เนื้อหาหลักสูตร,สาระสำคัญ",
     "url": "url,link,course url,course link,website,ลิงก์,ลิงค์,เว็บไซต์,course page,landing page,marketing url,dc identifier uri,ลิงก์หลักสูตร,ลิงค์หลักสูตร,url หลักสูตร,เว็บไซต์หลักสูตร,deep link,course web address,ลิงก์รายวิชา,ลิงค์รายวิชา,ลิงก์เข้าเรียน,ลิงค์เข้าเรียน",
     "modality": "modality,mode,course mode,course format,delivery,delivery method,training type,lo type,delivery type,item type,content type,asset type,learning type,รูปแบบ,รูปแบบการเรียน,วิธีการเรียน,รูปแบบการอบรม,รูปแบบการจัดอบรม,รูปแบบการสอน,วิธีการอบรม,วิธีการฝึกอบรม,ช่องทางการเรียน",
@@ -38,7 +38,7 @@ LESS_SURE = (
     "content info", "content info short", "headline", "about this course", "about the course", "contact hours", "learning time", "deep link", "dates",
     "ชื่อโครงการ", "ชื่อโครงการฝึกอบรม", "ชื่อโครงการอบรม", "โครงการฝึกอบรม", "สาระสำคัญ", "ผู้พัฒนาหลักสูตร", "หน่วยงานผู้พัฒนา",
     "สถาบันผู้พัฒนา", "ระหว่างวันที่", "ช่วงวันที่", "วันที่ดำเนินการ", "training type", "lo type", "วันที่เปิด", "วันเปิด", "วันที่ปิด", "วันปิด", "delivery type", "item type", "content type",
-    "asset type", "learning type", "วันที่อบรม", "วันอบรม", "วันที่จัดอบรม", "ช่วงเวลาอบรม",
+    "asset type", "learning type", "หน่วยกิต", "วันที่อบรม", "วันอบรม", "วันที่จัดอบรม", "ช่วงเวลาอบรม",
 )  # fmt: skip
 """Names that give way to a more usual name of the same fact, because beside it they mean something else."""
 

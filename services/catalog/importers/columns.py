@@ -13,7 +13,7 @@ from typing import NamedTuple
 from services.catalog.importers.column_names import ELSEWHERE, LESS_SURE, NAMES
 from services.catalog.importers.durations import UNITS_OF_MINUTES, UNITS_OF_PERIODS, UNITS_OF_TIME
 from services.catalog.importers.facts import FACTS
-from shared.texts import folded
+from shared.texts import folded, names_in
 
 _FACT_OF = {
     folded(name): fact for names in (*ELSEWHERE, NAMES) for fact, words in names.items() for name in words.split(",")
@@ -27,10 +27,12 @@ _WITH_UNIT = re.compile(
 _THAI_AMOUNT = re.compile(
     rf"(?:จำนวน|ระยะเวลา|เวลา)\s*[(\[]?\s*{_UNIT}\s*[)\]]?(?:\s*(?:ที่)?(?:อบรม|เรียน|เรียนรู้|ฝึกอบรม|การอบรม|การเรียนรู้))?"
 )
-_UNITS_OF_PLATFORMS = {"estimated content length": "minutes"}
-"""{name of a field whose unit only the documentation of its platform states: the unit}; this one is Udemy's."""
+_UNITS_OF_NAMES = {"estimated content length": "minutes", "หน่วยกิต": "หน่วยกิต"}
+"""{name of a column: its unit}, where the name is the unit, or only the platform's documentation states it (Udemy)."""
 
-_NUMBER = re.compile(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*")
+_NUMBER = re.compile(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*(?:\([\d๐-๙]{1,2}(?:[-–][\d๐-๙]{1,2}){2}\)\s*)?")
+"""A number, perhaps with the hours of a week that make up credits: `3(2-2-5)`."""
+
 _OF_A_COURSE = re.compile(
     r"(?:course|lo|training|learning|content|item|asset|component|activity|customfield|custom field)[\s_.]+(?P<name>.+)"
 )
@@ -40,11 +42,12 @@ _ONE_OF_SEVERAL = re.compile(r"(?P<name>.+?)[\s_#.-]*\d{1,2}")
 """The name of one of several columns: `Skill 1`, `Skill 2`."""
 
 _WORD_IN_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_PARTS = re.compile(r"\s*[/|\n()\[\]]\s*")
+_PARTS = re.compile(r"\s*[/|()\[\]]\s*")
 _LANGUAGES = {
     **dict.fromkeys(("th", "tha", "thai", "ไทย", "ภาษาไทย", "ภาษา ไทย"), "th"),
     **dict.fromkeys(("en", "eng", "english", "อังกฤษ", "ภาษาอังกฤษ"), "en"),
 }
+_IN_A_LANGUAGE = re.compile(rf"(?P<name>.+) (?P<language>{'|'.join(_LANGUAGES)})")
 
 
 class Column(NamedTuple):
@@ -65,7 +68,7 @@ def fact_of(name: str) -> Column | None:
     for words in (name, _WORD_IN_CAMEL_CASE.sub(" ", name)):
         if fact := _known(words):
             key = folded(words.replace("_", " "))
-            return Column(fact, _UNITS_OF_PLATFORMS.get(key, ""), partly=key in _LESS_SURE)
+            return Column(fact, _UNITS_OF_NAMES.get(key, ""), partly=key in _LESS_SURE)
     plain = folded(words)
     if (found := _OF_A_COURSE.fullmatch(plain)) and (fact := _known(found["name"])):
         return Column(fact, partly=True)
@@ -77,6 +80,15 @@ def fact_of(name: str) -> Column | None:
         return Column("duration", found["unit"])
     if (found := _WITH_UNIT.fullmatch(plain)) and _is_counted(found["name"], unit := found["unit"] or found["other"]):
         return Column("duration", "" if re.fullmatch(_CLOCK, unit) else unit)
+    if (found := _IN_A_LANGUAGE.fullmatch(plain)) and (fact := _known(found["name"])) in (
+        "title",
+        "provider",
+        "description",
+    ):
+        return Column(f"{fact}_{_LANGUAGES[found['language']]}")
+    in_both = {_known(one) for one in names_in(name)}
+    if len(in_both) == 1 and (fact := in_both.pop()):
+        return Column(fact)
     parts = [part for part in _PARTS.split(plain) if part]
     languages = {language for part in parts if (language := _LANGUAGES.get(part))}
     if len(languages) == 1 and len(parts) == 2 and (fact := _known(parts[0])) in ("title", "provider", "description"):  # noqa: PLR2004 - a name and its language

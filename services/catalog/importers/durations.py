@@ -44,7 +44,7 @@ _UNITS = {
     "second": (r"seconds?|secs?|s|วินาที", 1 / 3600, False),
     "minute": (r"minutes?|mins?|minutos?|minuten|phút|menit|minit|分钟|分鐘|分|นาที", 1 / 60, False),
     "hour": (
-        r"hours?|hrs?|horas?|heures?|stunden?|giờ|jam|小时|小時|学时|學時|課時|课时|時間|h|ชั่วโมง|ช\.?ม",
+        r"hours?|hrs?|horas?|heures?|stunden?|std|giờ|jam|小时|小時|学时|學時|課時|课时|時間|h|ชั่วโมง|ช\.?ม",
         1.0,
         False,
     ),
@@ -121,6 +121,9 @@ _BOUND = re.compile(r"less than|under|up to|at most|more than|over|at least|ไ�
 _THEN = re.compile(r"\s*(?:and|และ|,)?\s*")
 """What is between the parts of one duration: `1 day and 2 hours`."""
 
+_WEEK_OF_CREDITS = re.compile(r"(?<=\d)\s*\(\d{1,2}[-–]\d{1,2}[-–]\d{1,2}\)(?=\s*(?:credits?|หน่วยกิต))")
+"""The hours of lectures, practice and own study in a week, which make up credits: `3(2-2-5) credits`."""
+
 _CLOCK_LIKE = re.compile(r"\d{1,3}[.,](?!25|50|75|00)[0-5]\d")
 _PERIODS = {"day": 1.0, "week": 7.0, "month": 28.0, "year": 336.0}
 _ENDLESS = 10_000
@@ -161,6 +164,7 @@ def _duration(text: str) -> Duration | None:
     if re.fullmatch(NUMBER, text):
         read = _bounded(as_number(text), assumed=True)
         return read and read._replace(doubtful=text if doubtful_hours(text) else None)
+    text = _WEEK_OF_CREDITS.sub("", text)
     text = _QUARTERS.sub(lambda found: "45 min" if found[1] else "15 min", _KIND_OF_HOURS.sub(" ", text))
     text = _UNIT_A_PERIOD.sub(r"\1 per \2", text)
     text = THAI_NUMBER.sub(lambda found: f" {thai_digits(found[0])} ", text)

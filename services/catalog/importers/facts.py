@@ -138,6 +138,7 @@ class _Draft:
         if self._assumed or "assumed" in given:
             given["assumed"] = list(dict.fromkeys([*given.get("assumed", []), *self._assumed]))
         shown = self._text("id") or self._text("code") or next(iter(self._in_both("title").values()), "")
+        shown = shown or self._text("url") or next(iter(self._in_both("description").values()), "")
         row = row_of(self._number, given, Course, self._warnings, shown[:60] or None)
         if "title" not in given:
             row.problems = [self._without_title(), *(one for one in row.problems if one.field != "title")]
@@ -279,31 +280,37 @@ class _Draft:
                 self._doubt(text, number, text)
             return
         read = duration_of(hours_text) if hours_text else None
-        if read is None and words:
+        if read is not None:
+            words = hours_text
+        elif words:
             read = duration_of(words)
         if read is None:
             self._assume_hours(words or hours_text)
         else:
             self._given["hours"] = read.hours
             if read.assumed:
-                self._warn("hours", f"{read.hours:g} are assumed for {(hours_text or words)[:100]!r}")
+                detail = f"{read.hours:g} are assumed for {words[:100]!r}"
+                without_unit = f"{read.hours:g} are assumed for {words[:100]!r}, because no unit is stated"
+                self._warn("hours", without_unit if _BARE.fullmatch(words) else detail)
             elif read.between:
-                self._warn("hours", f"{read.hours:g}, the middle, are taken for {(hours_text or words)[:100]!r}")
+                self._warn("hours", f"{read.hours:g}, the middle, are taken for {words[:100]!r}")
             if read.doubtful:
-                self._doubt(read.doubtful, read.hours, hours_text or words)
+                self._doubt(read.doubtful, read.hours, words)
             if read.unread:
                 left = ", ".join(read.unread)
-                self._warn("hours", f"{read.hours:g} are taken for {(hours_text or words)[:100]!r}, without {left!r}")
+                self._warn("hours", f"{read.hours:g} are taken for {words[:100]!r}, without {left!r}")
         if read is None or read.assumed:
             self._assumed.append("hours")
 
     def _assume_hours(self, words: str) -> None:
+        self._given["hours"] = hours = ASSUMED_HOURS
         if is_pace(words):
-            self._warn("hours", f"{words[:100]!r} is a pace, and no length of the course is stated")
+            detail = f"{words[:100]!r} is a pace, and no length of the course is stated; {hours:g} are assumed"
         elif words:
-            self._warn("hours", f"no duration is read from {words[:100]!r}")
-        self._given["hours"] = ASSUMED_HOURS
-        self._warn("hours", f"not stated; {ASSUMED_HOURS:g} are assumed")
+            detail = f"no duration is read from {words[:100]!r}; {hours:g} are assumed"
+        else:
+            detail = f"not stated; {hours:g} are assumed"
+        self._warn("hours", detail)
 
     def _doubt(self, number: str, hours: float, words: str) -> None:
         minutes = re.sub(r"[.,]", ":", number)

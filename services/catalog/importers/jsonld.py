@@ -8,6 +8,7 @@ may refer by `@id` to a node that is no course, such as its provider. If that no
 up to a thousand courses wait.
 """
 
+import html
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,8 +34,9 @@ _DEPTH = 10
 _UNWRAPPED = re.compile(rb"^\s*(?://)?\s*(?:<!\[CDATA\[|<!--)|(?://)?\s*(?:\]\]>|-->)\s*$")
 """What hides a script from programs that do not know scripts."""
 
+_CONTROLS = re.compile(rb"[\x00-\x1f]")
 _HAS_DIGIT = re.compile(r"\d")
-_COURSES = frozenset({"Course", "EducationalOccupationalProgram", "LearningResource"})
+_COURSES = frozenset({"course", "educationaloccupationalprogram", "learningresource"})
 _HOLDERS = (
     "item", "itemListElement", "mainEntity", "hasPart", "hasOfferCatalog", "makesOffer", "itemOffered",
     "hasCourse", *objects.LISTS, *objects.VAGUE_LISTS, *objects.WRAPPERS,
@@ -89,7 +91,7 @@ class JsonLdReader:
             self._refuse_other_objects()
             return
         found = False
-        for script in _scripts(bytes(self._html)):
+        for script in _documents(bytes(self._html)):
             found = True
             splitter = Splitter(_by_code)
             yield from self._rows(splitter.feed(script.strip()))
@@ -125,8 +127,7 @@ class JsonLdReader:
             yield refused(self._number, part)
             return
         try:
-            found = msgspec.json.decode(part)
-            refuse_repeated_names(part)
+            found = _decoded(part)
         except (InvalidInput, Malformed) as problem:
             self._number += 1
             yield refused(self._number, problem, part[:2000].decode(errors="replace"))
@@ -158,7 +159,7 @@ class JsonLdReader:
                 self._others += short.keys().isdisjoint(_HOLDERS) and not _by_code(short)
                 if isinstance(name := short.get("@id"), str) and len(self._nodes) < _NODES:
                     self._nodes[name] = short
-                if "BreadcrumbList" not in _types(short):
+                if "breadcrumblist" not in _types(short):
                     inner += [part for name in _HOLDERS for part in _held_in(name, short.get(name))]
                     inner += _by_code(short)
             waiting = inner
@@ -185,6 +186,32 @@ class JsonLdReader:
         return row
 
 
+def _decoded(part: bytes) -> Any:
+    """Return the value of a piece of JSON; a line end or a tab inside a text is read as a space.
+
+    Raises msgspec.DecodeError, UnicodeDecodeError, InvalidInput for a name that is given twice, Malformed.
+    """
+    try:
+        found = msgspec.json.decode(part)
+    except msgspec.DecodeError:
+        part = _CONTROLS.sub(b" ", part)
+        found = msgspec.json.decode(part)
+    refuse_repeated_names(part)
+    return found
+
+
+def _documents(page: bytes) -> Iterator[bytes]:
+    """Yield the JSON of a page of HTML, or of a text of JSON that is itself JSON, as some programs encode it twice."""
+    try:
+        text = msgspec.json.decode(page, type=str).strip()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        text = ""
+    if text.startswith(("{", "[")):
+        yield text.encode()
+    else:
+        yield from _scripts(page)
+
+
 def _scripts(page: bytes) -> Iterator[bytes]:
     """Yield the JSON-LD scripts of a page of HTML, in time that is linear also with scripts that do not end."""
     lower = page.lower()
@@ -195,7 +222,9 @@ def _scripts(page: bytes) -> Iterator[bytes]:
         if not begin or end < 0:
             return
         if b"ld+json" in lower[start:begin]:
-            yield _UNWRAPPED.sub(b"", page[begin:end])
+            script = _UNWRAPPED.sub(b"", page[begin:end])
+            is_escaped = b'"' not in script and b"&" in script
+            yield html.unescape(script.decode(errors="replace")).encode() if is_escaped else script
         place = end + 1
 
 
@@ -203,7 +232,8 @@ def _scripts(page: bytes) -> Iterator[bytes]:
 
 
 def _types(node: Mapping[str, Any]) -> set[str]:
-    return {objects.PREFIX.sub("", str(one)) for one in _many(node.get("@type", ""))}
+    """Return the types of a node, in small letters, without address and prefix."""
+    return {objects.PREFIX.sub("", str(one)).lower() for one in _many(node.get("@type", ""))}
 
 
 def _is_plain(node: Mapping[str, Any]) -> bool:
@@ -270,15 +300,17 @@ class _Facts:
         )
         if address:
             self._facts["url"] = address
+        aligned = {name: self._aligned(name) for name in ("teaches", "educationalLevel")}
         for fact, name in (("id", "identifier"), ("code", "courseCode"), ("level", "educationalLevel")):
-            if texts := [text for one in _many(node.get(name)) if (text := self._name(one))]:
+            values = [*_many(node.get(name)), *aligned.get(name, [])]
+            if texts := [text for one in values if (text := self._name(one))]:
                 self._facts[fact] = texts[0] if fact != "level" else ", ".join(texts)
         if languages := [text for one in _many(node.get("inLanguage")) if (text := self._language(one))]:
             self._facts["languages"] = languages
         tags = [
             text
             for name in ("teaches", "about", "keywords")
-            for one in _many(node.get(name))
+            for one in [*_many(node.get(name)), *aligned.get(name, [])]
             for text in self._tags(one)
         ]
         if tags:
@@ -307,6 +339,11 @@ class _Facts:
         if _is_reference(node):
             return dict(self._nodes.get(str(node["@id"]), {}))
         return node
+
+    def _aligned(self, kind: str) -> list[dict[str, Any]]:
+        """Return the alignments of a kind, such as `teaches`, which LRMI has in place of properties."""
+        alignments = map(self._known, _many(self._node.get("educationalAlignment")))
+        return [one for one in alignments if self._name(one.get("alignmentType")) == kind]
 
     def _name(self, value: Any) -> str:
         if isinstance(value, dict) and "@value" not in value:
@@ -342,9 +379,10 @@ class _Facts:
     def _instances(self) -> None:
         """Read modality, duration and dates from the first course instance that states them."""
         occasions = [self._known(one) for one in _many(self._node.get("hasCourseInstance"))]
-        times = [self._name(self._node.get(name)) for name in ("timeRequired", "timeToComplete")]
+        required = [one for name in ("timeRequired", "timeToComplete") for one in _many(self._node.get(name))]
+        times = [self._name(one) for one in required]
         for one in occasions:
-            times.append(self._name(one.get("courseWorkload")))
+            times += map(self._name, _many(one.get("courseWorkload")))
             for schedule in map(self._known, _many(one.get("courseSchedule"))):
                 times += [_times(self._name(schedule.get("duration")), self._name(schedule.get("repeatCount")))]
         if found := [text for text in times if text]:
@@ -363,7 +401,7 @@ class _Facts:
         words: list[str] = []
         for one in _many(self._node.get("coursePrerequisites")):
             node = self._known(one) if isinstance(one, dict) else {}
-            if "Course" in _types(node) and node.get("courseCode"):
+            if "course" in _types(node) and node.get("courseCode"):
                 words.append(str(node["courseCode"]))
             elif text := self._name(one) or str(node.get("url") or (isinstance(one, dict) and one.get("@id")) or ""):
                 words.append(text)

@@ -103,13 +103,13 @@ _WORD_END = re.compile(r"[A-Za-z]")
 
 _NOTHING = re.compile(
     r"(?:(?:course\s+)?pre-?requisites?|requirements?|วิชาบังคับก่อน|เงื่อนไขรายวิชา|พื้นฐานที่ต้องมี)?\s*[:=-]*\s*(?:"
-    r"none(?:\s+(?:is|are))?(?:\s+(?:required|needed|necessary))?|nothing|"
+    r"none(?:\s+(?:is|are))?(?:\s+(?:required|needed|necessary|enforced))?|nothing|ningun[oa]|aucune?|keine|"
     r"(?:there\s+are\s+)?no\s+(?:(?:prior|previous|formal|specific|special|programming|technical|background)\s+)*"
     r"(?:pre-?requisites?|requirements?|experience|knowledge|background|skills?)"
     r"(?:\s+(?:is|are))?(?:\s+(?:required|needed|necessary|assumed))?(?:\s+for\s+this\s+course)?|"
     r"ไม่มี(?:ราย)?(?:วิชา|เงื่อนไข|ข้อกำหนด)?(?:ที่)?(?:ต้อง)?(?:บังคับก่อน|บังคับ|ก่อนเรียน)?|ไม่มีวิชาที่ต้องเรียนก่อน|"
     r"ไม่(?:จำเป็น|ต้อง|จำเป็นต้อง)(?:มี|ใช้)(?:พื้นฐาน|ความรู้|ประสบการณ์)(?:ความรู้|มา)?(?:มาก่อน|ก่อน|ใดๆ|ใด\s*ๆ)?"
-    r")\s*\.?"
+    r")\s*[.!]?"
 )
 """A text that states that nothing is required."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from services.catalog.importers.columns import Column, fact_of, with_unit
-from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES
+from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES, UNITS_OF_PERIODS
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
 from services.catalog.importers.totals import IDENTIFYING, LONGEST_LINE, TITLES, line_row, totals_row
 from services.catalog.importers.words import language_of_writing
@@ -91,7 +91,7 @@ def guessed(header: Sequence[str]) -> dict[str, list[int]]:
 def _of_several_durations(
     found: dict[str, list[int]], columns: Sequence[tuple[int, Column]], header: Sequence[str]
 ) -> None:
-    """Find the columns that state one duration together: a length and a pace, or hours and minutes.
+    """Find the columns that state one duration together: a length and a pace, hours and minutes, or days and hours.
 
     An effort is a pace also without a length, as in Open edX; a workload alone may be the time of the whole course.
     """
@@ -102,12 +102,16 @@ def _of_several_durations(
         found["weekly_hours"] = paces[:1]
         found.pop("duration")
         found |= {"duration": lengths[:1]} if lengths else {}
-    hours, minutes = (
+    hours, minutes, periods = (
         [number for number, column in columns if re.fullmatch(unit, folded(column.unit))]
-        for unit in (UNITS_OF_HOURS, UNITS_OF_MINUTES)
+        for unit in (UNITS_OF_HOURS, UNITS_OF_MINUTES, UNITS_OF_PERIODS)
     )
-    if hours and minutes and "hours" not in found:
+    if "hours" in found:
+        return
+    if hours and minutes:
         found |= {"hours": hours[:1], "duration": minutes[:1]}
+    elif periods and (exact := hours or minutes):
+        found |= {"hours": exact[:1], "duration": periods[:1]}
 
 
 def _titles_in_both(header: Sequence[str], titles: Sequence[int]) -> dict[str, list[int]]:
@@ -151,7 +155,12 @@ def columns_of(header: Sequence[str], options: Options) -> dict[str, list[int]]:
     else:
         found = mapped(options.columns, header, FACTS, MANY, guessed)
     if not any(fact.startswith("title") for fact in found):
-        raise InvalidInput(f"no column holds the title; there are: {', '.join(header)[:1000]}", "map")
+        names = ", ".join(name[:_LONGEST_NAME] for name in header)
+        raise InvalidInput(
+            "no column holds the title; name it, such as title=Course, or title=#1 with header=false if the first row "
+            f"is a course. There are: {names[:1000]}",
+            "map",
+        )
     return found
 
 
@@ -184,7 +193,7 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
     """Return the names of columns from a header of two rows: the lower name, or the upper one if the lower is empty.
 
     A lower name that tells no fact alone, such as `ไทย` below `ชื่อหลักสูตร`, is put after the upper name, which may
-    stand over several columns.
+    stand over several columns; so is one that stands below several names.
     """
     width = max(len(above), len(below))
     padded = ([*row, *[""] * (width - len(row))] for row in (above, below))
@@ -193,7 +202,8 @@ def _joined(above: Sequence[str], below: Sequence[str]) -> list[str]:
     for upper, lower in zip(*padded, strict=True):
         group = upper or (group if lower else "")
         both = f"{group} {lower}"
-        names.append(both if group and lower and not fact_of(lower) and fact_of(both) else lower or upper)
+        needs_group = fact_of(both) if not fact_of(lower) else upper and lower != upper and below.count(lower) > 1
+        names.append(both if group and lower and needs_group else lower or upper)
     return names
 
 
@@ -253,14 +263,11 @@ class Table(MappedTable):
             return False
         else:
             self._grouped = False
-            joined = _joined(self._header, below)
-            if len(guessed([name if lower else "" for name, lower in zip(joined, below, strict=False)])) < _LEAST_NAMED:
-                if self._columns:
-                    return False
-                joined = below
-            elif not self._columns and not guessed(joined[len(below) :]):  # the row above is not about these columns
-                joined = joined[: len(below)]
+            joined = self._with_lower_names(self._header, below)
+            if joined is None:
+                return False
             self._header = joined
+            self._grouped = not all(joined)
         try:
             columns = columns_of(self._header, self._options)
             if self._above and self._guesses and len(columns) < _LEAST_NAMED:
@@ -272,6 +279,15 @@ class Table(MappedTable):
             else:
                 self._pass_over(self._header, problem)
         return True
+
+    def _with_lower_names(self, upper: list[str], below: list[str]) -> list[str] | None:
+        """Return the names of columns from the header so far and the row below it; None if that row is a course."""
+        joined = _joined(upper, below)
+        if len(guessed([name if lower else "" for name, lower in zip(joined, below, strict=False)])) < _LEAST_NAMED:
+            return None if self._columns else below
+        if not self._columns:  # the rows above may be about other columns
+            return joined if guessed(joined[len(below) :]) else joined[: len(below)]
+        return joined if not self._guesses or any(name.startswith("title") for name in guessed(joined)) else None
 
     def _is_header_again(self, cells: Sequence[str]) -> bool:
         """Return whether a row below the header names columns again; the rows below it then have the columns it names.

@@ -14,6 +14,7 @@ from typing import Literal
 from services.catalog.markup import without_tags
 from services.catalog.model import EducationalLevel
 from shared.imports.numerals import LONGEST_WORDS
+from shared.imports.tables import has_no_result
 from shared.texts import folded
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -23,7 +24,7 @@ _NOTHING = frozenset(
         "", "-", "--", "—", "n/a", "na", "n.a.", "none", "none.", "null", "nil", "nan", "not mentioned", "not-mentioned",
         "not stated", "unknown", "tbd", "tba", "[]", "{}", "ไม่มี", "ไม่ระบุ", "ไม่กำหนด", "ไม่ได้ระบุ", "ว่าง", "aucun", "aucune", "ninguno", "ninguna",
         "keine", "tidak ada", "tiada", "không", "không có", "无", "無", "なし",
-        "(ว่าง)", "(blank)", "#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "#error!", "loading...",
+        "(ว่าง)", "(blank)", "loading...",
     )
 )  # fmt: skip
 _LONGEST_NOTHING = 40
@@ -45,15 +46,12 @@ def plain(text: str) -> str:
     )
 
 
-_FORMULA = re.compile(r"=\s*(?:[A-Z][A-Z0-9.]*\(.*\)|\$?[A-Z]{1,3}\$?\d{1,7}\b.*)", re.DOTALL)
-
-
 def is_placeholder(text: str) -> bool:
     """Return whether a cell says that there is no value: it is empty, or holds `N/A`, `#REF!`, `...`, `ไม่ระบุ`.
 
     A formula is no value either: `=HYPERLINK("https://x.org","A")`.
     """
-    if _FORMULA.fullmatch(text):
+    if has_no_result(text):
         return True
     if len(text) > _LONGEST_NOTHING:
         return False
@@ -154,7 +152,7 @@ _LEVELS: list[tuple[EducationalLevel, str]] = [
         "beginner",
         (
             r"beginner|introductory|introduction|basic|foundation|foundational|fundamental|fundamentals|elementary|entry|"
-            r"novice|starter|awareness|เบื้องต้น|เริ่มต้น|พื้นฐาน|ระดับต้น|ขั้นต้น|ต้น|ง่าย|"
+            r"novice|starter|awareness|ความรู้พื้นฐาน|เบื้องต้น|เริ่มต้น|พื้นฐาน|ระดับต้น|ขั้นต้น|ต้น|ง่าย|"
             r"初级|初級|入门|入門|cơ bản|pemula|dasar|asas|débutant|principiante|anfänger"
         ),
     ),
@@ -272,4 +270,4 @@ def modality_of(text: str) -> Modality | None:
         return "blended"
     if online:
         return "online"
-    return "classroom" if onsite or re.search(r"instructor-?\s?led|อบรม", name) else None
+    return "classroom" if onsite or re.search(r"instructor-?\s?led|^instructor$|อบรม", name) else None

@@ -19,12 +19,14 @@ Required = dict[str, frozenset[str]]
 class SearchIndex:
     """The courses of every tenant, and the skills that job groups require, at a revision of the catalog.
 
-    `owners`: {tenant: its courses}. `required`: {(tenant, framework id): {job group: skills}}.
+    `owners`: {tenant: its courses}. `required`: {tenant: {framework id: {job group: skills}}}. `untidy`: the tenants
+    whose courses have changed since `tidy`.
     """
 
     owners: Mapping[str, TenantCourses]
-    required: Mapping[tuple[str, str], Required]
+    required: Mapping[str, Mapping[str, Required]]
     revision: int = 0
+    untidy: frozenset[str] = frozenset()
 
     def sees(self, tenant: str) -> list[tuple[str, TenantCourses]]:
         """Return what a tenant sees as (owner, courses of the owner): the tenant's own, then the shared ones.
@@ -43,10 +45,7 @@ class SearchIndex:
 
         A framework of the tenant hides the shared one with the same id.
         """
-        found: dict[str, Required] = {}
-        for owner in (SHARED_TENANT, tenant):
-            found |= {name: rows for (whose, name), rows in self.required.items() if whose == owner}
-        return found
+        return {**self.required.get(SHARED_TENANT, {}), **self.required.get(tenant, {})}
 
     @property
     def courses(self) -> int:
@@ -74,19 +73,20 @@ def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
         elif isinstance(event.data, CourseWithdrawn):
             changes[event.data.tenant][event.data.course] = None
         elif isinstance(event.data, FrameworkPublished):
-            required[event.data.tenant, event.data.framework.id] = _required(event.data.framework)
+            tenant, framework = event.data.tenant, event.data.framework
+            required[tenant] = {**required.get(tenant, {}), framework.id: _required(framework)}
     owners = dict(index.owners)
     for tenant, courses in changes.items():
         owners[tenant] = (owners.get(tenant) or TenantCourses.none()).changed(courses)
     for tenant, courses in changes.items():
         _hide(owners, tenant, courses)
-    return SearchIndex(owners, required, revision)
+    return SearchIndex(owners, required, revision, index.untidy | changes.keys())
 
 
 def tidy(index: SearchIndex) -> SearchIndex:
-    """Return an equal index with fewer segments; the same object if nothing is to merge. This may take a second."""
-    owners = {tenant: owned.tidied() for tenant, owned in index.owners.items()}
-    return index if owners == index.owners else replace(index, owners=owners)
+    """Return an equal index with fewer segments. This may take a second."""
+    owners = {**index.owners, **{tenant: index.owners[tenant].tidied() for tenant in index.untidy}}
+    return replace(index, owners=owners, untidy=frozenset())
 
 
 def _hide(owners: dict[str, TenantCourses], changed: str, courses: Iterable[str]) -> None:

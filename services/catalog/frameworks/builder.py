@@ -15,8 +15,8 @@ from itertools import pairwise, zip_longest
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
 
+from services.catalog.frameworks.report import EXAMPLES, Fault, NotKept, Options, Reading
 from services.catalog.frameworks.texts import Given, clean, decimal, identifier
 from shared.decoding import convert
 from shared.domain import (
@@ -39,7 +39,6 @@ from shared.errors import Problem
 from shared.texts import shows_something
 
 TITLE_LIMIT, PROSE_LIMIT = 300, 5000
-EXAMPLES = 5
 FAULTS_LIMIT = 20_000
 """The most faults that a report lists; the others are counted."""
 
@@ -49,66 +48,6 @@ _CYCLES = 100
 _BULLETS = ("-", "•", "*", " ")
 EVERYBODY = JobGroup("everybody", LocalizedText(th="ทุกคน", en="Everybody"))
 """The job group that a framework gets if its file names none."""
-
-
-class Fault(Struct, frozen=True, omit_defaults=True):
-    """A fault of a row or of another part of a file.
-
-    `verdict` is `refused` if the row is left out, and `changed` if it is imported in a changed form. It is `untrue` if
-    the row is left out and the framework would be wrong without it, so the whole file is rejected. `row` counts from 1,
-    with the heading of a table. `id` is the identifier in the file.
-    """
-
-    verdict: Literal["refused", "changed", "untrue"]
-    reason: str
-    row: int | None = None
-    id: str | None = None
-    field: str | None = None
-
-
-class NotKept(Struct, frozen=True):
-    """Items that a framework cannot hold, or the format of an export: their kind, their number, and the first ones."""
-
-    what: str
-    count: int
-    examples: list[str] = []
-
-
-class Reading(Struct, frozen=True):
-    """The result of reading a file. `framework` is None if the whole file is rejected.
-
-    `rows`: the number of rows that were read. `assumed`: assumptions, such as which column holds the skill.
-    `further_faults`: the number of faults that are not listed in `faults`.
-    """
-
-    framework: Framework | None
-    rows: int
-    faults: list[Fault]
-    not_kept: list[NotKept]
-    assumed: list[str]
-    further_faults: int = 0
-
-
-class Options(Struct, frozen=True):
-    """What the caller states about a framework file because the file does not contain it.
-
-    `id` and `title`: those of the framework. `columns`: {column, such as `skill`: its heading, or several with ` + `}.
-    `scale`: the names of the levels from 0 on, if a table names levels by unknown words. `mark`: the level that a mark
-    such as `x` means. `skip_refused`: whether to import the valid rows although the framework is wrong without others.
-    """
-
-    id: str = ""
-    title: LocalizedText | None = None
-    columns: Mapping[str, str] = {}
-    scale: tuple[str, ...] = ()
-    mark: float | None = None
-    skip_refused: bool = False
-
-
-def not_held(parts: Iterable[tuple[str, Iterable[str]]]) -> list[NotKept]:
-    """Return what a format cannot hold, from (kind, names of the items); kinds without an item are left out."""
-    found = [(what, [*names]) for what, names in parts]
-    return [NotKept(what, len(names), names[:EXAMPLES]) for what, names in found if names]
 
 
 class Builder:
@@ -159,13 +98,13 @@ class Builder:
         """Record an item of the file that a framework cannot hold. `what`: its kind. `example`: its name or text."""
         count, examples = self._not_kept.get(what, (0, []))
         if example and len(examples) < EXAMPLES:
-            examples.append(example[:TITLE_LIMIT])
+            examples.append(" ".join(example.split())[:TITLE_LIMIT])
         self._not_kept[what] = count + 1, examples
 
     def assume(self, what: str) -> None:
         """Record an assumption about something that the file does not state; `what` is a sentence for the report."""
-        if what not in self._assumed:
-            self._assumed.append(what)
+        if (line := " ".join(what.split())) not in self._assumed:
+            self._assumed.append(line)
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
