@@ -33,7 +33,7 @@ _CHANNELS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     PATHS_TOPIC: (
         "recommender",
         "The present learning path of each officer.",
-        ("path.recommended.v2", "path.stored.v1", "path.recommended.v1"),
+        ("path.recommended.v2", "path.stored.v1"),
     ),
 }
 """{topic: the service that owns it, what it holds, the types of its events}."""

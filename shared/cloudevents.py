@@ -36,7 +36,6 @@ from shared.events import (
     FrameworkPublished,
     OfficerChanged,
     PathAnnounced,
-    PathRecommended,
     PathStored,
 )
 
@@ -75,7 +74,7 @@ _DEEPEST = 64
 _DIGITS = 15
 _REASON = 500
 _OF_PROFILE = (AssessmentCompleted, OfficerChanged)
-_OF_PATH = (PathRecommended, PathAnnounced, PathStored)
+_OF_PATH = (PathAnnounced, PathStored)
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _SUBJECT = re.compile(rf"{_NAME}/(?:{_NAME}|framework:{_NAME}(?:@[0-9]{{1,10}}-[0-9a-f]{{16}}/[0-9]{{1,3}})?)")
 _TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -118,20 +117,9 @@ def from_kafka(
         event = _event(key, attributes, data, shapes if with_data else None)
         _check_consistent(event)
     except Exception as error:  # noqa: BLE001 - decoding is total, whatever a shape's own check raises
-        raise _rejected(error) from None  # the error itself may hold the whole record
+        reason = str(error)[:_REASON] or type(error).__name__
+        raise Rejected(reason) from None  # the error itself may hold the whole record
     return event
-
-
-def data_of(value: bytes | None, headers: Headers) -> bytes | None:
-    """Return the JSON of an event's data as sent, in either mode; None if it has no data. Raises Rejected."""
-    try:
-        return _parts(value, headers)[1]
-    except Exception as error:  # noqa: BLE001 - as above
-        raise _rejected(error) from None
-
-
-def _rejected(error: Exception) -> Rejected:
-    return Rejected(str(error)[:_REASON] or type(error).__name__)
 
 
 def _parts(value: bytes | None, headers: Headers) -> tuple[dict[str, str], bytes | None]:

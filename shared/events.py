@@ -10,7 +10,7 @@ version, changes are additive: readers ignore unknown fields.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from random import Random
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -46,6 +46,9 @@ events wait and two attempts are made each second, 115 days without a broker use
 
 YEARS = range(1900, 9999)
 """The years that dates of events may lie in."""
+
+EARLIEST = datetime(YEARS[0], 1, 1, tzinfo=UTC)
+"""The earliest time of evidence that is accepted, so that an event may hold it in any zone."""
 
 
 class TopicPlan(NamedTuple):
@@ -186,37 +189,11 @@ class PathHead(Struct, frozen=True):
 
 
 class PathRecommended(PathHead, frozen=True):
-    """An officer's path as it is shown. `revision` counts the officer's paths; `cause` is why the path changed.
-
-    Older versions announced paths in this form, with sentences; such records can still be read.
-    """
+    """An officer's path as it is shown. `revision` counts the officer's paths; `cause` is why the path changed."""
 
     cause: Cause
     planned_at: datetime
     path: LearningPath
-
-
-def path_with_sentences(data: bytes | str) -> PathRecommended:
-    """Return a path that an older version stored or announced with sentences. Raises msgspec.DecodeError.
-
-    Version 0.1.0 had other names for two fields and for a cause.
-    """
-    try:
-        return msgspec.json.decode(data, type=PathRecommended)
-    except msgspec.ValidationError as error:
-        try:
-            return msgspec.convert(_with_present_names(msgspec.json.decode(data)), PathRecommended)
-        except (KeyError, TypeError, AttributeError):
-            raise error from None
-
-
-def _with_present_names(event: dict[str, Any]) -> dict[str, Any]:
-    """Return a PathRecommended of version 0.1.0 with the present names."""
-    path = event["path"]
-    versions = {("catalog" if name == "catalogue" else name): value for name, value in path["versions"].items()}
-    steps = [{("origin" if name == "seed" else name): value for name, value in step.items()} for step in path["steps"]]
-    cause = "catalog" if event["cause"] == "catalogue" else event["cause"]
-    return {**event, "cause": cause, "path": {**path, "versions": versions, "steps": steps}}
 
 
 class PathAnnounced(PathHead, frozen=True):
@@ -256,7 +233,6 @@ Data = (
     | FrameworkPublished
     | FrameworkPart
     | FrameworkAnnounced
-    | PathRecommended
     | PathAnnounced
     | PathStored
 )
@@ -270,7 +246,6 @@ TYPES: dict[str, type[Data]] = {
     "framework.published.v1": FrameworkPublished,
     "framework.part.v1": FrameworkPart,
     "framework.published.v2": FrameworkAnnounced,
-    "path.recommended.v1": PathRecommended,
     "path.recommended.v2": PathAnnounced,
     "path.stored.v1": PathStored,
 }
@@ -279,7 +254,6 @@ TOMBSTONE = "tombstone"
 """The type of a record without a value: its subject is erased. Not a CloudEvents type; it only labels the outbox."""
 
 PATH_HEADS: dict[str, type[Struct]] = {
-    "path.recommended.v1": PathHead,
     "path.recommended.v2": PathHead,
     "path.stored.v1": PathStored,
 }
@@ -351,18 +325,6 @@ def _new_id() -> str:
     digits = f"{_IDS.getrandbits(128):032x}"
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
-
-def sendable(moment: datetime) -> datetime:
-    """Return a time that an event may hold: with a zone, by default UTC, and in one of `YEARS`.
-
-    A time outside these years, as older versions stored it, becomes the first day of the nearest one.
-    """
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    if moment.year in YEARS:
-        return moment
-    return datetime(min(max(moment.year, YEARS[0]), YEARS[-1]), 1, 1, tzinfo=UTC)
 
 
 # --- what could have happened ----------------------------------------------------------------------------------------

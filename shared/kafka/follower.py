@@ -102,9 +102,11 @@ class Follower:
             except (TopicReplaced, OffsetOutOfRangeError) as error:
                 log.warning("%s is another topic, or shorter than it was; reading it again: %r", self.topic, error)
                 self.replaced += 1
-                self._identity.forget()  # else its id would report the same replacement a second time
                 if self._from != "end":
                     self._from = "beginning"
+                self._identity.forget()  # else its id would report the same replacement a second time
+                await self._identity.changed()  # before anything is announced: a topic that follows is another one
+                await self._identity.stop()
                 await self._tell_replaced()
 
     async def _tell_replaced(self) -> None:
@@ -130,6 +132,7 @@ class Follower:
         try:
             await start(consumer)
             self._step = "asking for its partitions and their ends"
+            await self._check_identity()  # before them: those of a topic that follows are noticed as other ones
             await self._follow(consumer, await self._assign(consumer))
         finally:
             self.caught_up.clear()
@@ -140,8 +143,7 @@ class Follower:
         lag = Lag(consumer)
         unread = {*ends}
         while True:
-            if await self._identity.changed():
-                raise TopicReplaced(self.topic)
+            await self._check_identity()
             if added := {*range(self._identity.partitions)} - {place.partition for place in consumer.assignment()}:
                 await self._add(consumer, added)
             if not self.caught_up.is_set():
@@ -155,6 +157,10 @@ class Follower:
             if records:
                 await self._delivery.deliver(records)
             self.lag = await lag.measured()
+
+    async def _check_identity(self) -> None:
+        if await self._identity.changed():
+            raise TopicReplaced(self.topic)
 
     async def _assign(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
         numbers = consumer.partitions_for_topic(self.topic) or await self._look_up(consumer)

@@ -29,6 +29,9 @@ _TOLD_SECONDS = 60.0
 _ANSWER_SECONDS = 1.5
 """How long readiness waits for a broker; its answer is due within 2 s."""
 
+_CERTIFICATE_WANTED = {"SSLV3_ALERT_BAD_CERTIFICATE", "TLSV13_ALERT_CERTIFICATE_REQUIRED"}
+"""What a broker answers to a client without a certificate if it asks for one."""
+
 
 async def create_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
     """Create missing topics; return those created, once the broker lists them. Existing topics are left unchanged.
@@ -122,10 +125,21 @@ async def _fault(address: str, arguments: Mapping[str, Any]) -> str | None:
                 connected.close()
     except SaslAuthenticationFailed:
         return f"{address} refuses the user of KAFKA_SASL_USERNAME, or its password"
-    except ssl.SSLCertVerificationError:
-        return f"the certificate of {address} is not trusted by KAFKA_TLS_CA_FILE"
-    except (OSError, TimeoutError, KafkaError):
+    except ssl.SSLCertVerificationError as error:
+        return f"the certificate of {address} is refused: {error.verify_message}"
+    except ssl.SSLError as error:
+        return _refusal(address, error)
+    except KafkaError as error:
+        return _refusal(address, error.__cause__) if isinstance(error.__cause__, ssl.SSLError) else ""
+    except (OSError, TimeoutError):
         return ""
+
+
+def _refusal(address: str, error: ssl.SSLError) -> str:
+    """Return why TLS fails. With TLS 1.3 a broker refuses a client only after the client's handshake has ended."""
+    if error.reason in _CERTIFICATE_WANTED:
+        return f"{address} asks for a certificate of the client, which the services do not have"
+    return f"TLS with {address} fails: {error.reason}"
 
 
 async def replay(brokers: Brokers, topic: str, group: str) -> int:

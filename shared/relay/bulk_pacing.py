@@ -66,12 +66,12 @@ class BulkPacing:
     async def allowance(self) -> int:
         """Return how many documents of bulks may be sent now: at most as many as the rate allows in one pause.
 
-        0 if no bulk is known and less than a pause has passed: otherwise each single event would cost a query for the
-        bulks of other processes. In the first minute of a bulk that is still being written, the documents of one pause
-        are sent every two seconds.
+        0 if no bulk is known and less than two seconds have passed: otherwise single events would often cost a query
+        for the bulks of other processes. In the first minute of a bulk that is still being written, the documents of
+        one pause are sent every two seconds.
         """
         now = asyncio.get_running_loop().time()
-        if not self.rate or not (self.is_running or now >= self._sent_at + BULK_PAUSE_SECONDS):
+        if not self.rate or not (self.is_running or now >= self._sent_at + _EVERY_SECONDS):
             return 0
         next_at = min(self._sent_at + _EVERY_SECONDS, self._wake.bulk_since + BULK_FIRST_SECONDS)
         if self._wake.in_bulk and now < next_at:

@@ -19,6 +19,9 @@ class Lease:
     """The right of one process to send, by the server's clock; `name` is the id of the document.
 
     The holder checks a local monotonic deadline, which is earlier than the server's.
+
+    `ends`: {partition: offset} before which the topic does not end, as far as this process and the holder before it
+    know. `went_back`: whether the document has lost positions that were stored in it; its reader resets it.
     """
 
     def __init__(self, leases: Collection, name: str) -> None:
@@ -26,6 +29,9 @@ class Lease:
         self._name = name
         self.holder = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
         self._deadline = 0.0
+        self.ends: dict[int, int] = {}
+        self.went_back = False
+        self._stored: Document = {}
 
     @property
     def is_held(self) -> bool:
@@ -46,7 +52,11 @@ class Lease:
         )
         if found is None:
             return False
+        before, self._stored = self._stored, found
+        self.went_back = self.went_back or _is_older(found, before)
         gained = not self.is_held
+        if gained:  # before anything is sent
+            self.ends = read_back_offsets(found)
         self._deadline = sent_at + LEASE_SECONDS - _MARGIN_SECONDS
         return gained
 
@@ -69,3 +79,17 @@ class Lease:
             {"_id": self._name}, {"$inc": {"catalog_revision": count}}, return_document=ReturnDocument.AFTER
         )
         return int(lease["catalog_revision"]) - count + 1
+
+
+def read_back_offsets(lease: Document) -> dict[int, int]:
+    """Return {partition: offset} up to which the holders of a lease have read the topic back."""
+    return {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
+
+
+def _is_older(lease: Document, before: Document) -> bool:
+    """Return whether a lease has an earlier position than before; another generation begins at the beginning."""
+    generation, last = lease.get("generation", 0), before.get("generation", 0)
+    if generation != last:
+        return bool(generation < last)
+    offsets = read_back_offsets(lease)
+    return any(offsets.get(partition, 0) < offset for partition, offset in read_back_offsets(before).items())

@@ -10,10 +10,10 @@ from pymongo.errors import PyMongoError
 from shared.cloudevents import from_kafka
 from shared.errors import Rejected, Unavailable
 from shared.events import check_stamps
-from shared.kafka import Brokers, ConsumedEvent, Follower, Record, describe_topics, is_bulk
+from shared.kafka import Brokers, ConsumedEvent, Follower, Record, RecordMetadata, describe_topics, is_bulk
 from shared.mongo import Collection, Document
 from shared.outbox import BACKLOG_WAIT_SECONDS, Staged
-from shared.relay.lease import RENEW_SECONDS, Lease
+from shared.relay.lease import RENEW_SECONDS, Lease, read_back_offsets
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,14 @@ Republish = Callable[[Sequence[str] | None], Awaitable[object]]
 class ReadBack:
     """Reads the topic of a relay while its lease is held; the position is stored in the lease.
 
-    `republish`, `on_read_back` and `stamp`: those of the relay. While the relay sends a backlog, as `wake` tells, each
-    batch is handled some seconds later: readers wait for the last event, but nobody waits for it to be read back.
+    `republish`, `on_read_back` and `stamp`: those of the relay. `settle` notes in the documents what was acknowledged
+    before the call. While the relay sends a backlog, as `wake` tells, each batch is handled some seconds later: readers
+    wait for the last event, but nobody waits for it to be read back.
     `generation` counts the topics of this name: acknowledgements of an earlier topic say nothing about the offsets of
-    this one.
+    this one. `replaced`: how often this process has announced everything again. `counter`: the field of the documents
+    with the sequence of their newest event. `newer`: how many records were read that are newer than their documents,
+    or have none: MongoDB was restored from an older copy, or something else writes to the topic. If MongoDB is restored
+    while this process runs, the position in the lease goes back, and the records after it are read again.
     """
 
     def __init__(  # noqa: PLR0913 - made once, by a relay
@@ -40,8 +44,13 @@ class ReadBack:
         wake: Staged,
         on_read_back: Callable[[Sequence[ConsumedEvent]], Awaitable[None]] | None,
         stamp: bool,
+        settle: Callable[[], Awaitable[None]],
+        counter: str,
     ) -> None:
         self.generation = 0
+        self.replaced = 0
+        self.newer = 0
+        self._is_shorter = False
         self._lease = lease
         self._documents = documents
         self._brokers = brokers
@@ -50,6 +59,8 @@ class ReadBack:
         self._wake = wake
         self._notify = on_read_back
         self._stamp = stamp
+        self._settle = settle
+        self._counter = counter
         self._position: Document = {}
         self._highest_stamp = 0
 
@@ -58,10 +69,14 @@ class ReadBack:
         if not self._lease.is_held:
             await asyncio.sleep(RENEW_SECONDS / 3)
             return
+        self._lease.went_back = False
         lease = await self._lease.read()
-        offsets = {int(partition): offset for partition, offset in lease.get("read_back", {}).items()}
-        self._highest_stamp = int(lease.get("read_back_stamp", 0)) if offsets else 0
         self.generation = int(lease.get("generation", 0))
+        if self._is_shorter or lease.get("is_shorter"):
+            await self._on_replaced()
+            lease = await self._lease.read()
+        offsets = read_back_offsets(lease)
+        self._highest_stamp = int(lease.get("read_back_stamp", 0)) if offsets else 0
         follower = Follower(
             self._brokers,
             self._topic,
@@ -74,7 +89,7 @@ class ReadBack:
         )
         reading = asyncio.create_task(follower.run())
         try:
-            while self._lease.is_held and not reading.done():
+            while self._lease.is_held and not (reading.done() or self._is_shorter or self._lease.went_back):
                 await asyncio.wait({reading}, timeout=RENEW_SECONDS / 3)
                 await self._note_position()
         finally:
@@ -83,6 +98,25 @@ class ReadBack:
             self._position.clear()
             if not reading.cancelled():
                 reading.result()
+
+    async def note_sent(self, results: Sequence[RecordMetadata | Exception], generation: int) -> None:
+        """Note where records landed: where another record was before, the broker has lost some of the topic.
+
+        Its log may be longer again than any position by the time that a reader looks. So the lease notes it too, until
+        everything is staged again: the next holder would not notice it. `generation`: that of the topic when they were
+        sent; what was sent before a replacement was noticed may have landed in the former topic.
+        """
+        if generation != self.generation:
+            return
+        ends, landed = self._lease.ends, [one for one in results if isinstance(one, RecordMetadata)]
+        is_shorter = any(one.offset < ends.get(one.partition, 0) for one in landed)
+        for one in landed:
+            ends[one.partition] = max(one.offset + 1, ends.get(one.partition, 0))
+        if is_shorter:
+            try:
+                await self._lease.update({"$set": {"is_shorter": True}}, as_holder=False)
+            finally:  # last: staging everything again removes the note, which must not come after it
+                self._is_shorter = True
 
     async def _known_topic(self, noted: str | None) -> UUID | None:
         """Return the id of the topic that the stored offsets belong to; store it at the first start."""
@@ -94,21 +128,27 @@ class ReadBack:
         return UUID(noted) if noted else None
 
     async def _on_replaced(self) -> None:
-        """Stage everything again, then continue with the new topic; an interrupted run is repeated."""
+        """Stage everything again, then go on with the new topic; this or the next holder repeats an interrupted run."""
         log.warning("%s is another topic, or shorter than it was: everything is staged again", self._topic)
+        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+        self._is_shorter = False
+        self._lease.ends.clear()
         self._position.clear()
         self._highest_stamp = 0
         self.generation += 1
-        found = (await describe_topics(self._brokers, [self._topic])).get(self._topic)
+        self.replaced += 1
         try:
-            # The generation first: what is sent from now on lands in the new topic.
-            await self._lease.update({"$set": {"generation": self.generation}}, as_holder=False)
+            # The generation first, and no offsets: what is sent from now on lands in the new topic.
+            begun = {"generation": self.generation, "is_shorter": True}
+            forgotten = {"read_back": "", "read_back_stamp": ""}
+            await self._lease.update({"$set": begun, "$unset": forgotten}, as_holder=False)
             await self._republish(None)
-            done: Document = {"$unset": {"read_back": "", "read_back_stamp": ""}}
+            done: Document = {"$unset": {"is_shorter": ""}}
             if found is not None:
                 done["$set"] = {"topic_id": str(found.id)}
             await self._lease.update(done)
-        except PyMongoError as error:
+        except (PyMongoError, Unavailable) as error:
+            self._is_shorter = True  # so that all of this is repeated
             raise Unavailable(str(error)) from error
 
     async def _note_position(self) -> None:
@@ -159,9 +199,37 @@ class ReadBack:
 
     async def _marks(self, keys: Sequence[str]) -> dict[str, Mapping[str, int]]:
         """Return {document id: what was acknowledged of the document's newest event}."""
-        query = {"_id": {"$in": keys}, "acknowledged": {"$exists": True}}
-        found = self._documents.find(query, {"acknowledged": 1})
-        return {document["_id"]: document["acknowledged"] async for document in found}
+        return {key: one["acknowledged"] for key, one in (await self._found(keys)).items() if "acknowledged" in one}
+
+    async def _found(self, keys: Sequence[str]) -> dict[str, Document]:
+        """Return {document id: the document's counter, and what was acknowledged of its newest event}."""
+        await self._settle()
+        found = self._documents.find({"_id": {"$in": keys}}, {"acknowledged": 1, self._counter: 1})
+        return {document["_id"]: document async for document in found}
+
+    def _count_newer(self, batch: Sequence[ConsumedEvent], documents: Mapping[str, Document]) -> None:
+        """Count the records of a batch that are newer than their documents, which were read after them.
+
+        A document whose counter cannot be read tells nothing about its records.
+        """
+        newer = [
+            item
+            for item in batch
+            if (document := documents.get(item.event.subject)) is None
+            or (isinstance(known := document.get(self._counter), int) and item.event.sequence > known)
+        ]
+        if newer:
+            self.newer += len(newer)
+            first = newer[0]
+            log.error(
+                "%d records of %s are newer than their documents in MongoDB, the first is of %s at %d/%d: restored from"
+                " an older copy, or written by something else",
+                len(newer),
+                self._topic,
+                first.event.subject,
+                first.record.partition,
+                first.record.offset,
+            )
 
     def _acknowledged_offset(self, mark: Mapping[str, int]) -> int:
         """Return the offset of an acknowledgement; -1 for one of an older topic, whose offsets mean nothing here."""
@@ -182,12 +250,13 @@ class ReadBack:
 
     async def _outdated(self, batch: Sequence[ConsumedEvent]) -> list[str]:
         """Return the ids of documents whose newest record on the topic is one that readers drop or cannot read."""
-        marks = await self._marks(list({item.event.subject for item in batch}))
+        documents = await self._found(list({item.event.subject for item in batch}))
+        self._count_newer(batch, documents)
         outdated: set[str] = set()
         highest = self._highest_stamp
         for item in batch:
             stamp = item.event.catalog_revision if self._stamp else 0
-            if mark := marks.get(item.event.subject):
+            if mark := documents.get(item.event.subject, {}).get("acknowledged"):
                 acknowledged = self._acknowledged_offset(mark)
                 late = item.record.offset > acknowledged
                 hides = late and (item.event.sequence < mark["sequence"] or self._is_unreadable(item.record))

@@ -34,23 +34,30 @@ log = logging.getLogger(__name__)
 _BATCH = 500
 _SWEEP_SECONDS = 2.0
 _COUNT_TIMES = 20
+_REMOVAL_SECONDS = 0.5
+"""How long an acknowledged event that was sent from memory stays in its document: one write then removes several."""
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """What was sent together: how many documents were found, their events by document, stamps and answers."""
+    """What was sent together: how many documents were found, their events by document, stamps and answers.
+
+    `generation`: that of the topic when they were sent. They may have landed in this topic or in one that followed.
+    """
 
     found: int
     entries: Sequence[tuple[str, Envelope]] = ()
     stamps: Sequence[int] = ()
     results: Sequence[RecordMetadata | Exception] = ()
+    generation: int = 0
 
 
 class _Acknowledged(NamedTuple):
-    """An event that the broker has taken, and its position."""
+    """An event that the broker has taken, and its position in which topic of this name (`generation`)."""
 
     event: str
     sequence: int
+    generation: int
     stamp: int
     partition: int
     offset: int
@@ -66,7 +73,8 @@ class Relay:
     `unsendable`, and delays only later events of that document. The store sets `staged` when it stages something in
     this process. `held_in`: the field that entries of `outbox_push_held` name. `bulk_rate`: how many documents of bulks
     are sent per second, None: without a limit; it should be what the reader can handle, so that no backlog delays a
-    single event. `backlog`: see `BulkPacing`.
+    single event. `backlog`: see `BulkPacing`. `counter`: the field of the documents with the sequence of their newest
+    event.
     """
 
     def __init__(  # noqa: PLR0913 - a relay is made once, by name, in a __main__
@@ -85,6 +93,7 @@ class Relay:
         held_in: str | None = None,
         bulk_rate: float | None = None,
         backlog: Callable[[], Awaitable[int | None]] | None = None,
+        counter: str = "sequence",
     ) -> None:
         self.sent = 0
         self.pending = 0
@@ -107,7 +116,12 @@ class Relay:
             wake=self._wake,
             on_read_back=on_read_back,
             stamp=stamp,
+            settle=self._remove_acknowledged,
+            counter=counter,
         )
+        self._acknowledged: dict[str, list[_Acknowledged]] = {}
+        self._removing = asyncio.Lock()
+        self._remove_at = float("inf")
         self._fields = {"outbox": 1} | ({held_in: 1} if held_in else {})
         self._next_count = 0.0
         self._last_read: frozenset[str] = frozenset()
@@ -116,6 +130,25 @@ class Relay:
     def unsendable(self) -> int:
         """The number of documents with an event that is too large to send or cannot be read."""
         return len(self._unsendable)
+
+    @property
+    def replaced(self) -> int:
+        """How often everything was announced again because the topic was another one, or shorter."""
+        return self._read_back.replaced
+
+    @property
+    def newer(self) -> int:
+        """How many records of the topic were newer than their documents, or had none (see `ReadBack`)."""
+        return self._read_back.newer
+
+    async def warning(self) -> str | None:
+        """Return a readiness message about records that are newer than their documents; None without any."""
+        if not self.newer:
+            return None
+        return (
+            f"{self.newer} records of {self._topic} are newer than what MongoDB holds: it was restored from an older"
+            " copy, or something else writes to the topic"
+        )
 
     @property
     def holds_lease(self) -> bool:
@@ -132,7 +165,12 @@ class Relay:
                 tasks.create_task(self._patiently(self._read_back.run))
         finally:
             with suppress(PyMongoError, asyncio.CancelledError):
-                await asyncio.wait_for(self._lease.release(), 2)
+                await asyncio.wait_for(self._leave(), 2)
+
+    async def _leave(self) -> None:
+        with suppress(Unavailable, PyMongoError):
+            await self._remove_acknowledged()
+        await self._lease.release()
 
     async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -189,7 +227,7 @@ class Relay:
             often = self._wake.is_busy or self._pacing.is_running
             due = read_at + (BULK_PAUSE_SECONDS if often else _SWEEP_SECONDS)
             with suppress(TimeoutError):  # `wait_for` of Python 3.11 loses a cancellation that comes with a wake
-                async with asyncio.timeout_at(due):
+                async with asyncio.timeout_at(min(due, self._remove_at)):
                     await self._wake.wait()
             self._wake.clear()
             reading = self._wake.begin_reading() or loop.time() >= due
@@ -200,6 +238,8 @@ class Relay:
                 await self._send_batches(reading=reading)
                 if self.holds_lease:
                     await self._send_bulks()
+                if loop.time() >= self._remove_at:
+                    await self._remove_acknowledged()
             except Unavailable:
                 await self._count()
                 raise
@@ -208,8 +248,8 @@ class Relay:
     async def _send_batches(self, *, reading: bool) -> None:
         """Send events from memory, then, if `reading`, until less than a whole batch waits in the documents.
 
-        While a batch is removed, the next one is read and sent. Events from memory and batches take turns, so that
-        other documents do not wait while events are handed over.
+        While a batch is removed, the next one is read and sent; events from memory are removed later. Events from
+        memory and batches take turns, so that other documents do not wait while events are handed over.
         During a bulk its events are left out: less than a whole batch does not mean then that the backlog was sent.
         """
         removing: asyncio.Task[None] | None = None
@@ -222,18 +262,16 @@ class Relay:
             while self.holds_lease:
                 handed_over = [] if handed_over else self._taken_from_memory()
                 if handed_over:
-                    batch = await self._send_entries(handed_over, len(handed_over))
-                elif not reading:
+                    self._remove_later(await self._send_entries(handed_over, len(handed_over)))
+                    continue
+                if not reading:
                     break
-                else:
-                    in_bulk = self._pacing.is_running
-                    batch = await self._send_batch(self._pacing.besides_bulks(), _BATCH, besides=keys)
+                in_bulk = self._pacing.is_running
+                batch = await self._send_batch(self._pacing.besides_bulks(), _BATCH, besides=keys)
                 before, removing = removing, asyncio.create_task(self._remove(batch))
                 if before:
                     await before
                 keys = {key for key, _ in batch.entries}
-                if handed_over:
-                    continue
                 if batch.found == _BATCH or not in_bulk:
                     self._wake.set_backlog(more=batch.found == _BATCH)
                 if batch.found < _BATCH:
@@ -258,6 +296,7 @@ class Relay:
         """
         loop = asyncio.get_running_loop()
         if (begun := loop.time()) >= self._next_count:
+            await self._remove_acknowledged()
             self.pending = await self._documents.count_documents(PENDING, hint=PENDING_INDEX)
             self._next_count = begun + max(_SWEEP_SECONDS / 2, _COUNT_TIMES * (loop.time() - begun))
 
@@ -272,6 +311,7 @@ class Relay:
         self, which: Document, most: int, *, besides: Collection[str] = (), headers: Headers = ()
     ) -> _Batch:
         """Send the events of waiting documents, except of those `besides`; they are then to be removed."""
+        await self._remove_acknowledged()
         if left_out := [*self._unsendable, *besides]:
             which = {"_id": {"$nin": left_out}} | which
         pending = self._documents.find(PENDING | which, self._fields).sort("staged_at", 1).hint(PENDING_INDEX)
@@ -295,12 +335,35 @@ class Relay:
         ]
         if not self.holds_lease:  # reading took too long: another relay may have begun
             return _Batch(0)
+        generation = self._read_back.generation
         results = await self._publisher.send(self._topic, envelopes, headers=headers)
-        return _Batch(found, entries, [envelope.catalog_revision for envelope in envelopes], results)
+        await self._read_back.note_sent(results, generation)
+        return _Batch(found, entries, [envelope.catalog_revision for envelope in envelopes], results, generation)
 
     async def _remove(self, batch: _Batch) -> None:
         """Remove the acknowledged events of a batch. Raises Unavailable if others have no answer."""
-        await self._acknowledge(batch)
+        await self._write_removals(self._acknowledged_of(batch))
+        self._check(batch)
+
+    def _remove_later(self, batch: _Batch) -> None:
+        """Note the acknowledged events of a batch for `_remove_acknowledged`. Raises Unavailable without an answer.
+
+        Documents are read only after that, so that no event is read which was sent from memory.
+        """
+        for key, events in self._acknowledged_of(batch).items():
+            self._acknowledged.setdefault(key, []).extend(events)
+        self._remove_at = min(self._remove_at, asyncio.get_running_loop().time() + _REMOVAL_SECONDS)
+        self._check(batch)
+
+    async def _remove_acknowledged(self) -> None:
+        """Remove the events that were to be removed later; after an error they are sent again. Raises Unavailable."""
+        async with self._removing:
+            self._remove_at = float("inf")
+            acknowledged, self._acknowledged = self._acknowledged, {}
+            await self._write_removals(acknowledged)
+
+    def _check(self, batch: _Batch) -> None:
+        """Record refused events. Raises Unavailable if events of a batch have no answer."""
         for (key, envelope), result in zip(batch.entries, batch.results, strict=True):
             if isinstance(result, Exception) and is_permanent(result):
                 self._note_refused(key, envelope.id, result)
@@ -329,21 +392,25 @@ class Relay:
             self._unsendable.add(key)
         self._too_large.add(event_id)
 
-    async def _acknowledge(self, batch: _Batch) -> None:
+    def _acknowledged_of(self, batch: _Batch) -> dict[str, list[_Acknowledged]]:
+        """Return the acknowledged events of a batch by document, without those that follow one without an answer."""
         acknowledged: dict[str, list[_Acknowledged]] = {}
         blocked = set()
         for (key, envelope), stamp, result in zip(batch.entries, batch.stamps, batch.results, strict=True):
             if not isinstance(result, RecordMetadata):
                 blocked.add(key)
             elif key not in blocked:
-                one = _Acknowledged(envelope.id, envelope.sequence, stamp, result.partition, result.offset)
-                acknowledged.setdefault(key, []).append(one)
+                place = batch.generation, stamp, result.partition, result.offset
+                acknowledged.setdefault(key, []).append(_Acknowledged(envelope.id, envelope.sequence, *place))
+        return acknowledged
+
+    async def _write_removals(self, acknowledged: Mapping[str, Sequence[_Acknowledged]]) -> None:
         if acknowledged:
-            await bulk_write(self._documents, list(_removals(acknowledged, self._read_back.generation)))
+            await bulk_write(self._documents, list(_removals(acknowledged)))
             self.sent += sum(map(len, acknowledged.values()))
 
 
-def _removals(acknowledged: Mapping[str, Sequence[_Acknowledged]], generation: int) -> Iterator[Write]:
+def _removals(acknowledged: Mapping[str, Sequence[_Acknowledged]]) -> Iterator[Write]:
     """Yield the updates that remove acknowledged events and note the newest one of each document.
 
     Documents with one event each, of the same sequence and in the same partition, share an update, for which the server
@@ -351,25 +418,26 @@ def _removals(acknowledged: Mapping[str, Sequence[_Acknowledged]], generation: i
     records count as late when they are read back than are late; an event that is announced again without need changes
     nothing.
     """
-    together: dict[tuple[int, int], dict[str, _Acknowledged]] = {}
+    together: dict[tuple[int, int, int], dict[str, _Acknowledged]] = {}
     for key, events in acknowledged.items():
         if len(events) == 1:
-            together.setdefault((events[0].sequence, events[0].partition), {})[key] = events[0]
+            [one] = events
+            together.setdefault((one.sequence, one.generation, one.partition), {})[key] = one
         else:
-            yield UpdateOne({"_id": key}, _removal(events, events[-1], generation))
+            yield UpdateOne({"_id": key}, _removal(events, events[-1]))
     for group in together.values():
         lowest = min(group.values(), key=attrgetter("offset"))
-        change = _removal(list(group.values()), lowest, generation)
+        change = _removal(list(group.values()), lowest)
         if len(group) == 1:  # the driver repeats it by itself
             yield UpdateOne({"_id": next(iter(group))}, change)
         else:
             yield UpdateMany({"_id": {"$in": list(group)}}, change)
 
 
-def _removal(events: Sequence[_Acknowledged], newest: _Acknowledged, generation: int) -> Document:
+def _removal(events: Sequence[_Acknowledged], newest: _Acknowledged) -> Document:
     mark = {
         "sequence": newest.sequence,
-        "topic_generation": generation,
+        "topic_generation": newest.generation,
         "stamp": newest.stamp,
         "partition": newest.partition,
         "offset": newest.offset,

@@ -7,6 +7,7 @@ import pytest
 
 from shared.kafka import Publisher, TopicSpec, create_topics
 from shared.relay import Relay
+from shared.relay import lease as lease_module
 from shared.relay import relay as relay_module
 from tests.support.outbox import Owner, owning
 
@@ -31,7 +32,11 @@ async def publisher(bootstrap: str) -> AsyncIterator[Publisher]:
 
 
 @pytest.fixture
-async def owner(mongodb_uri: str, kafka_bootstrap: str, namespace: str) -> AsyncIterator[Owner]:
+async def owner(
+    mongodb_uri: str, kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Owner]:
+    """Return an owner whose relays lose their lease only if a test takes it away, however busy the machine is."""
+    monkeypatch.setattr(lease_module, "LEASE_SECONDS", 3600.0)
     async with owning(mongodb_uri, kafka_bootstrap, namespace) as owner:
         yield owner
 

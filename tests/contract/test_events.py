@@ -1,4 +1,4 @@
-"""Golden wire files are replayed for ever: what was once on a topic must be readable by every later version."""
+"""Golden wire files are replayed: what version 0.3.0 or later sends must be readable by every later version."""
 
 import json
 import re

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.consumer.fetcher import Fetcher, OffsetResetStrategy
 
@@ -188,9 +188,32 @@ async def test_a_follower_reads_a_topic_that_was_deleted_and_created_from_its_be
         await recreate_topic(bootstrap, topic, 4)
         async with Publisher(bootstrap) as fresh:
             await fresh.send(topic, things(50, first=11))  # more than were read of the old one, on every partition
-        await until(lambda: reader.sequences == set(range(11, 61)), seconds=60)
+        await until(lambda: reader.sequences == set(range(11, 61)))
         assert follower.replaced >= 1
         await until(follower.caught_up.is_set)
+
+
+async def test_a_follower_whose_topic_is_replaced_while_it_asks_for_its_ends_catches_up(
+    bootstrap: str, topic: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await publisher.send(topic, things(20))
+    ask = AIOKafkaConsumer.end_offsets
+
+    async def and_replace(self: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        ends: dict[TopicPartition, int] = await ask(self, places)
+        monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", ask)
+        await recreate_topic(bootstrap, topic, 4)
+        async with Publisher(bootstrap) as fresh:
+            await fresh.send(topic, things(2, first=31))
+        return ends
+
+    monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", and_replace)
+    reader = Reader()
+    follower = Follower(bootstrap, topic, reader)
+    async with running(follower):
+        await until(follower.caught_up.is_set)
+        await until(lambda: reader.sequences == {31, 32})
+    assert follower.replaced == 1
 
 
 @pytest.mark.parametrize("begin", ["beginning", "end"])

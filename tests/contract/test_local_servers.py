@@ -10,7 +10,8 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from deploy.local import servers
-from deploy.local.broker import answers, find_broker
+from deploy.local.broker import ApacheKafka, answers, find_broker
+from deploy.local.kafka_jars import find_jars, find_java
 from deploy.local.processes import CannotStart
 from deploy.local.servers import External, Mongod, Server, find_mongodb
 from deploy.topics import ensure_topics, read_topics
@@ -20,9 +21,20 @@ from tests.support.servers import missing, started_server
 
 
 @pytest.fixture(params=["apache", "embedded"])
-async def broker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Server]:
+async def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Server]:
+    """Return a running broker, in the locale C and in a directory with a space and Thai letters, Kafka's jars too."""
+    monkeypatch.setenv("LC_ALL", "C")
+    place = tmp_path / "โครงการ ก"
+    place.mkdir()
+    server: Server
     try:
-        server = find_broker(tmp_path, forced=request.param)
+        if request.param == "apache":
+            (place / "libs").symlink_to(find_jars(print))
+            server = ApacheKafka(find_java(), place / "libs", place / "kafka", "a test")
+        else:
+            server = find_broker(place, forced=request.param)
     except CannotStart as error:
         missing(str(error))
     await server.start()

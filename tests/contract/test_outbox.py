@@ -1,22 +1,28 @@
 """The outbox on a real MongoDB and a real broker: what is staged is sent, in order, by one relay at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from deploy.local.servers import Mongod
-from shared.cloudevents import to_kafka
 from shared.events import MAX_VALUE_BYTES, CourseWithdrawn, Envelope, new_event
 from shared.kafka import ConsumedEvent, Follower, Headers, Publisher, RecordMetadata, TopicSpec, create_topics
 from shared.outbox import KEPT, KEPT_BYTES, outbox_insert, outbox_push
 from shared.relay import read_back as read_back_module
 from shared.relay import relay as relay_module
-from tests.support.outbox import COLLECTION, LEASE, Owner, Paused, owning, thing, until_read_back, until_sent
-from tests.support.servers import recreate_topic
+from tests.support.outbox import (
+    COLLECTION,
+    LEASE,
+    Owner,
+    Paused,
+    owning,
+    renew_once,
+    thing,
+    until_sent,
+)
 from tests.support.waiting import WAIT_SECONDS, running, until
 
 
@@ -135,20 +141,6 @@ async def test_a_repeated_send_uses_new_stamps(owner: Owner) -> None:
     assert first < again
 
 
-async def test_an_old_record_that_arrives_late_does_not_stay_last(owner: Owner) -> None:
-    async with running(owner.relay()):
-        for sequence in (1, 2, 3):
-            await owner.change("t/a", sequence)
-        await until(lambda: owner.sequences("t/a") == [1, 2, 3])
-        await until_sent(owner)
-        await owner.publisher.send(owner.topic, [thing("t/a", 1)])
-        await until(lambda: owner.sequences("t/a") == [1, 2, 3, 1, 3])
-        await until_read_back(owner)
-        assert await owner.waiting() == 0  # of its own word nothing is staged once more
-    assert owner.sequences("t/a")[-1] == 3
-    assert len(owner.read) == 5
-
-
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a batch hold 10 documents."""
@@ -179,14 +171,14 @@ async def test_a_document_changed_while_its_batch_is_removed_keeps_its_order(own
     """The first batch has been sent and is not removed yet; the next one is sent meanwhile, without its documents."""
     relay = owner.relay()
     removing, go_on = asyncio.Event(), asyncio.Event()
-    acknowledge = relay._acknowledge
+    remove = relay._remove
 
     async def late(batch: relay_module._Batch) -> None:
         removing.set()
         await go_on.wait()
-        await acknowledge(batch)
+        await remove(batch)
 
-    relay._acknowledge = late  # type: ignore[method-assign]
+    relay._remove = late  # type: ignore[method-assign]
     for n in range(10):
         await owner.change(f"t/first-{n}", 1)
     for n in range(5):
@@ -211,137 +203,6 @@ async def test_a_batch_without_answers_is_sent_again_and_the_next_one_is_not_los
         await until(lambda: len({item.event.subject for item in owner.read}) == 25)
     again = [key for key in {item.event.subject for item in owner.read} if owner.sequences(key) == [1, 1]]
     assert len(again) == 10
-
-
-@pytest.mark.parametrize("stamp", [False, True])
-async def test_an_old_record_of_a_document_removed_with_others_does_not_stay_last(owner: Owner, stamp: bool) -> None:
-    keys = [f"t/{n}" for n in range(8)]
-    for key in keys:
-        await owner.change(key, 1)
-        await owner.change(key, 2)
-        update = {"$pull": {"outbox": {"sequence": 1}}}  # one event each, of the same sequence
-        await owner.database[COLLECTION].update_one({"_id": key}, update)
-    async with one_partition(owner), running(owner.relay(stamp=stamp)):
-        await until(lambda: len(owner.read) == 8)
-        await until_sent(owner)
-        await until_read_back(owner)
-        assert len(owner.read) == 8  # of its own word nothing is staged once more
-        stamps = {item.event.subject: item.event.catalog_revision for item in owner.read}
-        old = msgspec.structs.replace(thing("t/5", 1), catalog_revision=stamps["t/5"])
-        await owner.publisher.send(owner.topic, [old])
-        await until(lambda: owner.sequences("t/5")[-2:] == [1, 2])
-        await until_sent(owner)
-    assert not stamp or compacted(owner.read) == dict.fromkeys(keys, 2)
-
-
-def compacted(records: Iterable[ConsumedEvent]) -> dict[str, int]:
-    """Return subject -> sequence as a new reader of the compacted topic holds them: it drops older stamps."""
-    last = {item.event.subject: item for item in records}
-    held, highest = {}, 0
-    for item in sorted(last.values(), key=lambda one: one.record.offset):
-        if item.event.catalog_revision > highest:
-            highest = item.event.catalog_revision
-            held[item.event.subject] = item.event.sequence
-    return held
-
-
-@asynccontextmanager
-async def one_partition(owner: Owner) -> AsyncIterator[None]:
-    """Let the owner announce on a topic with one order for all."""
-    owner.topic = f"{owner.topic}-ordered"
-    await create_topics(owner.bootstrap, [TopicSpec(owner.topic, 1, 1, {})])
-    async with running(Follower(owner.bootstrap, owner.topic, owner.on_things)):
-        yield
-
-
-async def test_a_record_with_an_old_stamp_does_not_stay_last(owner: Owner) -> None:
-    async with one_partition(owner), running(owner.relay(stamp=True)):
-        await owner.change("t/a", 1)
-        await until(lambda: owner.sequences("t/a") == [1])
-        await owner.change("t/b", 1)
-        await until(lambda: owner.sequences("t/b") == [1])
-        await until_sent(owner)
-        stamps = [item.event.catalog_revision for item in owner.read]
-        old = msgspec.structs.replace(thing("t/a", 1), catalog_revision=stamps[0])
-        await owner.publisher.send(owner.topic, [old])
-        await until(lambda: len(owner.read) == 4)
-        await until(lambda: compacted(owner.read) == {"t/a": 1, "t/b": 1})
-    assert owner.read[-1].event.subject == "t/a"
-    assert owner.read[-1].event.catalog_revision > stamps[1]
-
-
-async def test_a_record_that_cannot_be_read_does_not_stay_last(owner: Owner) -> None:
-    async with running(owner.relay()):
-        await owner.change("t/a", 1)
-        await until(lambda: owner.sequences("t/a") == [1])
-        await until_sent(owner)
-        for key in (b"t/a", b"t/unknown", b"\xff"):
-            await owner.publisher.resend(owner.topic, key, b"no event", [])
-        await until(lambda: owner.sequences("t/a") == [1, 1])
-        await until_sent(owner)
-        await until_read_back(owner)
-        assert await owner.waiting() == 0  # of its own word nothing is staged once more
-    assert len(owner.read) == 2
-
-
-async def test_a_record_whose_data_alone_cannot_be_read_does_not_stay_last(owner: Owner) -> None:
-    async with running(owner.relay()):
-        await owner.change("t/a", 1)
-        await until(lambda: owner.sequences("t/a") == [1])
-        await until_sent(owner)
-        key, _, headers = to_kafka(thing("t/a", 1))
-        await owner.publisher.resend(owner.topic, key, b'{"tenant":', headers)
-        await until(lambda: owner.sequences("t/a") == [1, 1])
-        await until_sent(owner)
-        await until_read_back(owner)
-        assert await owner.waiting() == 0
-    assert len(owner.read) == 2
-
-
-async def test_a_relay_paused_after_reserving_stamps_leaves_no_old_stamp_last(owner: Owner) -> None:
-    await owner.change("t/a", 1)
-    async with (
-        one_partition(owner),
-        Paused(owner.bootstrap) as publisher,
-        running(owner.relay(publisher=publisher, stamp=True)),
-    ):
-        await asyncio.wait_for(publisher.reached.wait(), 90)
-        second = owner.relay(stamp=True)
-        until_then = datetime.now(UTC) + timedelta(seconds=30)
-        lease = {"holder": second._lease.holder, "until": until_then}
-        await owner.database["leases"].update_one({"_id": LEASE}, {"$set": lease})
-        async with running(second):
-            await until(lambda: owner.sequences("t/a") == [1])
-            await owner.change("t/b", 1)
-            await until(lambda: owner.sequences("t/b") == [1])
-            publisher.go_on.set()
-            await until(lambda: owner.sequences("t/a")[:2] == [1, 1])
-            await until(lambda: compacted(owner.read) == {"t/a": 1, "t/b": 1})
-
-
-async def test_everything_is_announced_again_in_a_topic_that_was_deleted_and_created(owner: Owner) -> None:
-    for key in ("t/a", "t/b"):
-        await owner.change(key, 1)
-    async with running(owner.relay()):
-        await until(lambda: len(owner.read) == 2)
-        await until_sent(owner)
-        await until_read_back(owner)
-        owner.read.clear()
-        await recreate_topic(owner.bootstrap, owner.topic, 2)
-        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
-
-
-async def test_everything_is_announced_again_if_the_topic_was_replaced_while_no_relay_ran(owner: Owner) -> None:
-    for key in ("t/a", "t/b"):
-        await owner.change(key, 1)
-    async with running(owner.relay()):
-        await until(lambda: len(owner.read) == 2)
-        await until_sent(owner)
-        await until_read_back(owner)
-    owner.read.clear()
-    await recreate_topic(owner.bootstrap, owner.topic, 2)
-    async with running(owner.relay()):
-        await until(lambda: {item.event.subject for item in owner.read} == {"t/a", "t/b"}, seconds=60)
 
 
 async def test_a_relay_paused_during_a_send_overwrites_nothing_newer(owner: Owner) -> None:
@@ -457,12 +318,13 @@ async def test_a_relay_is_cancelled_while_its_reading_back_stops(owner: Owner, m
                 await gate.wait()
 
     monkeypatch.setattr(read_back_module, "Follower", StopsLate)
-    relaying = asyncio.create_task(owner.relay().run())
+    relay = owner.relay()
+    renew_once(relay)
+    relaying = asyncio.create_task(relay.run())
     try:
         await asyncio.wait_for(reading.wait(), WAIT_SECONDS)
-        another = {"holder": "somebody/1/else", "until": datetime.now(UTC) + timedelta(hours=1)}
-        await owner.database["leases"].update_one({"_id": LEASE}, {"$set": another})
-        await asyncio.wait_for(stopping.wait(), WAIT_SECONDS)  # the lease was not renewed
+        relay._lease._deadline = 0.0
+        await asyncio.wait_for(stopping.wait(), WAIT_SECONDS)
         relaying.cancel()
         await asyncio.wait({relaying}, timeout=WAIT_SECONDS)
         assert relaying.cancelled()

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,16 +12,20 @@ import pytest
 
 from shared.events import CourseWithdrawn, Envelope, new_event
 from shared.kafka import Headers, Publisher, RecordMetadata
+from shared.mongo import bulk_write
 from shared.outbox import (
     MOST_HANDED_OVER,
     Staged,
     outbox_insert,
     outbox_push,
+    outbox_replace,
 )
 from shared.relay import Relay
 from shared.relay import relay as relay_module
+from shared.relay.read_back import ReadBack
 from tests.support.outbox import (
     COLLECTION,
+    LEASE,
     Owner,
     Paused,
     hold_lease,
@@ -97,6 +101,111 @@ async def test_an_event_that_is_handed_over_is_removed_and_is_sent_once(owner: O
         await until(lambda: owner.sequences("t/b") == [1] and relay.sent >= 4)
     assert owner.sequences("t/a") == [1, 2, 3]
     assert relay.sent == 4
+
+
+async def staged_in(owner: Owner, key: str) -> Envelope:
+    """Stage an event in a new document; return it."""
+    await owner.change(key, 1)
+    [entry] = (await owner.document(key))["outbox"]
+    return msgspec.convert(entry, Envelope)
+
+
+@pytest.fixture
+def unhurried(deaf: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let acknowledged events be removed by no timer."""
+    monkeypatch.setattr(relay_module, "_REMOVAL_SECONDS", 3600.0)
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out that the topic is read back."""
+
+    async def never(_: ReadBack) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ReadBack, "run", never)
+
+
+@pytest.mark.usefixtures("unhurried", "unread")
+async def test_events_that_were_handed_over_are_removed_by_one_write_before_documents_are_read(
+    owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+
+    async def counted(*given: Any) -> int:
+        written.append(len(given[1]))
+        return await bulk_write(*given)
+
+    monkeypatch.setattr(relay_module, "bulk_write", counted)
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: relay.holds_lease and bool(staged._waiters) and not staged.is_set())
+        for key in ("t/a", "t/b"):
+            staged.hand_over(key, await staged_in(owner, key))
+        await until(lambda: len(owner.read) == 2)
+        await owner.database[COLLECTION].update_one({"_id": "t/a"}, outbox_replace(second := thing("t/a", 2)))
+        staged.hand_over("t/a", second)
+        await until(lambda: owner.sequences("t/a") == [1, 2])
+        assert not written
+        await owner.change("t/c", 1)  # as another process stages it
+        staged.set()
+        await until_sent(owner)
+    assert written == [2, 1]
+    assert len(owner.read) == 4, "none is sent again"
+
+
+@pytest.mark.usefixtures("deaf", "unread")
+async def test_an_event_that_was_handed_over_is_removed_after_a_moment(owner: Owner) -> None:
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: relay.holds_lease and bool(staged._waiters) and not staged.is_set())
+        staged.hand_over("t/a", await staged_in(owner, "t/a"))
+        await until_sent(owner)
+    assert owner.sequences("t/a") == [1]
+
+
+@pytest.mark.usefixtures("unhurried", "unread")
+async def test_a_relay_that_stops_removes_what_was_acknowledged(owner: Owner) -> None:
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await until(lambda: relay.holds_lease and bool(staged._waiters) and not staged.is_set())
+        staged.hand_over("t/a", await staged_in(owner, "t/a"))
+        await until(lambda: bool(relay._acknowledged))
+        assert await owner.waiting() == 1
+    assert await owner.waiting() == 0
+
+
+@pytest.mark.usefixtures("unhurried")
+async def test_a_record_of_an_event_that_is_not_removed_yet_is_not_late(owner: Owner) -> None:
+    """If it counted as late, an event that readers cannot read would be sent again and again."""
+    announced = []
+
+    async def republish(keys: Sequence[str] | None = None) -> None:
+        announced.append(keys)
+
+    owner.republish = republish  # type: ignore[method-assign]
+    staged = Staged()
+    relay = owner.relay(staged=staged)
+    async with running(relay):
+        await owner.change("t/a", 1)
+        staged.set()
+        await until_sent(owner)  # its record is noted in the document
+        unreadable = msgspec.structs.replace(thing("t/a", 2), data=b"{}")
+        await owner.database[COLLECTION].update_one({"_id": "t/a"}, outbox_replace(unreadable))
+        staged.hand_over("t/a", unreadable)
+        await until(lambda: bool(relay._acknowledged))
+        [[event]] = relay._acknowledged.values()
+
+        async def is_read_back() -> bool:
+            lease = await owner.database["leases"].find_one({"_id": LEASE}) or {}
+            return bool(lease.get("read_back", {}).get(str(event.partition), 0) > event.offset)
+
+        await until(is_read_back)
+    assert not announced
+    assert (await owner.document("t/a"))["acknowledged"]["sequence"] == 2
 
 
 @pytest.mark.usefixtures("deaf")

@@ -50,10 +50,11 @@ from services.catalog.store import CatalogStore
 from services.recommender.agency_report import DeadlineReport
 from services.recommender.disclosure import Release
 from services.recommender.feedback import Feedback
-from services.recommender.inputs import TenantRules
+from services.recommender.rules import TenantRules
 from services.recommender.store import ALL_INDEXES
 from services.recommender.store.documents import IdempotencyRecord, NewPlan, PathVersion
 from services.recommender.store.history import RETAINED_REVISIONS
+from services.recommender.store.releases import ReleaseKey
 from shared.auth import StoredKey
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Framework, LocalizedText, Profile
@@ -67,7 +68,6 @@ from shared.events import (
     FrameworkPublished,
     OfficerChanged,
     OfficerErased,
-    PathRecommended,
     new_event,
 )
 from shared.framework_parts import divided
@@ -94,16 +94,19 @@ READ_WHOLE = {
     "MatchStore.examples": "courses are compared with up to 5,000 examples, kept for a minute",
     "MatchStore.whole": "the health of a catalog is that of every course; one request at a time",
     "MatchStore.decided": "an operator calibrates on all that people have decided",
-    "OfficerStore.job_groups_under": "an admin sees how many officers a change of a framework concerns",
+    "OfficerStore.places_under": "an admin sees how many officers a change of a framework concerns",
+    "OfficerStore.places_under of all tenants": "the same, for the shared framework",
     "KeyStore.list": "an operator lists every key of a tenant",
     "KeyStore.list of all": "the same, of all tenants",
 }
 """The calls that read a whole collection on purpose, and why."""
 
 OF_A_RELAY = {f"Lease.{name}" for name in ("create", "renew", "read", "update", "reserve", "release")} | {
-    "ReadBack.run"
+    "ReadBack.run",
+    "ReadBack.note_sent",
+    "Relay.warning",
 }
-"""Methods that a run of the relay calls."""
+"""Methods that a run of the relay calls, or that read only its memory."""
 
 
 @pytest.fixture
@@ -137,8 +140,8 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
             await call
         else:
             yield "OfficerStore.save with evidence over the number kept", call
-    yield "OfficerStore.job_groups_under", store.job_groups_under(TENANT, FRAMEWORK)
-    yield "OfficerStore.job_groups_under of all tenants", store.job_groups_under("shared", FRAMEWORK)
+    yield "OfficerStore.places_under", store.places_under(FRAMEWORK, tenant=TENANT)
+    yield "OfficerStore.places_under of all tenants", store.places_under(FRAMEWORK, besides=["others"])
     yield "OfficerStore.find", store.find(TENANT, "a")
     found = await store.find(TENANT, "a")
     assert found is not None
@@ -467,7 +470,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     await office.plan(msgspec.structs.replace(one, sequence=2, deadline=NEXT_YEAR.date(), weekly_hours=2.0))
     key = f"{TENANT}/a"
     yield "PlanStore.find_path", store.find_path(TENANT, "a")
-    yield "PlanStore.find_path of a known version", store.find_path(TENANT, "a", PathVersion(2, None))
+    yield "PlanStore.find_path of a known version", store.find_path(TENANT, "a", PathVersion(2, MOMENT))
     yield "PlanStore.find", store.find(TENANT, "a")
     yield "PlanStore.heads", store.heads([key, "absent"])
     yield "PlanStore.sequences", store.sequences([key])
@@ -482,6 +485,7 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "SupervisionStore.of", store.supervision.of(TENANT)
     yield "PlanStore.summaries", store.summaries(TENANT, "office", FRAMEWORK)
     yield "PlanStore.mark_checked", store.mark_checked([key], 1)
+    yield "PlanStore.move", store.move({key: 1})
     yield "PlanStore.defer", store.defer([key])
     yield "PlanStore.republish", store.republish([key])
     yield "PlanStore.republish of all", store.republish()
@@ -491,13 +495,14 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "RuleStore.recent", store.rules.recent("another")
     yield "RuleStore.find", store.rules.find(TENANT, 1)
     yield "RuleStore.refresh", store.rules.refresh()
+    yield "RuleStore.put_since", store.rules.put_since(MOMENT)
     yield "PlanStore.affected_by", replanner.after_catalog_change(range(3), 0)
     yield "PlanStore.under_older_rules", replanner.after_newer_rules(range(3))
     yield "PlanStore.due_by", replanner.near_deadlines(range(3), NEXT_YEAR)
     stored = await store.find(TENANT, "a")
     assert stored is not None
     yield "PlanStore.mark_rules_checked", store.mark_rules_checked([stored], 1)
-    path = PathRecommended(TENANT, "a", stored.head.revision + 1, "assessment", MOMENT, stored.path)
+    path = msgspec.structs.replace(stored.announced.recommended(), revision=stored.head.revision + 1)
     new = NewPlan(0, msgspec.structs.replace(stored.profile, sequence=3), path, stored.head)
     yield "History.archive", store.history.archive([key])
     yield "History.trim", store.history.trim({key: RETAINED_REVISIONS + 1})
@@ -513,19 +518,18 @@ async def plans(watched: Watched) -> AsyncIterator[Call]:  # noqa: PLR0915 - one
     yield "History.find", store.history.find(key, 1)
     yield "History.page", store.history.page(key, None, 20)
     yield "History.page after a revision", store.history.page(key, 2, 20)
-    releases, about = store.releases, (TENANT, "office", FRAMEWORK)
-    report = DeadlineReport(DAY, 1.0, 2.0, 3, [])
+    releases, whose = store.releases, ReleaseKey(TENANT, "office", FRAMEWORK)
+    report = DeadlineReport(DAY, 1.0, 2.0, 3, [], DAY)
     yield "ReleaseStore.turn", releases.turn(TENANT)
-    yield "ReleaseStore.replace first", releases.replace(*about, 0, Release(), turn=0)
-    yield "ReleaseStore.replace", releases.replace(*about, 1, Release(), turn=1)
-    yield "ReleaseStore.find", releases.find(*about)
-    yield "ReleaseStore.versions_elsewhere", releases.versions_elsewhere(*about, range(200))
+    yield "ReleaseStore.replace first", releases.replace(whose, 0, Release(), turn=0)
+    yield "ReleaseStore.replace", releases.replace(whose, 1, Release(), turn=1)
+    yield "ReleaseStore.find", releases.find(whose)
+    yield "ReleaseStore.versions_elsewhere", releases.versions_elsewhere(whose, range(200))
     yield "ReleaseStore.officers", releases.officers(TENANT, "office", [FRAMEWORK])
-    question = {"framework": FRAMEWORK, "question": "when"}
-    yield "ReleaseStore.save_report", releases.save_report(TENANT, "office", 2, report, **question)
-    yield "ReleaseStore.report", releases.report(TENANT, "office", 2, **question)
+    yield "ReleaseStore.save_report", releases.save_report(whose, 2, "when", report)
+    yield "ReleaseStore.report", releases.report(whose, 2, "when")
     yield "ReleaseStore.delete_all", releases.delete_all()
-    yield "ReleaseStore.replace after a deletion", releases.replace(*about, 0, Release(), turn=2)
+    yield "ReleaseStore.replace after a deletion", releases.replace(whose, 0, Release(), turn=2)
     yield "History.erase", store.history.erase(key)
     yield "PlanStore.erase of somebody unknown", store.erase(TENANT, "unknown", 1, 0)
     await office.plan(profile("b", {"reading": 1}))

@@ -137,7 +137,7 @@ async def _tells(brokers: KafkaSettings, cause: str) -> bool:
     [
         ({"KAFKA_SASL_PASSWORD": "wrong-secret"}, "refuses the user of KAFKA_SASL_USERNAME"),
         ({"KAFKA_SASL_USERNAME": "nobody"}, "refuses the user of KAFKA_SASL_USERNAME"),
-        ({"KAFKA_TLS_CA_FILE": ""}, "is not trusted by KAFKA_TLS_CA_FILE"),
+        ({"KAFKA_TLS_CA_FILE": ""}, "is refused: unable to get local issuer certificate"),
         ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SASL_USERNAME": "", "KAFKA_SASL_PASSWORD": ""}, "no broker answers"),
         (
             {
@@ -161,6 +161,51 @@ async def test_wrong_kafka_settings_fail_without_revealing_secrets(
             pass
     for secret in (PASSWORD, "wrong-secret"):
         assert secret not in f"{caught.value} {brokers!r} {caplog.text}"
+
+
+async def test_readiness_tells_that_kafka_asks_for_a_certificate_of_the_client(
+    made: Certificates, secured: dict[str, str], tmp_path: Path
+) -> None:
+    server = SecuredKafka(find_java(), find_jars(print), tmp_path / "kafka", made, client_auth="required")
+    try:
+        await server.start()
+        brokers = read(KafkaSettings, secured | {"KAFKA_BOOTSTRAP_SERVERS": server.clients})
+        await until(lambda: _tells(brokers, f"{server.clients} asks for a certificate of the client"))
+    finally:
+        await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "cause"),
+    [
+        ({"days": "-1"}, "certificate has expired"),
+        ({"names": "DNS:elsewhere"}, "certificate is not valid for '127.0.0.1'"),
+    ],
+    ids=["expired", "another name"],
+)
+async def test_readiness_tells_why_the_certificate_of_a_server_is_refused(
+    certificate: dict[str, str], cause: str, tmp_path: Path
+) -> None:
+    made = certificates(tmp_path, **certificate)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(made.server)
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=serving) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        files = {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_TLS_CA_FILE": str(made.authority)}
+        brokers = read(KafkaSettings, {"KAFKA_BOOTSTRAP_SERVERS": address} | files)
+        uri = f"mongodb://user:planted@{address}/?tls=true&tlsCAFile={made.authority}"
+        client = connect(read(StoreSettings, {"MONGODB_URI": uri, "API_KEY_PEPPER": PEPPER}))
+
+        async def mongo_tells() -> bool:
+            found = await mongo_reachable(client) or ""
+            assert "planted" not in found
+            return cause in found and address in found
+
+        try:
+            await until(mongo_tells)
+            await until(lambda: _tells(brokers, cause))
+        finally:
+            client.close()
 
 
 async def test_running_clients_trust_an_authority_that_is_added_to_the_file(made: Certificates, tmp_path: Path) -> None:
@@ -195,7 +240,11 @@ async def test_mongodb_is_reachable_only_with_tls_and_scram(mongod: SecuredMongo
 
     right = settings(mongod.uri())
     client = connect(right)
-    assert await mongo_reachable(client) is None
+
+    async def answers() -> bool:
+        return await mongo_reachable(client) is None
+
+    await until(answers)
     _, stored = issue(right.api_key_pepper, "agency", "platform")
     await KeyStore(client, right).create(stored)
     assert await KeyStore(client, right).find(stored.key_id) is not None

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -64,6 +66,19 @@ async def test_all_topics_are_deleted_and_created_again(bootstrap: str, namespac
     assert await check_topics(bootstrap, planned) == []
     async with Publisher(bootstrap) as publisher:
         assert await publisher.send(f"{namespace}catalog.state", things(1)) == [first]
+
+
+@pytest.mark.parametrize("ahead", [-timedelta(hours=1), timedelta(days=1)])
+async def test_events_are_taken_although_the_clock_of_a_service_is_wrong(
+    bootstrap: str, namespace: str, ahead: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ensure_topics(bootstrap, namespace)
+    async with Publisher(bootstrap) as publisher:
+        send, then = publisher._producer.send, round((datetime.now(UTC) + ahead).timestamp() * 1000)
+        monkeypatch.setattr(publisher._producer, "send", partial(send, timestamp_ms=then))
+        for topic in read_topics(namespace):
+            [landed] = await publisher.send(topic.name, things(1))
+            assert isinstance(landed, RecordMetadata), topic.name
 
 
 async def test_concurrent_creation_of_a_topic_succeeds_once(bootstrap: str, namespace: str) -> None:
@@ -135,7 +150,10 @@ async def test_partitions_of_a_forgotten_topic_are_not_known_until_the_next_answ
 
 
 async def test_an_unreachable_broker_is_reported(bootstrap: str) -> None:
-    assert await reachable(bootstrap) is None
+    async def answers() -> bool:
+        return await reachable(bootstrap) is None
+
+    await until(answers)
     assert await reachable("127.0.0.1:1") == "no broker answers at 127.0.0.1:1"
     with pytest.raises(Unavailable):
         await Publisher("127.0.0.1:1").start()
