@@ -32,7 +32,7 @@ from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCol
 from prometheus_client.aiohttp import make_aiohttp_handler
 
 from shared import VERSION, api_page, kafka, mongo, openapi
-from shared.auth import PUBLIC, Authenticator, WrongKeyLimiter
+from shared.auth import PUBLIC, Authenticator
 from shared.connections import Application
 from shared.limits import Limits
 from shared.middleware import Credential, Lifecycle, Middleware, bearer
@@ -123,9 +123,8 @@ def build_app(  # noqa: PLR0913 - an app is built once, by name, in a __main__
 
 
 def authenticator_of(settings: Settings, client: Client) -> Authenticator:
-    """Return the authenticator that reads API keys from MongoDB and limits attempts with wrong ones."""
-    guesses = WrongKeyLimiter(settings.wrong_keys_per_minute)
-    return Authenticator(KeyStore(client, settings), settings.api_key_pepper, guesses=guesses)
+    """Return the authenticator that reads API keys from MongoDB."""
+    return Authenticator(KeyStore(client, settings), settings.api_key_pepper)
 
 
 def server_checks(settings: Settings, client: Client) -> dict[str, Check]:

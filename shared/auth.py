@@ -44,7 +44,6 @@ import msgspec
 
 from shared.domain import Identifier
 from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
-from shared.limits import Buckets, check, counted_as
 
 GivenRole = Literal["admin", "editor", "platform", "officer", "supervisor", "analyst"]
 """The roles of keys that operators create and of people who sign in; an officer creates the key of a viewer."""
@@ -67,7 +66,6 @@ _USED_SECONDS = 300.0
 _REFUSED_SECONDS = 5.0
 _CACHED_KEYS = 10_000
 _LABEL_LENGTH = 100
-_FEWER_FOR_ONE_KEY = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +216,10 @@ def issue(  # noqa: PLR0913 - each is a part of the key
 
 
 class Authenticator:
-    """Finds the principal of a credential and caches the result."""
+    """Finds the principal of a credential and caches the result.
+
+    Each cache holds up to `capacity` keys. Wrong ones have their own, so that they remove no valid key from the cache.
+    """
 
     def __init__(
         self,
@@ -227,33 +228,22 @@ class Authenticator:
         *,
         clock: Callable[[], float] = time.monotonic,
         capacity: int = _CACHED_KEYS,
-        guesses: "WrongKeyLimiter | None" = None,
     ) -> None:
         self._keys = keys
         self._pepper = pepper
         self._clock = clock
         self._capacity = capacity
-        self._known: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
-        self._guesses = guesses or WrongKeyLimiter()
+        self._valid: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
+        self._wrong: OrderedDict[bytes, tuple[float, Principal | None]] = OrderedDict()
 
-    async def authenticate(self, credential: str | None, address: str = "") -> Principal:
-        """Return the principal of a credential; `address`: the client's address.
-
-        Each wrong credential counts once as an attempt of the address; an expired one does not count.
-
-        Raises Unauthorized; TooManyRequests if the address has tried too many wrong credentials; Unavailable if the
-        keys cannot be read.
-        """
+    async def authenticate(self, credential: str | None) -> Principal:
+        """Return the principal of a credential. Raises Unauthorized; Unavailable if the keys cannot be read."""
         if not credential:
             raise Unauthorized("this needs an API key: Authorization: Bearer <key>")
         mark = _mark(credential)
-        until, principal = self._known.get(mark, (0.0, None))
+        until, principal = self._valid.get(mark) or self._wrong.get(mark, (0.0, None))
         if until <= self._clock():
-            if mark not in self._known:  # any other is looked up again, however many were wrong
-                self._guesses.check(address, credential, self._clock())
-            until, principal, is_right = await self._look_up(credential)
-            if not is_right and mark not in self._known:  # another request may have looked it up meanwhile
-                self._guesses.count(address, credential, self._clock())
+            until, principal = await self._look_up(credential)
             self._remember(mark, until, principal)
         if principal is None:
             raise Unauthorized("the API key is unknown, expired or revoked")
@@ -261,20 +251,20 @@ class Authenticator:
 
     def cached(self, credential: str) -> Principal | None:
         """Return the principal of a credential if the cache holds it as valid; None otherwise."""
-        until, principal = self._known.get(_mark(credential), (0.0, None))
+        until, principal = self._valid.get(_mark(credential), (0.0, None))
         return principal if until > self._clock() else None
 
     def forget(self, key_ids: Collection[str]) -> None:
         """Remove these keys from the cache, so that the next request looks them up."""
-        gone = [mark for mark, (_, principal) in self._known.items() if principal and principal.key_id in key_ids]
+        gone = [mark for mark, (_, principal) in self._valid.items() if principal and principal.key_id in key_ids]
         for mark in gone:
-            del self._known[mark]
+            del self._valid[mark]
 
-    async def _look_up(self, credential: str) -> tuple[float, Principal | None, bool]:
-        """Return until when the answer holds, the principal, and whether the credential is right, maybe expired."""
+    async def _look_up(self, credential: str) -> tuple[float, Principal | None]:
+        """Return until when the answer holds, and the principal, None for a wrong or an expired credential."""
         begun = self._clock()
         key_id, _, secret = credential.partition(".")
-        refused = self._clock() + _REFUSED_SECONDS, None, False
+        refused = self._clock() + _REFUSED_SECONDS, None
         if not secret or not key_id.isalnum() or not credential.isascii():
             return refused
         key = await self._keys.find(key_id)
@@ -287,49 +277,25 @@ class Authenticator:
         if key.idle_seconds is not None:
             left = min(left, key.idle_seconds - (now - (key.used_at or key.created_at or now)).total_seconds())
         if left <= 0:
-            return *refused[:2], True
+            return refused
         if key.used_at is None or (now - key.used_at).total_seconds() > _USED_SECONDS:
             with suppress(Unavailable):  # the request does not depend on it
                 await self._keys.note_use(key_id)
         who = Principal(key.key_id, key.tenant, key.role, key.officer, key.agency, key.subject)
-        return begun + min(left, longest), who, True
+        return begun + min(left, longest), who
 
     def _remember(self, mark: bytes, until: float, principal: Principal | None) -> None:
-        self._known[mark] = until, principal
-        self._known.move_to_end(mark)
-        while len(self._known) > self._capacity:
-            self._known.popitem(last=False)
+        for cache in (self._valid, self._wrong):
+            cache.pop(mark, None)
+        cache = self._valid if principal else self._wrong
+        cache[mark] = until, principal
+        if len(cache) > self._capacity:
+            cache.popitem(last=False)
 
 
 def _mark(credential: str) -> bytes:
     """Return the name under which a credential is cached."""
     return hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest()
-
-
-class WrongKeyLimiter:
-    """Limits how many wrong credentials one address may try in a minute, in total and per key id.
-
-    Attempts are counted by address, so that nobody can lock out the owner of a key by guessing.
-    """
-
-    def __init__(self, per_minute: int = 60) -> None:
-        self._any = Buckets(per_minute / 60, per_minute)
-        of_one = max(1.0, per_minute / _FEWER_FOR_ONE_KEY)
-        self._one = Buckets(of_one / 60, of_one)
-
-    def check(self, address: str, credential: str, now: float) -> None:
-        """Raise TooManyRequests if the address has no attempt left."""
-        check(self._one, _place(address, credential), now, "wrong keys with this id from this address")
-        check(self._any, counted_as(address), now, "wrong keys from this address")
-
-    def count(self, address: str, credential: str, now: float) -> None:
-        """Count one wrong credential."""
-        self._one.charge(_place(address, credential), now)
-        self._any.charge(counted_as(address), now)
-
-
-def _place(address: str, credential: str) -> str:
-    return f"{counted_as(address)} {credential.partition('.')[0][:64]}"
 
 
 # --- keys for one machine --------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Literal
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import astuple, fields
 
 from shared.domain import LocalizedText, Prerequisite
 from shared.paths import (
@@ -153,7 +153,7 @@ class CompactCoverage(Struct, frozen=True, array_like=True):
     after: float
     gap: Whole
     gained: Whole
-    expected: Whole | None
+    expected: Whole
 
 
 class CompactPath(Struct, frozen=True, omit_defaults=True):
@@ -301,8 +301,7 @@ def _open(row: OpenGap, skill: int) -> CompactOpen:
 def encoded(path: CompactPath) -> dict[str, Any]:
     """Return the builtins that a compact path has in JSON: rows without trailing fields that hold their defaults."""
     found: dict[str, Any] = {}
-    for name, default in _defaults(CompactPath):
-        value = getattr(path, name)
+    for name, value, default in zip(CompactPath.__struct_fields__, astuple(path), _defaults(CompactPath), strict=True):
         if value != default:
             found[name] = [_row(one) for one in value] if isinstance(value, list) else _short(value)
     found["coverage"] = _row(path.coverage)
@@ -312,14 +311,13 @@ def encoded(path: CompactPath) -> dict[str, Any]:
 def _row(row: Any) -> Any:
     if not isinstance(row, Struct):
         return row
-    values: list[Any] = []
-    kept = 0
-    for place, (name, default) in enumerate(_defaults(type(row)), 1):
-        value = getattr(row, name)
-        if value != default:
-            kept = place
-        values.append([_row(one) for one in value] if name in ("closes", "unlocks") else _short(value))
-    return values[:kept]
+    values, defaults = list(astuple(row)), _defaults(type(row))
+    while values and values[-1] == defaults[len(values) - 1]:
+        values.pop()
+    return [
+        [_row(one) for one in value] if name in ("closes", "unlocks") else _short(value)
+        for name, value in zip(row.__struct_fields__, values, strict=False)
+    ]
 
 
 def _short(value: Any) -> Any:
@@ -328,13 +326,9 @@ def _short(value: Any) -> Any:
 
 
 @cache
-def _defaults(shape: type[Struct]) -> list[tuple[str, Any]]:
-    """Return the fields of a struct with their defaults."""
-    found = []
-    for one in fields(shape):
-        made = one.default_factory
-        found.append((one.name, made() if callable(made) else one.default))
-    return found
+def _defaults(shape: type[Struct]) -> list[Any]:
+    """Return the defaults of a struct's fields, in their order."""
+    return [one.default_factory() if callable(one.default_factory) else one.default for one in fields(shape)]
 
 
 # --- expanding -------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from aiohttp.http import HttpProcessingError, HttpVersion11, RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from shared.limits import Limits, is_trusted, plain_address
+from shared.limits import Limits, Slot, is_trusted, plain_address
 from shared.logs import frames_of
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,9 @@ _RESET_CHECK_SECONDS = 0.25
 _EVENTS = "text/event-stream"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Refusal = Callable[[RawRequestMessage, str], bytes | None]
-"""Takes the head of a request and the client's address; returns the whole answer if it is rejected, else None."""
+Refusal = Callable[[RawRequestMessage, str], bytes | Slot | None]
+"""Takes the head of a request and the client's address; returns the whole answer if it is rejected, the place that it
+gets if it is admitted, None if neither is decided yet."""
 
 
 class _Middleware(Protocol):
@@ -104,6 +105,7 @@ class Connection(web.RequestHandler):
         "_limiter",
         "_received",
         "_refusal",
+        "_reserved",
         "_sends_no_more",
         "address",
         "broken",
@@ -113,6 +115,7 @@ class Connection(web.RequestHandler):
         super().__init__(server, **options)
         self._limiter = limiter
         self._refusal = refusal
+        self._reserved: Slot | None = None
         self._head_deadline: asyncio.TimerHandle | None = None
         self._body: StreamReader = EMPTY_PAYLOAD
         self._came = 0.0
@@ -151,6 +154,8 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Stop counting the connection for its address."""
         self._head_came()
+        if (reserved := self.take_reserved()) is not None:
+            reserved.leave()
         self._limiter.leave(self.address)
         super().connection_lost(exc)
 
@@ -173,8 +178,16 @@ class Connection(web.RequestHandler):
         elif data and self._waiter is not None and self._head_deadline is None:
             self._head_deadline = self._loop.call_later(_HEAD_SECONDS, self._head_ended, HTTPStatus.REQUEST_TIMEOUT)
 
+    def take_reserved(self) -> Slot | None:
+        """Return the place that was reserved for the next request, which the caller must give back."""
+        reserved, self._reserved = self._reserved, None
+        return reserved
+
     def _refused(self) -> bool:
-        """Refuse the request that came to an idle connection if capacity is lacking; return whether it was refused."""
+        """Refuse the request that came to an idle connection if capacity is lacking; return whether it was refused.
+
+        Otherwise its place is reserved: many requests that come together are all decided before the first is handled.
+        """
         [(message, body), *more] = self._messages
         if more or isinstance(message, _ErrInfo) or message.should_close or message.upgrade or not body.is_eof():
             return False
@@ -182,7 +195,9 @@ class Connection(web.RequestHandler):
             return False
         if self.transport is None or self._paused or self._reading_paused or self.crowded:
             return False
-        if (answer := self._refusal(message, self.address)) is None:
+        answer = self._refusal(message, self.address)
+        if not isinstance(answer, bytes):
+            self._reserved = answer
             return False
         self._messages.clear()
         if self._parser is not None:

@@ -43,7 +43,6 @@ class Limits:
     rate_per_key: int = 1000
     rate_per_officer: int = 20
     rate_per_address: int = 100
-    wrong_keys_per_minute: int = 60
     trusted_proxies: Sequence[Network] = ()
 
     def share_of(self, role: str) -> int:
@@ -64,13 +63,17 @@ class Admission:
         self.detached = 0
         self.bytes = 0
         self._limits = limits
+        self._many = limits.share_of("platform") // 2
         self._by_key: Counter[tuple[str, bool]] = Counter()
         self._at_share: set[str] = set()
 
     @property
-    def rejects(self) -> bool:
-        """Whether some requests are rejected now, because all places are taken or because a key has used its share."""
-        return self.active >= self._limits.concurrent_requests or bool(self._at_share)
+    def busy(self) -> bool:
+        """Whether requests may be rejected now: a key has used its share, or half of a system's share is active.
+
+        Fewer leave room for as many again in one moment.
+        """
+        return self.active >= self._many or bool(self._at_share)
 
     def rejection(self, key: str | None) -> Overloaded | None:
         """Return why a request of this key that counts as active would be rejected now; None if it would not."""
@@ -78,13 +81,17 @@ class Admission:
             return _all_taken()
         return _share_taken(self._by_key[key, False]) if key is not None and key in self._at_share else None
 
-    def enter(self, waited: float = 0.0) -> "Slot":
-        """Admit one more request, which has already `waited` so many seconds.
+    def enter(self, waited: float = 0.0, reserved: "Slot | None" = None) -> "Slot":
+        """Admit one more request, which has already `waited` so many seconds. `reserved`: the place it has already.
 
         Raises Overloaded at once if too many requests are active, or if this one has waited too long: then the process
         is behind, and rejecting it shortens the wait of later ones.
         """
-        if self.active >= self._limits.concurrent_requests or waited > _LONGEST_WAIT_SECONDS:
+        if waited > _LONGEST_WAIT_SECONDS:
+            raise _all_taken()
+        if reserved is not None:
+            return reserved
+        if self.active >= self._limits.concurrent_requests:
             raise _all_taken()
         self.active += 1
         return Slot(self)
@@ -146,6 +153,11 @@ class Slot:
             self._admission.active -= 1
             self._admission.detached += 1
 
+    @property
+    def claimed(self) -> bool:
+        """Whether the request counts as one of a key."""
+        return self._key is not None
+
     def hold(self, size: int) -> None:
         """Count bytes of the body that are kept in memory. Raises Overloaded over the limit of all bodies together."""
         self._admission._held(size)  # noqa: SLF001 - parts of one concept
@@ -180,37 +192,20 @@ class Buckets:
         self._capacity = capacity
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, name: str, now: float) -> float:
-        """Return the seconds until a token is available, 0 if there is one. `now`: seconds, monotonic."""
-        return max(0.0, (1 - self._tokens(name, now)) / self._rate)
-
     def take(self, name: str, now: float) -> float:
-        """Take a token if there is one and return 0; otherwise return the seconds until there is."""
+        """Take a token if there is one and return 0; otherwise return the seconds until there is. `now`: monotonic."""
         tokens = self._tokens(name, now)
         if tokens < 1:
             return (1 - tokens) / self._rate
-        self._keep(name, tokens - 1, now)
-        return 0.0
-
-    def charge(self, name: str, now: float) -> None:
-        """Take a token even if there is none: the balance may become negative, down to `-burst`."""
-        self._keep(name, max(-self._burst, self._tokens(name, now) - 1), now)
-
-    def _keep(self, name: str, tokens: float, now: float) -> None:
-        self._left[name] = tokens, now
+        self._left[name] = tokens - 1, now
         self._left.move_to_end(name)
         if len(self._left) > self._capacity:
             self._left.popitem(last=False)
+        return 0.0
 
     def _tokens(self, name: str, now: float) -> float:
         tokens, since = self._left.get(name, (self._burst, now))
         return min(self._burst, tokens + (now - since) * self._rate)
-
-
-def check(buckets: Buckets, name: str, now: float, what: str) -> None:
-    """Raise TooManyRequests, with `what` and Retry-After, if no token is left."""
-    if wait := buckets.wait(name, now):
-        raise TooManyRequests(f"too many {what}", retry_after=math.ceil(wait))
 
 
 def spend(buckets: Buckets, name: str, now: float, what: str) -> None:

@@ -4,7 +4,7 @@
     why_not_with_sentences(answer, languages)
     step_messages(path), open_messages(path), ...   -> the messages alone, for checks and statistics
 
-Templates are in `shared/templates.json`. A path that was stored with its sentences keeps them.
+Templates are in `shared/templates.json`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ from shared.paths import (
     OpenGap,
     Reason,
     Step,
+    Succession,
     UnlockCondition,
     Value,
     WhyNot,
@@ -38,26 +39,21 @@ this as low."""
 
 
 def with_sentences(path: LearningPath, languages: Sequence[Language] = LANGUAGES) -> LearningPath:
-    """Return the path with every reason rendered in these languages.
+    """Return the path with every reason rendered in these languages."""
 
-    A reason that was stored with sentences keeps those in these languages.
-    """
-
-    def worded(reason: Reason, messages: Iterator[Message]) -> Reason:
-        return reason_of(list(messages), languages) if not (reason.th or reason.en) else _only(reason, languages)
+    def worded(messages: Iterator[Message]) -> Reason:
+        return reason_of(list(messages), languages)
 
     gaps = {gap.skill: gap for gap in path.gaps}
     courses = {step.course.id: step for step in path.steps}
     mean = _mean_weight(path)
     return replace(
         path,
-        reason=worded(path.reason, path_messages(path)),
-        steps=[replace(step, reason=worded(step.reason, _step(step, gaps, courses, mean))) for step in path.steps],
-        open=[replace(row, reason=worded(row.reason, open_messages(path, row))) for row in path.open],
-        assess_first=[
-            replace(one, reason=worded(one.reason, assess_messages(one, gaps[one.skill]))) for one in path.assess_first
-        ],
-        notes=[replace(note, reason=worded(note.reason, note_messages(note))) for note in path.notes],
+        reason=worded(path_messages(path)),
+        steps=[replace(step, reason=worded(_step(step, gaps, courses, mean))) for step in path.steps],
+        open=[replace(row, reason=worded(open_messages(path, row))) for row in path.open],
+        assess_first=[replace(one, reason=worded(assess_messages(one, gaps[one.skill]))) for one in path.assess_first],
+        notes=[replace(note, reason=worded(note_messages(note))) for note in path.notes],
     )
 
 
@@ -71,15 +67,6 @@ def reason_of(messages: list[Message], languages: Sequence[Language]) -> Reason:
     sentences = [render(message.code, message.values, languages) for message in messages]
     words = {language: " ".join([one[i] for one in sentences]) for i, language in enumerate(languages)}
     return Reason(th=words.get("th"), en=words.get("en"), messages=messages)
-
-
-def _only(reason: Reason, languages: Sequence[Language]) -> Reason:
-    """Return a stored reason in the requested languages only."""
-    return Reason(
-        th=reason.th if "th" in languages else None,
-        en=reason.en if "en" in languages else None,
-        messages=reason.messages,
-    )
 
 
 def _mean_weight(path: LearningPath) -> float:
@@ -157,8 +144,7 @@ def path_messages(path: LearningPath) -> Iterator[Message]:
         framework, _, version = path.versions.framework.rpartition("@")
         yield Message("waiting", {"framework": framework, "version": version})
     elif path.status == "refused":
-        gone = [one for one in path.successions if one.kind != "skill" and not one.successors]
-        if not gone:
+        if not any(_ends_the_path(one, path) for one in path.successions):
             yield Message("refused", {"cause": path.refusal or ""})
     elif not path.gaps:
         yield Message("no_requirement")
@@ -166,6 +152,11 @@ def path_messages(path: LearningPath) -> Iterator[Message]:
         yield from _outcome(path)
         yield from _remarks(path)
     yield from _successions(path)
+
+
+def _ends_the_path(one: Succession, path: LearningPath) -> bool:
+    """Return whether no path can be planned because of what became of a job group or a stage."""
+    return not one.successors and (one.kind == "job_group" or (one.kind == "stage" and one.id == path.stage))
 
 
 def _successions(path: LearningPath) -> Iterator[Message]:
@@ -176,7 +167,8 @@ def _successions(path: LearningPath) -> Iterator[Message]:
             if one.successors:
                 yield Message("job_group_moved", {**former, "present": one.successors[0].title})
             else:
-                yield Message("job_group_gone" if one.kind == "job_group" else "stage_gone", former)
+                ended = "stage_gone" if _ends_the_path(one, path) else "stage_ended"
+                yield Message("job_group_gone" if one.kind == "job_group" else ended, former)
     skills = [one for one in path.successions if one.kind == "skill"]
     for one in skills[:NAMED_SUCCESSIONS]:
         former = {"former": one.title or one.id}
@@ -236,7 +228,7 @@ def shares(path: LearningPath) -> tuple[int, int]:
     The first is closed if all courses are completed, the second if they are completed as often as usual.
     """
     coverage = path.coverage
-    parts = (coverage.gained, coverage.gained if coverage.expected is None else coverage.expected)
+    parts = coverage.gained, coverage.expected
     every, usually = (100 * part // coverage.gap if coverage.gap else 100 for part in parts)
     return every, usually
 

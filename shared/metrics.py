@@ -40,7 +40,7 @@ def gauge(registry: CollectorRegistry, name: str, sentence: str, value: Callable
 
 
 def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
-    """Expose the relay's pending and unsendable documents, its lease and its number of sent events."""
+    """Expose the relay's pending and unsendable documents, its lease, its sent events and topic replacements."""
     gauge(
         registry,
         "outbox_pending_documents",
@@ -60,6 +60,18 @@ def watch_relay(registry: CollectorRegistry, relay: Relay) -> None:
         lambda: relay.holds_lease,
     )
     count(registry, "relay_sent_events", "Events that this replica's relay sent.", lambda: relay.sent)
+    count(
+        registry,
+        "relay_topic_replacements",
+        "Times that everything was announced again because the topic was another one, or shorter.",
+        lambda: relay.replaced,
+    )
+    count(
+        registry,
+        "relay_newer_records",
+        "Records of the topic that are newer than their documents.",
+        lambda: relay.newer,
+    )
 
 
 def watch_consumer(registry: CollectorRegistry, consumer: GroupConsumer) -> None:

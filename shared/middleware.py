@@ -26,7 +26,7 @@ from aiohttp.http import RawRequestMessage
 from prometheus_client import CollectorRegistry, Gauge
 
 from shared.access_log import AccessLog
-from shared.auth import ADMINS, Authenticator, authorize
+from shared.auth import ADMINS, Authenticator, Principal, authorize
 from shared.bodies import ACCEPTED, READING, Reading, coding_of
 from shared.connections import STREAM, UNREADABLE, Connection, reset
 from shared.decoding import convert
@@ -115,6 +115,7 @@ class Middleware:
         self._systems = Buckets(limits.rate_per_key)
         self._officers = Buckets(limits.rate_per_officer)
         self._addresses = Buckets(limits.rate_per_address)
+        self._keyless = Buckets(limits.rate_per_address)  # not those of `_addresses`: people sign in by a public route
         self._routes: dict[web.AbstractRoute | None, Route] = {}
         self._unfinished: set[asyncio.Task[web.StreamResponse]] = set()
         self._log = AccessLog(registry)
@@ -151,11 +152,14 @@ class Middleware:
         given = request.headers.get("X-Request-Id", "")
         request[REQUEST_ID] = given if _SANE_ID.fullmatch(given) else _new_id()
         request[ADDRESS] = self._address(request)
+        reserved = request.protocol.take_reserved() if isinstance(request.protocol, Connection) else None
         status = _GONE
         try:
-            response = await self._answer(request, handler, route)
+            response = await self._answer(request, handler, route, reserved)
             status = response.status
         finally:
+            if reserved is not None and not reserved.kept:
+                reserved.leave()
             caller, address = request.get(PRINCIPAL), request[ADDRESS]
             seconds = perf_counter() - started
             about = status, seconds, request[REQUEST_ID], address, caller
@@ -165,13 +169,13 @@ class Middleware:
                 self._log.note(request.method, route, *about)
         return response
 
-    def refusal(self, message: RawRequestMessage, peer: str) -> bytes | None:
-        """Return the whole answer to a request for which there is no capacity; None if there is, or for a probe.
+    def refusal(self, message: RawRequestMessage, peer: str) -> bytes | Slot | None:
+        """Return the whole answer to a request for which there is no capacity, or the place of a request with a key.
 
-        `message`: the head of the request. `peer`: the client's address. Returns None also for streams and for routes
-        with a queue of their own, about which `middleware` decides.
+        `message`: the head of the request. `peer`: the client's address. Returns None while few requests are active,
+        and for requests about which `middleware` decides: probes, streams, those of routes with a queue of their own.
         """
-        if not self._admission.rejects:
+        if not self._admission.busy:
             return None
         route = self._route_of(message)
         if route is None or route.quiet or route.streams or route.detached:
@@ -181,12 +185,17 @@ class Middleware:
         caller = self._authenticator.cached(credential.strip()) if scheme.lower() == "bearer" else None
         error = self._admission.rejection(caller.key_id if caller else None)
         if error is None:
-            return None
+            return self._reserved(caller) if caller else None
         given = headers.get("X-Request-Id", "")
         request_id = given if _SANE_ID.fullmatch(given) else _new_id()
         address = client_address(peer, ",".join(headers.getall("X-Forwarded-For", [])), self._limits.trusted_proxies)
         self._log.note_rejection(message.method, route, error.status, 0.0, request_id, address, caller)
         return _whole_answer(error, request_id)
+
+    def _reserved(self, caller: Principal) -> Slot:
+        slot = self._admission.enter()
+        slot.claim(caller.key_id, self._limits.share_of(caller.role))
+        return slot
 
     def _route_of(self, message: RawRequestMessage) -> Route | None:
         """Return the route that a request is for, by its method and path as they were sent, or None."""
@@ -227,7 +236,9 @@ class Middleware:
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
         return client_address(request.remote or "", forwarded, self._limits.trusted_proxies)
 
-    async def _answer(self, request: web.Request, handler: Handler, route: Route | None) -> web.StreamResponse:
+    async def _answer(
+        self, request: web.Request, handler: Handler, route: Route | None, reserved: Slot | None
+    ) -> web.StreamResponse:
         try:
             self._read(request, route)
             if route is not None and route.quiet:
@@ -236,7 +247,7 @@ class Middleware:
             if route is None or route.policy is None:  # the router's own 404 and 405
                 return await handler(request)
             request[ROUTE] = route
-            return await self._admitted(request, handler, route)
+            return await self._admitted(request, handler, route, reserved)
         except Problem as error:
             return self._refused(request, error)
         except web.HTTPException as error:
@@ -275,9 +286,11 @@ class Middleware:
         if route is None or route.policy is None or route.policy.public:
             spend(self._addresses, counted_as(request[ADDRESS]), monotonic(), "requests of this address")
 
-    async def _admitted(self, request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
+    async def _admitted(
+        self, request: web.Request, handler: Handler, route: Route, reserved: Slot | None
+    ) -> web.StreamResponse:
         connection = request.protocol
-        slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0)
+        slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0, reserved)
         try:
             check_key = partial(self._check_key, request)
             request[READING] = Reading(slot, self._limits.body_seconds, route.streams, check_key)
@@ -294,25 +307,22 @@ class Middleware:
 
     async def _authenticate(self, request: web.Request, route: Route, slot: Slot) -> None:
         try:
-            asking = await self._authenticator.authenticate(self._credential(request), request[ADDRESS])
+            asking = await self._authenticator.authenticate(self._credential(request))
         except Unauthorized:
-            spend(
-                self._addresses,
-                counted_as(request[ADDRESS]),
-                monotonic(),
-                "requests of this address without a key that works",
-            )
+            what = "requests of this address without a key that works"
+            spend(self._keyless, counted_as(request[ADDRESS]), monotonic(), what)
             raise
         request[PRINCIPAL] = asking
         rates = self._officers if asking.is_person else self._systems
         spend(rates, asking.key_id, monotonic(), "requests of this key")
-        slot.claim(asking.key_id, self._limits.share_of(asking.role), detached=route.streams or route.detached)
+        if not slot.claimed:
+            slot.claim(asking.key_id, self._limits.share_of(asking.role), detached=route.streams or route.detached)
         authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))
 
     async def _check_key(self, request: web.Request) -> None:
         """Check the key of a request again. Raises Unauthorized; a key that cannot be read now is left for later."""
         with suppress(Unavailable):
-            await self._authenticator.authenticate(self._credential(request), request[ADDRESS])
+            await self._authenticator.authenticate(self._credential(request))
 
     def _answered_otherwise(self, request: web.Request, error: web.HTTPException) -> web.StreamResponse:
         """Return the problem for aiohttp's own errors; answer OPTIONS."""

@@ -25,6 +25,7 @@ import pymongo
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import (
+    AutoReconnect,
     BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
@@ -47,9 +48,16 @@ Database = AsyncIOMotorDatabase[Document]
 Collection = AsyncIOMotorCollection[Document]
 Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany
 
-# A server that is stopping, starting, electing or overloaded answers with one of these.
-_PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+# A server that is stopping, starting, electing or overloaded answers with one of these; 14031: the build of an index
+# lacks room on the disk.
+_PASSING_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031}
+_UNKNOWN_ERROR, _FULL = 8, "No space left on device"
+"""What a server answers whose storage engine finds the disk full; other unknown errors may not pass."""
+
 _DUPLICATE_KEY = 11000
+_ANSWER_SECONDS = 1.5
+"""How long readiness waits for a primary; its answer is due within 2 s."""
+
 _PASSING_LABELS = (
     "RetryableWriteError",
     "TransientTransactionError",
@@ -61,8 +69,6 @@ _PASSING_LABELS = (
 
 _CLOSE_SECONDS = 1.0
 _PARTS_AT_ONCE = 2
-
-_NO_SUCH_INDEX = {26, 27}
 
 BUILD_SECONDS = 600
 """How long the server may take to build the indexes of a service, when it starts on a large collection."""
@@ -141,7 +147,14 @@ def is_transient(error: PyMongoError) -> bool:
         return True
     if any(error.has_error_label(label) for label in _PASSING_LABELS):
         return True
-    return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
+    if isinstance(error, BulkWriteError):
+        failed = [(one["code"], one.get("errmsg", "")) for one in error.details["writeErrors"]]
+        return bool(error.details["writeConcernErrors"]) or any(_passes(*one) for one in failed)
+    return isinstance(error, OperationFailure) and _passes(error.code, str(error))
+
+
+def _passes(code: int | None, message: str) -> bool:
+    return code in _PASSING_CODES or (code == _UNKNOWN_ERROR and _FULL in message)
 
 
 def had_conflict(error: BaseException | None) -> bool:
@@ -160,10 +173,7 @@ async def bulk_write(collection: Collection, writes: Sequence[Write], *, ordered
         try:
             result = await collection.bulk_write(list(writes), ordered=ordered)
         except BulkWriteError as error:
-            codes = {entry["code"] for entry in error.details["writeErrors"]}
-            if error.details["writeConcernErrors"] or codes & _PASSING_CODES:
-                raise Unavailable("a majority of the database has not confirmed a write; try again soon") from error
-            if codes - {_DUPLICATE_KEY}:
+            if is_transient(error) or any(one["code"] != _DUPLICATE_KEY for one in error.details["writeErrors"]):
                 raise
             return sum(int(error.details[count]) for count in ("nMatched", "nInserted", "nUpserted"))
     return result.matched_count + result.inserted_count + result.upserted_count
@@ -217,29 +227,30 @@ async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[Inde
             await database[collection].create_indexes(list(models))
 
 
-async def drop_indexes(collection: Collection, names: Iterable[str]) -> None:
-    """Drop the indexes of earlier releases that are still there. Raises Unavailable."""
-    with unavailable():
-        for name in names:
-            try:
-                await collection.drop_index(name)
-            except OperationFailure as error:
-                if error.code not in _NO_SUCH_INDEX:
-                    raise
-
-
 async def reachable(client: Client) -> str | None:
     """Return None if MongoDB has a primary that answers, else what is wrong."""
     try:
-        await client.admin.command("ping")
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            await client.admin.command("ping")
+    except TimeoutError:
+        return _fault(client)
     except PyMongoError as error:
         if error.timeout:
-            return "no answer in time"
+            return _fault(client)
         if isinstance(error, ConfigurationError):
             return "the DNS does not know the name, or the server is not supported"
         refused = isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
         return "the user of MONGODB_URI is refused" if refused else type(error).__name__
     return None
+
+
+def _fault(client: Client) -> str:
+    """Return what the client has noticed of the first server that it cannot use: its address and the cause."""
+    servers = client.delegate.topology_description.server_descriptions()
+    errors = [server.error for _, server in sorted(servers.items())]
+    error = next(filter(None, errors), "no answer in time")
+    known = isinstance(error, AutoReconnect | str)
+    return str(error).partition(" (configured timeouts")[0] if known else type(error).__name__
 
 
 _GIVEN = ("digest", "tenant", "role", "officer", "agency", "expires_at", "label")

@@ -31,8 +31,7 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     """The sentences that explain something in a path.
 
     `messages`: their codes and values, which fill the templates of any language. `th`, `en`: the sentences rendered in
-    the requested languages. `shared/messages.py` makes both when a path is shown. A path from an event of the first
-    version has sentences and no messages.
+    the requested languages. `shared/messages.py` makes both when a path is shown.
     """
 
     th: str | None = None
@@ -168,19 +167,19 @@ class OpenGap(Struct, frozen=True, omit_defaults=True):
     confidence: float | None = None
 
 
-class Coverage(Struct, frozen=True, omit_defaults=True):
+class Coverage(Struct, frozen=True):
     """The share of the requirement, 0 to 1, that the officer holds `before` and `after` the path.
 
     `gap`: what the officer lacks before the path; `gained`: what the path closes of the gap; both in micro-levels.
     `after` and `gained` assume that every course is completed; `expected` is the gain at the usual completion rates,
-    never more than `gained`. Paths of earlier versions have no `expected`.
+    never more than `gained`.
     """
 
     before: float
     after: float
     gap: int
     gained: int
-    expected: int | None = None
+    expected: int
 
 
 class Versions(Struct, frozen=True, omit_defaults=True):
@@ -298,7 +297,8 @@ class Successor(Struct, frozen=True):
 class Succession(Struct, frozen=True, omit_defaults=True):
     """A skill, job group or stage that the framework no longer has, with its successors.
 
-    A level of a skill without `successors` does not count; for a job group or stage without `successors` no path can be
+    A level of a skill without `successors` does not count; for a job group without `successors` no path can be planned.
+    A stage never has any: what is required at every stage counts instead, and without such requirements no path can be
     planned. `title`: the name of the former skill, job group or stage. `surpassed`: the successors for which another
     level of the officer counts.
     """

@@ -70,10 +70,15 @@ def job_group_of(job_group: str, framework: Framework) -> tuple[str, list[Succes
     return (rows[0].target if rows else job_group), [succession]
 
 
-def stage_of(stage: str | None, framework: Framework) -> list[Succession]:
-    """Return a succession without successors if the officer's stage no longer exists, else nothing."""
-    known = stage is None or any(one.id == stage for one in framework.stages)
-    return [] if known or stage is None else [Succession("stage", stage)]
+def stage_of(stage: str | None, job_group: str, framework: Framework) -> tuple[str | None, list[Succession]]:
+    """Return the stage whose requirements count for the officer now, and that `stage` ended if it no longer exists.
+
+    What is required at every stage counts then (None). The stage stays as it is if the job group has no such
+    requirement: nothing would be required of the officer.
+    """
+    if stage is None or any(one.id == stage for one in framework.stages):
+        return stage, []
+    return None if framework.required(job_group, None) else stage, [Succession("stage", stage)]
 
 
 def _offer(found: dict[str, tuple[_Rank, SkillLevel]], level: SkillLevel, rank: _Rank) -> None:

@@ -13,6 +13,9 @@ _NIKHAHIT_AND_AA = re.compile("\u0e4d([\u0e48-\u0e4b]*)\u0e32")
 _MARK_BEFORE_VOWEL = re.compile("([\u0e48-\u0e4c]+)([\u0e31\u0e34-\u0e3a\u0e47]+)")
 _SARA_AM_BEFORE_MARK = re.compile("\u0e33([\u0e48-\u0e4b]+)")
 _SPACES = re.compile(r"\s+")
+_BETWEEN_NAMES = re.compile(
+    r"\s*[/|()\[\]]\s*|\s+[-–:]\s+|(?<=[\u0e01-\u0e4e])\s+(?=[A-Za-z])|(?<=[A-Za-z.])\s+(?=[\u0e01-\u0e4e])"
+)
 
 
 def shows_something(text: str) -> bool:
@@ -62,6 +65,11 @@ def letters_of(text: str) -> str:
 def folded(text: str) -> str:
     """Return `fold(text)`, cached: for names, which are short and repeat."""
     return fold(text)
+
+
+def names_in(text: str) -> list[str]:
+    """Return the folded names in a text that may have one in each language: `ลำดับ / No.`, `กลุ่มงาน Job group`."""
+    return [name for part in _BETWEEN_NAMES.split(_SPACES.sub(" ", text)) if (name := folded(part))]
 
 
 @lru_cache(maxsize=4096)

@@ -58,8 +58,8 @@ LEAST = 0.000_001
 class LocalizedText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A text in Thai and in English; one language may be missing, not both.
 
-    A text without a visible character counts as missing. If both are missing, as older versions allowed, a note to that
-    effect replaces them, so that no page shows an empty text; a request with such a text is rejected.
+    A text without a visible character counts as missing. If neither text has one, a note to that effect replaces them,
+    so that no page shows an empty text; a request with such a text is rejected.
     """
 
     th: ShortText | None = None

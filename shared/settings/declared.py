@@ -160,11 +160,6 @@ class Settings(StoreSettings, KafkaSettings):
         parsers.whole_number(1, 1_000_000),
         "100",
     )
-    wrong_keys_per_minute: int = setting(
-        "How many wrong keys one address may try in a minute, and at once; for one key id a sixth of that.",
-        parsers.whole_number(1, 1_000_000),
-        "60",
-    )
     trusted_proxies: str = setting(
         "Addresses or networks, separated by commas, whose X-Forwarded-For names the client: balancers, the portal.",
         parsers.networks,
@@ -181,7 +176,6 @@ class Settings(StoreSettings, KafkaSettings):
             rate_per_key=self.rate_per_key,
             rate_per_officer=self.rate_per_officer,
             rate_per_address=self.rate_per_address,
-            wrong_keys_per_minute=self.wrong_keys_per_minute,
             trusted_proxies=networks(self.trusted_proxies),
         )
 

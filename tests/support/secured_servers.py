@@ -21,16 +21,19 @@ ENCODED = "pass%2Fw%3Ard%40of%23the%20tests"
 
 @dataclass(frozen=True)
 class Certificates:
-    """An authority, and a certificate of localhost and 127.0.0.1 that it signed, with its key."""
+    """An authority, and the certificate of a server that it signed, with its key."""
 
     authority: Path
     server: Path
 
 
-def certificates(directory: Path) -> Certificates:
-    """Make an authority and a certificate with the `openssl` command, in files of this directory."""
+def certificates(directory: Path, names: str = "DNS:localhost,IP:127.0.0.1", days: str = "2") -> Certificates:
+    """Make an authority and a certificate with the `openssl` command, in files of this directory.
+
+    `names` and `days`: for whom and how long the certificate is valid.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    extensions = ("subjectAltName=DNS:localhost,IP:127.0.0.1", "authorityKeyIdentifier=keyid")
+    extensions = (f"subjectAltName={names}", "authorityKeyIdentifier=keyid")
     (directory / "extensions").write_text("\n".join(extensions))
 
     def openssl(*arguments: str) -> None:
@@ -41,17 +44,21 @@ def certificates(directory: Path) -> Certificates:
     openssl("req", "-x509", *new, *usage, "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
     openssl("req", *new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
     signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions"]
-    openssl("x509", "-req", "-in", "server.csr", *signed, "-days", "2", "-out", "server.crt")
+    openssl("x509", "-req", "-in", "server.csr", *signed, "-days", days, "-out", "server.crt")
     server = directory / "server.pem"
     server.write_text((directory / "server.key").read_text() + (directory / "server.crt").read_text())
     return Certificates(directory / "ca.pem", server)
 
 
 class SecuredKafka(ApacheKafka):
-    """An Apache Kafka whose clients need TLS and a user; only the broker's connections to itself are in plain text."""
+    """An Apache Kafka whose clients need TLS and a user; only the broker's connections to itself are in plain text.
 
-    def __init__(self, java: Path, jars: Path, directory: Path, made: Certificates) -> None:
+    `client_auth`: whether clients need a certificate: `none` or `required`.
+    """
+
+    def __init__(self, java: Path, jars: Path, directory: Path, made: Certificates, client_auth: str = "none") -> None:
         super().__init__(java, jars, directory, "the tests need it")
+        self._client_auth = client_auth
         self.clients = f"localhost:{free_port()}"
         self._made = made
 
@@ -73,6 +80,7 @@ class SecuredKafka(ApacheKafka):
             f"listener.name.clients.scram-sha-512.sasl.jaas.config={scram}",
             "listener.name.clients.ssl.keystore.type=PEM",
             f"listener.name.clients.ssl.keystore.location={self._made.server}",
+            f"listener.name.clients.ssl.client.auth={self._client_auth}",
         ]
         self._properties.write_text("\n".join(lines) + "\n")
 

@@ -1,17 +1,21 @@
 """More than a service can take, more than a caller may: refused at once with Retry-After; probes answer."""
 
 import asyncio
+import io
 import json
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from shared import access_log
-from shared.auth import EVERYONE, StoredKey, WrongKeyLimiter
+from shared.auth import EVERYONE, StoredKey
+from shared.connections import Connection
 from shared.limits import Limits, networks
 from shared.routes import Route
 from tests.support.raw_http import PATIENCE, Answer, Wire, answer_on, logged, wired
 from tests.support.sample_service import KeysInMemory, Shelf, Thing
+from tests.support.waiting import until
 
 HOST = b"Host: x\r\n"
 SLOW = b"POST /v1/slow HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n"
@@ -99,15 +103,21 @@ async def test_one_officers_key_cannot_use_all_capacity() -> None:
         shelf.go_on.set()
 
 
+def served(wire: Wire) -> web.Server:
+    """Return what handles the requests that are not refused by their heads."""
+    assert wire.server.runner is not None
+    server = wire.server.runner.server
+    assert server is not None
+    return server
+
+
 async def test_a_rejected_request_costs_no_work_and_looks_like_any_other_rejection() -> None:
     shelf = Held()
     put = b"PUT /v1/things/a HTTP/1.1\r\n" + HOST + b"Content-Length: 12\r\nX-Request-Id: mine\r\n"
     async with wired(shelf, Limits(concurrent_requests=16)) as wire:
         key = await wire.key()
         await shelf.fill(wire, key, places=12)
-        assert wire.server.runner is not None
-        server = wire.server.runner.server
-        assert server is not None
+        server = served(wire)
         by_middleware = await wire.ask(put + key + b'Connection: close\r\n\r\n{"name":"a"}')
         before = server.requests_count
         reader, writer = await wire.open()
@@ -130,6 +140,53 @@ async def on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request
     """Return the answer to one more request of a connection."""
     writer.write(request)
     return await answer_on(reader)
+
+
+async def test_requests_that_come_at_once_are_decided_before_the_first_is_handled() -> None:
+    shelf = Held()
+    async with wired(shelf, Limits(concurrent_requests=16)) as wire:
+        key = await wire.key()
+        await shelf.fill(wire, key, places=11)
+        server = served(wire)
+        opened = [await wire.open() for _ in range(6)]
+        for reader, writer in opened:
+            assert (await on(reader, writer, TRACE)).status == 200
+        before = server.requests_count
+        for _, writer in opened:  # without a pause, so that the service reads them all in one turn
+            writer.write(KEPT + key + b"\r\n")
+        answers = [asyncio.create_task(answer_on(reader)) for reader, _ in opened]
+        async with asyncio.timeout(PATIENCE):
+            await shelf.inside.acquire()
+            while sum(task.done() for task in answers) < 5:
+                await asyncio.sleep(0.01)
+        assert server.requests_count == before + 1
+        shelf.go_on.set()
+        assert sorted([(await task).status for task in answers]) == [204] + 5 * [503]
+
+
+async def test_a_request_that_is_never_handled_gives_its_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf, decide = Held(), Connection._refused
+    lost = asyncio.Event()
+
+    def decided_and_lost(connection: Connection) -> bool:
+        refused = decide(connection)
+        if connection.transport is not None:
+            connection.transport.abort()
+        lost.set()
+        return refused
+
+    async with wired(shelf, Limits(concurrent_requests=16)) as wire:
+        key = await wire.key()
+        await shelf.fill(wire, key, places=11)
+        with monkeypatch.context() as changed:
+            changed.setattr(Connection, "_refused", decided_and_lost)
+            _, writer = await wire.open()
+            writer.write(READ + key + b"\r\n")
+            await asyncio.wait_for(lost.wait(), PATIENCE)
+        assert (await wire.ask(READ + key + b"Authorization: again\r\n\r\n")).status == 400
+        assert (await wire.ask(READ + key + b"\r\n")).status == 200
+        assert b"active_requests 11.0" in (await wire.ask(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")).body
+        shelf.go_on.set()
 
 
 async def test_requests_that_come_together_are_rejected_in_order() -> None:
@@ -200,6 +257,11 @@ async def test_rejected_requests_are_logged_and_counted_by_route_and_caller() ->
         shelf.go_on.set()
 
 
+def _rejected(written: io.BytesIO) -> list[dict[str, Any]]:
+    """Return the lines about rejected requests."""
+    return [json.loads(line) for line in written.getvalue().splitlines() if b'"status":503' in line]
+
+
 async def test_rejected_requests_of_one_second_share_a_line_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_log, "_TOGETHER_SECONDS", 3.0)  # a busy machine sends few requests in one
     shelf = Held()
@@ -210,13 +272,8 @@ async def test_rejected_requests_of_one_second_share_a_line_with_their_number(mo
             for _ in range(5):
                 assert (await wire.ask(READ + key + b"\r\n")).status == 503
             assert (await wire.ask(READ + other + b"\r\n")).status == 200
-            async with asyncio.timeout(PATIENCE):
-                while b'"count"' not in written.getvalue():
-                    await asyncio.sleep(0.01)
-        lines = [json.loads(line) for line in written.getvalue().splitlines()]
-        rejected = [line for line in lines if line["status"] == 503]
-        assert sum(line.get("count", 1) for line in rejected) == 5
-        together = rejected[-1]
+            await until(lambda: sum(line.get("count", 1) for line in _rejected(written)) == 5, "a line of each")
+        together = next(line for line in _rejected(written) if "count" in line)
         assert (together["message"], together["route"]) == ("rejected requests", "/v1/things/{thing_id}")
         assert together["key_id"] == key.split()[2].partition(b".")[0].decode()
         metrics = await wire.ask(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
@@ -238,8 +295,7 @@ async def test_requests_that_are_rejected_before_their_bodies_came_share_a_line_
                 got = await wire.ask(put + key + b'\r\n{"na')
                 assert (got.status, got.headers["connection"]) == (503, "close")
             shelf.go_on.set()
-    lines = [json.loads(line) for line in written.getvalue().splitlines() if b'"status":503' in line]
-    assert [line.get("count", 1) for line in lines] == [1, 3]
+    assert [line.get("count", 1) for line in _rejected(written)] == [1, 3]
 
 
 async def test_rejected_requests_are_logged_before_the_service_stops(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,8 +308,7 @@ async def test_rejected_requests_are_logged_before_the_service_stops(monkeypatch
             for _ in range(3):
                 await wire.ask(READ + key + b"\r\n")
             shelf.go_on.set()
-    lines = [json.loads(line) for line in written.getvalue().splitlines() if b'"status":503' in line]
-    assert [line.get("count", 1) for line in lines] == [1, 2]
+    assert [line.get("count", 1) for line in _rejected(written)] == [1, 2]
 
 
 async def test_slow_bodies_of_one_officer_do_not_block_others() -> None:
@@ -332,28 +387,17 @@ async def test_an_address_without_a_key_is_rate_limited_and_keys_from_it_are_not
         assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
 
 
-async def test_guessing_keys_is_rate_limited_and_a_valid_key_still_works() -> None:
-    now = [0.0]
-    async with wired(guesses=WrongKeyLimiter(12), clock=lambda: now[0]) as wire:
-        good, fresh = await wire.key("platform"), await wire.key("platform")
-        assert (await wire.ask(READ + good + b"\r\n")).status == 200
-        tried = [await wire.ask(READ + b"Authorization: Bearer guess%d.x\r\n\r\n" % one) for one in range(40)]
-        assert [got.status for got in tried] == [401] * 12 + [429] * 28
-        now[0] += 40.0  # what was remembered of the good key is out of date
-        for one in range(40):
-            await wire.ask(READ + b"Authorization: Bearer again%d.x\r\n\r\n" % one)
-        assert (await wire.ask(READ + good + b"\r\n")).status == 200
-        assert (await wire.ask(READ + fresh + b"\r\n")).status == 429
-        now[0] += 60.0
-        assert (await wire.ask(READ + fresh + b"\r\n")).status == 200
-
-
-async def test_guessing_the_secret_of_one_key_id_is_rate_limited_sooner() -> None:
-    async with wired(guesses=WrongKeyLimiter(60), clock=lambda: 0.0) as wire:
-        key = await wire.key("platform")
-        key_id = key.split()[2].partition(b".")[0]
-        tried = [await wire.ask(READ + b"Authorization: Bearer %s.x%d\r\n\r\n" % (key_id, one)) for one in range(15)]
-        assert [got.status for got in tried] == [401] * 10 + [429] * 5
+async def test_wrong_keys_of_an_address_are_limited_and_refuse_no_right_key_of_it() -> None:
+    async with wired(limits=Limits(rate_per_address=1)) as wire:
+        used, fresh = await wire.key("platform"), await wire.key("platform")
+        assert (await wire.ask(READ + used + b"\r\n")).status == 200
+        of_used = used.split()[2].partition(b".")[0]
+        for wrong in (b"guess%d.x", of_used + b".x%d"):
+            tried = [await wire.ask(READ + b"Authorization: Bearer " + wrong % n + b"\r\n\r\n") for n in range(12)]
+            assert {got.status for got in tried[-3:]} == {429}
+        for right in (used, fresh):
+            assert (await wire.ask(READ + right + b"\r\n")).status == 200
+        assert (await wire.ask(TRACE)).status == 200, "nor a public route, by which people sign in"
 
 
 async def test_connections_of_one_address_over_the_limit_are_rejected() -> None:

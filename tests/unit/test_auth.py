@@ -1,6 +1,5 @@
 """API keys: shown once, stored as a digest, remembered for a while; policies deny what they do not allow."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,12 +15,11 @@ from shared.auth import (
     Principal,
     Role,
     StoredKey,
-    WrongKeyLimiter,
     authorize,
     development_key,
     issue,
 )
-from shared.errors import Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
+from shared.errors import Forbidden, NotFound, Unauthorized, Unavailable
 
 PEPPER = b"pepper of the unit tests"
 
@@ -90,48 +88,6 @@ async def test_an_invalid_key_is_rejected(keys: Keys, pepper: bytes) -> None:
             await authenticator.authenticate(one)
 
 
-async def test_a_wrong_key_counts_once_and_an_expired_one_never(keys: Keys) -> None:
-    """Browsers behind one address send the cookie of a session that is over again and again."""
-    clock = Clock()
-    authenticator = Authenticator(keys, PEPPER, clock=clock, guesses=WrongKeyLimiter(12))
-    expired = [await held(keys, "officer", "me", seconds=-1) for _ in range(20)]
-    revoked = [await held(keys, "officer", "me") for _ in range(20)]
-    for one in revoked[:10]:  # these have worked
-        await authenticator.authenticate(one, "192.0.2.1")
-    for one in revoked:
-        del keys.held[one.partition(".")[0]]
-    clock.now += 5
-    for _ in range(3):
-        for one in [*expired, *revoked]:
-            with pytest.raises(Unauthorized):
-                await authenticator.authenticate(one, "192.0.2.1")
-        clock.now += 6  # each is looked up again
-        await authenticator.authenticate(await held(keys, "officer", "me"), "192.0.2.1")
-    for guess in range(20):
-        with pytest.raises(Unauthorized if guess < 12 else TooManyRequests):
-            await authenticator.authenticate(f"guess{guess}.x", "192.0.2.2")
-
-
-async def test_a_wrong_key_in_requests_at_the_same_time_counts_once(
-    keys: Keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    everybody_asks = asyncio.Barrier(20)
-
-    async def find(_: str) -> None:
-        await everybody_asks.wait()
-
-    monkeypatch.setattr(keys, "find", find)
-    authenticator = Authenticator(keys, PEPPER, clock=Clock(), guesses=WrongKeyLimiter(12))
-    asked = [authenticator.authenticate("gone.x", "192.0.2.1") for _ in range(20)]
-    assert {type(one) for one in await asyncio.gather(*asked, return_exceptions=True)} == {Unauthorized}
-    monkeypatch.undo()
-    for guess in range(11):
-        with pytest.raises(Unauthorized):
-            await authenticator.authenticate(f"guess{guess}.x", "192.0.2.1")
-    with pytest.raises(TooManyRequests):
-        await authenticator.authenticate("another.x", "192.0.2.1")
-
-
 async def test_lookups_of_keys_are_cached_for_a_while(keys: Keys) -> None:
     clock = Clock()
     authenticator = Authenticator(keys, PEPPER, clock=clock)
@@ -164,7 +120,37 @@ async def test_the_cache_of_keys_is_bounded_and_holds_no_failures(keys: Keys) ->
     for n in range(50):
         with pytest.raises(Unauthorized):
             await authenticator.authenticate(f"{n:016x}.secret")
-    assert len(authenticator._known) == 10
+    assert len(authenticator._wrong) == 10
+    for _ in range(50):
+        await authenticator.authenticate(await held(keys))
+    assert len(authenticator._valid) == 10
+
+
+async def test_wrong_keys_remove_no_valid_key_from_the_cache(keys: Keys) -> None:
+    authenticator = Authenticator(keys, PEPPER, capacity=10)
+    credential = await held(keys)
+    await authenticator.authenticate(credential)
+    for n in range(50):
+        with pytest.raises(Unauthorized):
+            await authenticator.authenticate(f"{n:016x}.secret")
+    keys.away = True
+    assert await authenticator.authenticate(credential) == authenticator.cached(credential)
+
+
+async def test_a_key_that_was_unknown_is_valid_once_it_is_stored(keys: Keys) -> None:
+    clock = Clock()
+    authenticator = Authenticator(keys, PEPPER, clock=clock)
+    credential = await held(keys)
+    stored = dict(keys.held)
+    for known in (False, True, False):
+        keys.held = stored if known else {}
+        clock.now += 31
+        if known:
+            await authenticator.authenticate(credential)
+        else:
+            with pytest.raises(Unauthorized):
+                await authenticator.authenticate(credential)
+    assert (len(authenticator._valid), len(authenticator._wrong)) == (0, 1)
 
 
 async def test_an_expired_key_is_rejected_although_it_is_cached(keys: Keys) -> None:
