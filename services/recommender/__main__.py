@@ -82,6 +82,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
         reduced=reduced,
         staged=staged,
         held_in=ANNOUNCED,
+        counter="revision",
     )
 
     startup = Startup(planner, followed, follower, settings.stall_seconds)
@@ -109,6 +110,7 @@ async def build(settings: RecommenderSettings) -> web.Application:
             "planner": startup.lacks_planner,
         },
         warnings={
+            "newer_records": relay.warning,
             "topics": TopicWarning(settings, topics),
             "framework_parts": followed.assembly.warning,
         },

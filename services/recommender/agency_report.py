@@ -154,8 +154,7 @@ class UnclosableGap(Struct, frozen=True):
 class DeadlineReport(Struct, frozen=True):
     """What training cannot close by a deadline, from a sample of officers planned for this question alone.
 
-    `as_of`: the day from which the hours are counted, which is when the question was first asked; null in an answer
-    that an older version stored.
+    `as_of`: the day from which the hours are counted, which is when the question was first asked.
     """
 
     deadline: date
@@ -163,7 +162,7 @@ class DeadlineReport(Struct, frozen=True):
     budget_hours: float
     sampled: int
     skills: list[UnclosableGap]
-    as_of: date | None = None
+    as_of: date
 
 
 def agency_report(  # noqa: PLR0913 - one report, by name

@@ -7,13 +7,14 @@ in docs/architecture.md).
 
 from collections import defaultdict
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
 
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.provenance import PlanField, PlanHead
-from shared.domain import SHARED_TENANT, Course, MatchedRow, Teaches
+from shared.domain import SHARED_TENANT, Course, Framework, MatchedRow, Teaches
 from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPublished
 
 _MANY = 2000
@@ -36,25 +37,23 @@ class FoldedCatalog(NamedTuple):
 def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
     """Return the snapshot after `events`, with the stamps of what they changed. `events`: in the order of the topic.
 
-    Consecutive courses of one tenant are applied together, without the fields that no path uses: most of a catalog is
-    descriptions. A course in which only such fields changed gets no stamp.
+    All are applied together, since each new snapshot copies the list of tenants, and courses without the fields that no
+    path uses: most of a catalog is descriptions. A course in which only such fields changed gets no stamp.
     """
     stamps: Stamps = {}
-    waiting: dict[str, Course] = {}
-    tenant, stamp = "", snapshot.catalog_revision
+    courses: defaultdict[str, dict[str, Course | None]] = defaultdict(dict)
+    frameworks: defaultdict[str, dict[str, Framework]] = defaultdict(dict)
+    stamp = snapshot.catalog_revision
     for event in events:
         if event.catalog_revision <= stamp:
             continue
         stamp = event.catalog_revision
-        published = event.data if isinstance(event.data, CoursePublished) else None
-        if waiting and (published is None or published.tenant != tenant):
-            snapshot = snapshot.put_courses(tenant, waiting.values(), stamp - 1)
-            waiting = {}
-        if published:
-            tenant, course = published.tenant, published.course
-            former = waiting.get(course.id) or snapshot.own_course(tenant, course.id)
-            waiting[course.id] = _as_planned_with(course)
-            if former is not None and _as_planned_with(former) == waiting[course.id]:
+        if isinstance(event.data, CoursePublished):
+            tenant, course = event.data.tenant, event.data.course
+            changed = courses[tenant]
+            former = changed[course.id] if course.id in changed else snapshot.own_course(tenant, course.id)
+            changed[course.id] = after = _as_planned_with(course)
+            if former is not None and _as_planned_with(former) == after:
                 continue
             stamps[tenant, "courses", course.id] = stamp
             rows: list[Teaches | MatchedRow] = [*course.teaches, *course.matched]
@@ -62,13 +61,11 @@ def fold_events(snapshot: Snapshot, events: Iterable[Event]) -> FoldedCatalog:
                 stamps[tenant, "open_skills", f"{row.framework}/{row.skill}"] = stamp
         elif isinstance(event.data, CourseWithdrawn):
             stamps[event.data.tenant, "courses", event.data.course] = stamp
-            snapshot = snapshot.withdraw_course(event.data.tenant, event.data.course, stamp)
+            courses[event.data.tenant][event.data.course] = None
         elif isinstance(event.data, FrameworkPublished):
             stamps[event.data.tenant, "framework_id", event.data.framework.id] = stamp
-            snapshot = snapshot.put_framework(event.data.tenant, event.data.framework, stamp)
-    if waiting:
-        snapshot = snapshot.put_courses(tenant, waiting.values(), stamp)
-    return FoldedCatalog(snapshot.at(stamp), stamps)
+            frameworks[event.data.tenant][event.data.framework.id] = event.data.framework
+    return FoldedCatalog(snapshot.changed(courses, frameworks, stamp), stamps)
 
 
 def _as_planned_with(course: Course) -> Course:
@@ -100,6 +97,7 @@ class CatalogReplica:
         self.snapshot = Snapshot()
         self.has_framework = False
         self._stamps: Stamps = {}
+        """In the order of the stamps."""
 
     @property
     def revision(self) -> int:
@@ -109,7 +107,9 @@ class CatalogReplica:
     def take(self, news: FoldedCatalog) -> None:
         """Install a snapshot, with the stamps of all that changed since the current one."""
         self.snapshot = news.snapshot
-        self._stamps.update(news.stamps)
+        for name, stamp in sorted(news.stamps.items(), key=itemgetter(1)):
+            self._stamps.pop(name, None)
+            self._stamps[name] = stamp
         self.has_framework = self.has_framework or any(field == "framework_id" for _, field, _ in news.stamps)
 
     def is_stale(self, plan: PlanHead) -> bool:
@@ -137,10 +137,13 @@ class CatalogReplica:
     def changes_since(self, revision: int) -> dict[tuple[str, PlanField], list[str]] | None:
         """Return (tenant, field of a plan) -> the names that changed after a revision.
 
-        None if more than 2,000 changed.
+        None if more than 2,000 changed. Only these stamps are read, not those of all that ever changed.
         """
         names: dict[tuple[str, PlanField], list[str]] = defaultdict(list)
-        for (tenant, field, name), stamp in self._stamps.items():
-            if stamp > revision:
-                names[tenant, field].append(name)
-        return None if sum(map(len, names.values())) > _MANY else dict(names)
+        for count, ((tenant, field, name), stamp) in enumerate(reversed(self._stamps.items())):
+            if stamp <= revision:
+                break
+            if count == _MANY:
+                return None
+            names[tenant, field].append(name)
+        return dict(names)

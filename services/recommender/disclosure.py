@@ -24,7 +24,6 @@ from itertools import accumulate
 
 import numpy as np
 from msgspec import Struct, field
-from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from services.recommender.path_summary import PathSummary, SkillOutcome
@@ -109,12 +108,12 @@ class Version(Struct, kw_only=True):
     """The officers from whom a cohort's figures were computed.
 
     `members`: an array of (hash of the officer, plan revision), as bytes. `values`: {figure: an array with a hash of
-    each officer's value, in the same order}; empty in versions that were stored without. `until`: the number of the
-    last release that contained this version; 0 while it is published.
+    each officer's value, in the same order}. `until`: the number of the last release that contained this version; 0
+    while it is published.
     """
 
     members: bytes
-    values: dict[str, bytes] = {}
+    values: dict[str, bytes]
     until: int = 0
 
     @property
@@ -158,7 +157,7 @@ class Release(Struct):
 
     `number` counts the releases from 1. `history`: the figures of releases whose versions are all still stored, the
     latest of each day, oldest first; the last one is that of this release, if it publishes anything. `key_id`
-    identifies the key of the officers' hashes; 0: unknown.
+    identifies the key of the officers' hashes.
     """
 
     cohorts: list[Cohort] = []
@@ -182,7 +181,7 @@ def token_of(key: bytes, officer: str) -> int:
 
 
 def cohorts_of(officers: Iterable[Officer], smallest: int, as_of: date) -> list[Cohort]:
-    """Return the cohorts of at least `smallest` officers by name.
+    """Return the cohorts of at least `smallest` officers, sorted by name.
 
     Smaller ones are merged into the cohort POOL, which is left out if it is too small as well.
     """
@@ -207,14 +206,13 @@ def released(
     """Return the next release: each cohort's current version if it may be published, otherwise its released version.
 
     A released cohort that no longer exists is not published any more, and a cohort that exceeds MAX_BYTES together with
-    those before it is not published. Returns `before` itself if nothing changes, and
-    if its officers were hashed with another key, because the versions cannot be compared then. `history` retains the
-    figures of a release while every version that they were computed from is stored, because new versions are compared
-    with stored ones only. `elsewhere`: the versions of other agencies and frameworks.
+    those before it is not published. Returns `before` itself if nothing changes, and if its officers were hashed with
+    another key, because the versions cannot be compared then. `history` retains the figures of a release while every
+    version that they were computed from is stored, because new versions are compared with stored ones only.
+    `elsewhere`: the versions of other agencies and frameworks.
     """
-    if before.key_id not in (0, key_id):
+    if before.number and before.key_id != key_id:
         return before
-    before = _completed(before, present, key_id)
     known = [*before.cohorts, *before.past, *elsewhere]
     old = {cohort.name: cohort for cohort in before.cohorts}
     cohorts: list[Cohort] = []
@@ -251,20 +249,6 @@ def _retained(past: Sequence[Version], room: int) -> list[Version]:
     return list(past[len(past) - number :])
 
 
-def _completed(before: Release, present: Sequence[Cohort], key_id: int) -> Release:
-    """Return a release with the values and the key that an older version of the program did not store.
-
-    They are those of the present cohort with the same members: it has the same plan revisions, and hashes of another
-    key would differ. Returns `before` itself if nothing is added.
-    """
-    values = {cohort.members: cohort.values for cohort in present}
-    same = [cohort for cohort in before.cohorts if cohort.members in values]
-    if not same or (before.key_id == key_id and all(cohort.values for cohort in same)):
-        return before
-    cohorts = [replace(one, values=one.values or values.get(one.members, {})) for one in before.cohorts]
-    return replace(before, cohorts=cohorts, key_id=key_id)
-
-
 def _published(cohorts: Iterable[Cohort]) -> list[PublishedGroup]:
     groups: dict[str, list[Figures]] = defaultdict(list)
     for cohort in cohorts:
@@ -290,14 +274,11 @@ def differences(one: Version, other: Version) -> tuple[int, set[int]]:
     _, at, beside = np.intersect1d(first["officer"], second["officer"], assume_unique=True, return_indices=True)
     apart = len(first) + len(second) - 2 * len(at)
     changed = first["revision"][at] != second["revision"][beside]
-    if one.values and other.values:
-        pairs = [
-            np.frombuffer(values, _VALUE)[at] != np.frombuffer(other.values[name], _VALUE)[beside]
-            for name, values in one.values.items()
-            if name in other.values
-        ]
-    else:  # a new revision may have any other value
-        pairs = [changed]
+    pairs = [
+        np.frombuffer(values, _VALUE)[at] != np.frombuffer(other.values[name], _VALUE)[beside]
+        for name, values in one.values.items()
+        if name in other.values
+    ]
     return (
         apart + int(np.count_nonzero(np.any([changed, *pairs], axis=0))),
         {apart + int(np.count_nonzero(pair)) for pair in pairs},

@@ -50,10 +50,7 @@ class Statement(Struct, frozen=True, omit_defaults=True):
 
 
 class Feedback(Struct, frozen=True):
-    """The valid statements of an officer, in order. `sequence` grows by one with every accepted change.
-
-    `statements` is stored under the name `said`, as versions up to 0.2.0 stored it.
-    """
+    """The valid statements of an officer, in order; stored as `said`. `sequence` grows by one with every change."""
 
     sequence: int = 0
     statements: list[Statement] = field(default_factory=list, name="said")

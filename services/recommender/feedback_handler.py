@@ -102,7 +102,6 @@ class FeedbackHandler:
             # An officer who starts or completes a course of the path keeps the rest of it.
             finishing=command.action in ("started", "completed") and is_studied(plan),
             cause="feedback",
-            partition=plan.partition,
             traceparent=command.traceparent,
         )
         caller = Caller(key_of(command.tenant, command.officer))

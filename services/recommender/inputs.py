@@ -3,21 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
-from typing import Annotated, Literal, NamedTuple
+from typing import NamedTuple
 
-from msgspec import Meta, Struct
-from msgspec.structs import force_setattr, replace
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from services.recommender.feedback import Feedback
-from shared.domain import Course, Framework, Profile, Skill, SkillLevel, Teaches, keep_millionths, millionths
+from services.recommender.rules import NO_RULES, STRONGEST_BOOST, Rule, TenantRules, check_rules, rules_within
+from shared.domain import Framework, Profile, Skill, SkillLevel, Teaches, keep_millionths, millionths
 from shared.errors import InvalidInput, UnknownName
 from shared.events import Cause
 from shared.paths import Succession
 from shared.succession import carried, job_group_of, stage_of
-from shared.texts import folded
 
-ALGORITHM = "t1.12"
+ALGORITHM = "t1.13"
 """The version of the planner; it changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
@@ -42,48 +41,6 @@ _USUAL_TOP = 4
 LEARNERS_ASSUMED, LEARNERS_COMPLETING = 20, 18
 """The prior of every course's completion rate: as if 18 of 20 learners had completed it, a Beta(18, 2) of mean 0.9. An
 assumption about courses that an agency proposes, until its own completions are known."""
-
-
-RuleField = Literal["course", "provider", "language", "modality", "skill"]
-
-INCLUDE_ONLY = -1.0
-EXCLUDE = 0.0
-STRONGEST_BOOST = 1000.0
-
-
-class Rule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A rule of a tenant or a request about the courses whose `field` has any of `values`.
-
-    `bias` -1: only these, 0: none of these, above 1: their cost is divided by it. A provider is named by its Thai or
-    its English title. Values are compared without regard to case, spaces and spelling (`folded`). Mandatory and started
-    courses override rules.
-    """
-
-    field: RuleField
-    values: Annotated[list[str], Meta(min_length=1, max_length=2000)]
-    bias: float
-
-    @property
-    def names(self) -> frozenset[str]:
-        """The folded values, to be compared with those of a course."""
-        return _names(tuple(self.values))
-
-
-@lru_cache(maxsize=256)
-def _names(values: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(folded(value) for value in values) - {""}
-
-
-def names_of(rule: Rule, course: Course, framework: str) -> set[str]:
-    """Return the folded values of a course in the field of a rule; skills of one framework only."""
-    held: dict[RuleField, list[str | None]] = {
-        "course": [course.id],
-        "provider": [course.provider.th, course.provider.en],
-        "language": [*course.languages],
-        "modality": [course.modality],
-        "skill": [row.skill for row in course.teaches if row.framework == framework],
-    }
-    return {folded(name) for name in held[rule.field] if name}
 
 
 class Estimate(Struct, frozen=True):
@@ -228,7 +185,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
                 if level < 0 or (field == "target" and level > self.framework.max_level):
                     top = f"{self.framework.max_level:g}"
                     raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
-        _check_rules(self.rules, self.mandatory, self.framework)
+        check_rules(self.rules, self.mandatory, self.framework)
         self._check_wishes()
 
     def _check_wishes(self) -> None:
@@ -257,13 +214,15 @@ class Inputs(Struct, frozen=True, kw_only=True):
             required = {skill: (row.level, row.weight) for skill, row in rows.items()}
         else:
             required = {skill: (level, 1.0) for skill, level in self.target.items()}
-        return {skill.id: self._target(skill, *required[skill.id]) for skill in self.framework.in_order(required)}
+        smallest = millionths(self.smallest_gap * self.framework.max_level / _USUAL_TOP)
+        return {
+            skill.id: self._target(skill, *required[skill.id], smallest) for skill in self.framework.in_order(required)
+        }
 
-    def _target(self, skill: Skill, required: float, weight: float) -> SkillTarget:
+    def _target(self, skill: Skill, required: float, weight: float, smallest: float) -> SkillTarget:
         believed = self.levels.get(skill.id) or Estimate(PRIOR_SHARE * required, PRIOR_SD)
         top = self.framework.max_level
         level, required = min(believed.level, top), min(required, top)
-        smallest = millionths(self.smallest_gap * top / _USUAL_TOP)
         known = skill.id in self.levels
         return SkillTarget(
             skill, required, weight, level, believed.sd, assessed=known, measured=level, smallest=smallest
@@ -294,20 +253,7 @@ def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) 
     return round(max((deadline - as_of).days, 0) / 7 * weekly_hours, 2)
 
 
-class TenantRules(Struct, frozen=True, omit_defaults=True):
-    """A tenant's rules as stored, with mandatory courses and the least confidence of unconfirmed rows.
-
-    Version 0: never set. The bodies of the API are `PutRules`, which limits what a client may send, and `Rules`.
-    """
-
-    version: int = 0
-    rules: list[Rule] = []
-    mandatory: list[str] = []
-    least_confidence: float | None = None
-
-
 NO_FEEDBACK = Feedback()
-NO_RULES = TenantRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +262,8 @@ class PlanRequest:
 
     `previous`: the courses of the previous path, in order. `stable`: the previous path stays unless another is notably
     better. `finishing`: only the officer's progress in the previous path, or the date, has changed; so the path stays
-    as far as it can still be studied. `cause`, `partition` and `traceparent`: of the event that requests the plan.
+    as far as it can still be studied. `cause`, `partition` and `traceparent`: of the event that requests the plan; a
+    plan that no event requests has no partition, and stays where it is.
     """
 
     profile: Profile
@@ -328,7 +275,7 @@ class PlanRequest:
     finishing: bool = False
     smallest_gap: float = SMALLEST_GAP
     cause: Cause = "assessment"
-    partition: int = -1
+    partition: int | None = None
     traceparent: str | None = None
 
 
@@ -345,12 +292,13 @@ def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
             elsewhere.setdefault(held.framework, {})[held.skill] = _estimate(held)
     present, successions = carried(profile.levels, framework)
     job_group, moved = job_group_of(profile.job_group, framework)
+    stage, ended = stage_of(profile.stage, job_group, framework)
     return Inputs(
         tenant=profile.tenant,
         framework=framework,
         as_of=request.as_of,
         job_group=job_group,
-        stage=profile.stage,
+        stage=stage,
         levels={skill: _estimate(held) for skill, held in present.items()},
         elsewhere=elsewhere,
         budget_hours=hours_until(profile.deadline, profile.weekly_hours, request.as_of),
@@ -368,46 +316,5 @@ def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
         finishing=request.finishing,
         smallest_gap=request.smallest_gap,
         least_confidence=rules.least_confidence,
-        successions=[*moved, *stage_of(profile.stage, framework), *successions],
+        successions=[*moved, *ended, *successions],
     )
-
-
-def rules_within(rules: Sequence[Rule], framework: Framework) -> list[Rule]:
-    """Return a tenant's rules without skills that the framework does not have, and without rules left empty by that."""
-    known = {folded(skill.id) for skill in framework.skills} if rules else set()
-    found = []
-    for rule in rules:
-        values = [value for value in rule.values if rule.field != "skill" or folded(value) in known]
-        if values:
-            found.append(replace(rule, values=values))
-    return found
-
-
-def check_tenant_rules(rules: TenantRules) -> None:
-    """Check that a tenant's rules do not contradict each other and that no mandatory course is given twice.
-
-    No framework is needed. Raises InvalidInput naming the field.
-    """
-    _check_rules(rules.rules, rules.mandatory)
-    for i, course in enumerate(rules.mandatory):
-        if course in rules.mandatory[:i]:
-            raise InvalidInput(f"{course!r} is given twice", f"mandatory[{i}]")
-
-
-def _check_rules(rules: Sequence[Rule], mandatory: Sequence[str], framework: Framework | None = None) -> None:
-    """Check that rules do not contradict each other and, with a framework, that it has the named skills."""
-    seen: dict[tuple[str, str], float] = {}
-    skills = {folded(skill.id) for skill in framework.skills} if framework and rules else None
-    required = {folded(course) for course in mandatory}
-    for i, rule in enumerate(rules):
-        if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not 1 < rule.bias <= STRONGEST_BOOST:
-            text = f"-1 (only these), 0 (none of these), or above 1 up to {STRONGEST_BOOST:g} (prefer these)"
-            raise InvalidInput(text, f"rules[{i}].bias")
-        for j, value in enumerate(rule.values):
-            place, name = f"rules[{i}].values[{j}]", folded(value)
-            if rule.field == "skill" and skills is not None and name not in skills:
-                raise UnknownName(f"unknown skill {value!r}" + (f" in {framework.id}" if framework else ""), place)
-            if rule.field == "course" and rule.bias == EXCLUDE and name in required:
-                raise InvalidInput(f"{value!r} is mandatory and excluded", place)
-            if (rule.bias == EXCLUDE) != (seen.setdefault((rule.field, name), rule.bias) == EXCLUDE):
-                raise InvalidInput(f"{value!r} is excluded by one rule and wanted by another", place)

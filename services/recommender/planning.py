@@ -13,12 +13,13 @@ from datetime import UTC, date, datetime, tzinfo
 import msgspec
 
 from services.recommender.catalog_replica import CatalogReplica
-from services.recommender.inputs import SMALLEST_GAP, PlanRequest, TenantRules
+from services.recommender.inputs import SMALLEST_GAP, PlanRequest
 from services.recommender.plan_pool import PlannedPath, PlanPool
 from services.recommender.provenance import PlanHead
+from services.recommender.rules import TenantRules
 from services.recommender.store.documents import NewPlan, PlanBase, RunnersUp, StoredPlan
 from services.recommender.store.plans import PlanStore
-from shared.compact_paths import alternatives, compact
+from shared.compact_paths import CompactPath, alternatives, compact
 from shared.domain import key_of
 from shared.errors import Rejected, Unavailable
 from shared.events import MAX_JUMP, Cause, PathRecommended, check_jump
@@ -71,8 +72,9 @@ class Planner:
     # --- events ------------------------------------------------------------------------------------------------------
 
     async def plan(self, requests: Sequence[PlanRequest]) -> None:
-        """Plan for the newest profile of every officer and save; older and repeated profiles change nothing.
+        """Plan for the newest profile of every officer and save; older and repeated profiles make no new path.
 
+        A repeated profile may come from another partition, after the topic was made again: the plan belongs to it then.
         Raises Rejected if the validator rejected a path; the other paths of the batch are saved by then. If the batch
         is one officer who has no plan yet, a plan without steps, with the cause, is saved before. Also raises Rejected,
         with nothing planned, if a profile's sequence is further ahead than possible. Raises Unavailable.
@@ -83,9 +85,11 @@ class Planner:
         await self._check_jumps({key: request.profile.sequence for key, request in newest.items()})
         refused: list[str] = []
         while newest:
-            before = await self.store.bases(newest)
+            before = await self._bases(newest)
             rules = await self._rules_of(newest.values(), [base.head for base in before.values()])
             news = [request for key, request in newest.items() if _is_news(request, before.get(key))]
+            repeated = [(key, one.partition) for key, one in newest.items() if _repeats(one, before.get(key))]
+            await self.store.move({key: partition for key, partition in repeated if partition is not None})
             await self.catch_up([before[key].head for key in newest if key in before], news)
             complete = [
                 _with_basis(request, before.get(request.profile.key), rules[request.profile.tenant]) for request in news
@@ -109,6 +113,12 @@ class Planner:
         if refused:
             self.refused += len(refused)
             raise Rejected(f"the validator rejects the path: {' | '.join(refused)}")
+
+    async def _bases(self, newest: Mapping[str, PlanRequest]) -> dict[str, PlanBase]:
+        """Return the bases by officer's key. One in memory alone rejects no profile: MongoDB may have been restored."""
+        held = self.store.plan_bases.of(newest)
+        self.store.plan_bases.forget([key for key, base in held.items() if not _is_news(newest[key], base)])
+        return await self.store.bases(newest)
 
     async def erase(self, tenant: str, officer: str, sequence: int, partition: int) -> bool:
         """Erase an officer except for the counters; return whether the officer is erased now.
@@ -192,7 +202,7 @@ class Planner:
         self, stored: Sequence[StoredPlan], cause: Cause
     ) -> tuple[int, list[StoredPlan], list[StoredPlan]]:
         today = self.today()
-        requests = [PlanRequest(plan.profile, today, cause=cause, partition=plan.partition) for plan in stored]
+        requests = [PlanRequest(plan.profile, today, cause=cause) for plan in stored]
         rules = await self._rules_of(requests, [plan.head for plan in stored])
         complete = [
             _with_basis(
@@ -208,7 +218,7 @@ class Planner:
         for plan, request, result in zip(stored, requests, results, strict=True):
             if result.violations:
                 refused.append(plan)
-            elif same_path(plan.path, plan.runners_up, result.path) and not plan.head.stale:
+            elif same_path(plan.announced.path, plan.runners_up, result.path) and not plan.head.stale:
                 same.append(plan)
             else:
                 plans.append(new_plan(request, result, plan.head))
@@ -232,12 +242,16 @@ def _with_basis(
 
 
 def is_studied(plan: StoredPlan) -> bool:
-    """Return whether a plan has a path with steps that follows all stored feedback: its officer may be studying it."""
-    return plan.path.status in PLANNED and not plan.head.stale
+    """Return whether the officer may be studying the path: it was computed, and it follows all stored feedback."""
+    return plan.announced.path.status in PLANNED and not plan.head.stale
 
 
 def _is_news(request: PlanRequest, before: PlanBase | None) -> bool:
     return before is None or request.profile.sequence > before.head.profile_sequence
+
+
+def _repeats(request: PlanRequest, before: PlanBase | None) -> bool:
+    return before is not None and request.profile.sequence == before.head.profile_sequence
 
 
 def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanHead | None) -> NewPlan:
@@ -253,19 +267,20 @@ def new_plan(request: PlanRequest, planned: PlannedPath, based_on: PlanHead | No
     return NewPlan(request.partition, request.profile, event, based_on, request.traceparent, planned.record)
 
 
-def same_path(stored: LearningPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
+def same_path(stored: CompactPath, runners_up: Sequence[RunnersUp], path: LearningPath) -> bool:
     """Return whether a path is the same as a stored one, except for the versions and the date that it was made from.
 
     `runners_up`: the stored alternatives of each step. Other differences that are ignored: whether the previous path
     stayed, how the search ended, whether the path is proved, and notes on withdrawn or unknown courses.
     """
-    apart = {name: getattr(path, name) for name in ("versions", "as_of", "kept", "limited", "finishing", "proved")}
-    gone = {note.course: note for note in path.notes if note.kind == "unknown"}
-    noted = {note.course for note in path.notes}
+    planned = compact(path)
+    apart = {name: getattr(planned, name) for name in ("versions", "as_of", "kept", "limited", "finishing", "proved")}
+    gone = {note.course: note for note in planned.notes if note.kind == "unknown"}
+    noted = {note.course for note in planned.notes}
     notes = [
         gone.get(note.course, note) if note.kind == "withdrawn" else note
         for note in stored.notes
         if note.kind != "withdrawn" or note.course in noted
     ]
-    before = compact(msgspec.structs.replace(stored, notes=notes, **apart))
-    return before == compact(path) and list(runners_up) == alternatives(path)
+    before = msgspec.structs.replace(stored, notes=notes, **apart)
+    return before == planned and list(runners_up) == alternatives(path)

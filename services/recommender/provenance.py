@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from services.recommender.feedback import Feedback
-from services.recommender.inputs import ALGORITHM, SMALLEST_GAP, PlanRequest, TenantRules
+from services.recommender.inputs import ALGORITHM, SMALLEST_GAP, PlanRequest
+from services.recommender.rules import TenantRules
 from shared.domain import Framework, Profile
 
 PlanField = Literal["courses", "open_skills", "framework_id"]

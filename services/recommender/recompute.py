@@ -16,11 +16,12 @@ from typing import Any
 import msgspec
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from services.recommender.inputs import ALGORITHM, TenantRules, inputs_for
+from services.recommender.inputs import ALGORITHM, inputs_for
 from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.provenance import InputsRecord, hash_of, request_of
 from services.recommender.reference import rule as reference
+from services.recommender.rules import TenantRules
 from services.recommender.store.history import ArchivedPlan
 from services.recommender.store.plans import PlanStore
 from shared.auth import issue
@@ -113,19 +114,10 @@ def by_reference(
 
 
 def _difference(past: ArchivedPlan, path: LearningPath) -> str | None:
-    """Return how a path differs from the stored bytes; a path stored with sentences is compared by its content.
-
-    A path that is stored without a proof may have been saved before proofs were: then a proof is no difference.
-    """
-    if not past.event.path.proved:
-        path = msgspec.structs.replace(path, proved=False)
-    again = msgspec.structs.replace(past.event, path=path)
-    if past.alternatives is None:
-        pairs = [(encode(PathAnnounced.of(past.event)), encode(PathAnnounced.of(again)))]
-    else:
-        others = msgspec.json.encode(alternatives(path))
-        pairs = [(past.path, encode(PathAnnounced.of(again))), (past.alternatives, others)]
-    for stored, found in pairs:
+    """Return how a path differs from the stored bytes."""
+    again = encode(PathAnnounced.of(msgspec.structs.replace(past.event, path=path)))
+    others = msgspec.json.encode(alternatives(path))
+    for stored, found in ((past.path, again), (past.alternatives, others)):
         if stored != found:
             return first_difference(msgspec.json.decode(stored), msgspec.json.decode(found)) or "the bytes"
     return None
@@ -168,8 +160,7 @@ async def recompute(
         event, record = past.event, past.record
         name = f"{officer}, revision {event.revision}"
         if record is None:
-            waits = event.path.status == "waiting_for_framework"
-            return f"{name}: {'waits for its framework' if waits else 'was saved before inputs were kept'}", waits
+            return f"{name}: waits for its framework", True
         rules = await store.rules.find(tenant, record.rules_version)
         if rules is None:
             raise NotFound(f"version {record.rules_version} of the rules of {tenant} is not kept")

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime
 
 from msgspec.structs import replace
 
-from services.recommender.inputs import INCLUDE_ONLY, Estimate, Inputs, Rule
+from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import MERGE_THRESHOLD, Snapshot
 from services.recommender.planner.jit import signatures
+from services.recommender.rules import INCLUDE_ONLY, Rule
 from shared.domain import (
     SHARED_TENANT,
     Area,

@@ -12,6 +12,7 @@ from services.recommender.consumer import ProfileConsumer
 from services.recommender.inputs import Inputs, PlanRequest
 from services.recommender.plan_pool import PlanPool
 from services.recommender.planning import Planner
+from services.recommender.store.plans import COLLECTION
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import SHARED_TENANT, Profile, key_of
 from shared.errors import Rejected
@@ -84,6 +85,21 @@ async def test_single_changes_are_planned_before_an_import_of_the_same_batch(off
     assert planner.planned == 4
 
 
+async def test_a_profile_is_planned_after_a_restore_from_an_older_copy(office: Office) -> None:
+    """MongoDB and not the memory of this process tells whether a profile is older than its plan."""
+    consumer = ProfileConsumer(office.planner(), nothing_to_take_back)
+    await consumer.on_profiles([received(0, order("a", 2).profile)])
+    copy = await office.database[COLLECTION].find_one({"officer": "a"})
+    assert copy is not None
+    for sequence in (3, 4):
+        await consumer.on_profiles([received(sequence, order("a", sequence, reading=1).profile)])
+    assert (await office.path_of("a")).revision == 3
+    await office.database[COLLECTION].replace_one({"officer": "a"}, copy)
+    await consumer.on_profiles([received(5, order("a", 3, reading=2).profile)])
+    assert (await office.path_of("a")).path.versions.profile == 3
+    assert (await office.path_of("a")).path.gaps[0].level == 2
+
+
 async def test_a_repeated_batch_changes_nothing(office: Office) -> None:
     consumer = ProfileConsumer(planner := office.planner(), nothing_to_take_back)
     batch = [received(offset, order(f"o{offset}", 2).profile) for offset in range(20)]
@@ -138,6 +154,30 @@ async def test_replanning_reads_only_the_given_partitions(office: Office) -> Non
     assert (await office.plan_of("mine"))["revision"] == 2
     assert (await office.plan_of("theirs"))["revision"] == 1
     assert await office.replanner().after_catalog_change([0], 2) == 0
+
+
+async def test_a_repeated_profile_moves_a_plan_to_the_partition_from_which_it_came(office: Office) -> None:
+    """Else nobody would plan again for an officer whose partition the topic does not have any more."""
+    planner = office.planner()
+    for partition in (30, 1):
+        moved = [PlanRequest(order(name).profile, DAY, cause="assessment", partition=partition) for name in ("a", "b")]
+        await planner.plan([*moved, order("stays")])
+    apply_changes(office.catalog, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
+    assert await office.replanner().after_catalog_change([1], 2) == 2
+    assert [(await office.plan_of(name))["revision"] for name in ("a", "b", "stays")] == [2, 2, 1]
+    assert await office.replanner().after_catalog_change([0], 2) == 1
+
+
+async def test_a_plan_that_was_read_before_it_moved_is_saved_where_it_belongs_now(office: Office) -> None:
+    planner = office.planner()
+    await planner.plan([order("a")])
+    stored = await office.store.find("agency", "a")
+    assert stored is not None
+    await planner.plan([PlanRequest(order("a").profile, DAY, cause="assessment", partition=1)])
+    apply_changes(office.catalog, ("read", CourseWithdrawn(SHARED_TENANT, "read")))
+    saved, _, _ = await planner.replan([stored], "catalog")
+    assert saved == 1
+    assert (await office.plan_of("a"))["partition"] == 1
 
 
 async def test_a_change_without_effect_makes_no_new_path(office: Office) -> None:

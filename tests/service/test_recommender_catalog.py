@@ -1,14 +1,17 @@
 """What happens to paths when the catalog changes, and what each tenant sees of it."""
 
+import asyncio
 from collections.abc import Iterable
 from functools import partial
 from threading import Event as Flag
+from typing import Any
 
 import msgspec
 import pytest
 
 from services.recommender.api.context import CONTEXT
 from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.replanning import Replanner
 from shared.domain import key_of
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC, CourseWithdrawn, PathAnnounced
 from tests.support.builders import FRAMEWORK, JOB_GROUP, course, framework
@@ -31,8 +34,14 @@ SERVICE = partial(recommender, entries=(SHOWN, READ, WRITE))
 
 
 async def test_a_withdrawn_course_leaves_its_paths_and_the_officers_see_a_note(
-    service: Started, announced: Topic
+    service: Started, announced: Topic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    replan, go_on = Replanner.after_catalog_change, asyncio.Event()
+
+    async def held(*given: Any) -> int:
+        await go_on.wait()
+        return await replan(*given)
+
     tenant = "withdrawing"
     officer, other = (
         somebody(tenant, levels={"reading": 3, "writing": 1}),
@@ -42,14 +51,18 @@ async def test_a_withdrawn_course_leaves_its_paths_and_the_officers_see_a_note(
     await service.publish(PROFILES_TOPIC, assessed(officer), assessed(other))
     assert courses_of(await path_of(service, officer)) == ["short"]
     await path_of(service, other)
-    await service.publish(CATALOG_TOPIC, (key_of(tenant, "short"), 2, CourseWithdrawn(tenant, "short")))
-    stale = await path_of(service, officer, stale=True)
-    assert courses_of(stale) == ["short"]  # a reading request never plans
-    address = f"/v1/officers/{officer.officer}/path"
-    held = await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": f'"{stale["revision"]}"'})
-    assert held.status == 200  # the reader is to learn that it is stale
-    tag = held.headers["ETag"]
-    assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 304
+    monkeypatch.setattr(Replanner, "after_catalog_change", held)
+    try:
+        await service.publish(CATALOG_TOPIC, (key_of(tenant, "short"), 2, CourseWithdrawn(tenant, "short")))
+        stale = await path_of(service, officer, stale=True)
+        assert courses_of(stale) == ["short"]  # a reading request never plans
+        address = f"/v1/officers/{officer.officer}/path"
+        got = await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": f'"{stale["revision"]}"'})
+        assert got.status == 200  # the reader is to learn that it is stale
+        tag = got.headers["ETag"]
+        assert (await service.ask("GET", address, tenant=tenant, headers={"If-None-Match": tag})).status == 304
+    finally:
+        go_on.set()
     event = await announced.newest(officer.key, 2)
     assert isinstance(event.data, PathAnnounced)
     assert (event.data.cause, event.data.revision) == ("catalog", 2)

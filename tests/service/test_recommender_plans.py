@@ -9,16 +9,18 @@ import msgspec
 import pytest
 
 from deploy.local.servers import Mongod
+from services.recommender import replanning
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.feedback import apply_feedback
 from services.recommender.feedback_handler import FeedbackCommand, FeedbackHandler
-from services.recommender.inputs import PlanRequest, Rule, TenantRules
+from services.recommender.inputs import PlanRequest
 from services.recommender.plan_pool import PlanPool, solve
 from services.recommender.planning import Planner
 from services.recommender.provenance import InputsRecord, PlanHead, record_of
 from services.recommender.replanning import Replanner
+from services.recommender.rules import Rule, TenantRules
 from services.recommender.store import plan_bases, plans, rules
-from services.recommender.store.documents import IdempotencyRecord, NewPlan, event_of
+from services.recommender.store.documents import IdempotencyRecord, NewPlan, StoredPlan, event_of
 from services.recommender.store.history import RETAINED_REVISIONS, History
 from services.recommender.store.plans import PlanStore
 from shared.domain import SHARED_TENANT, key_of
@@ -421,6 +423,40 @@ async def test_newer_rules_replan_the_paths_in_the_owned_partitions(office: Offi
     assert await office.replanner().after_newer_rules([0]) == 0
 
 
+async def test_the_rules_of_all_tenants_are_checked_once_and_then_those_that_are_new(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replanning, "_TENANTS", 4)
+    asked = list[dict[str, int]]()
+    under_older_rules = PlanStore.under_older_rules
+
+    def noted(self: PlanStore, versions: Mapping[str, int], partitions: Collection[int]) -> AsyncIterator[StoredPlan]:
+        asked.append(dict(versions))
+        return under_older_rules(self, versions, partitions)
+
+    monkeypatch.setattr(PlanStore, "under_older_rules", noted)
+    await office.plan(profile("a", {"reading": 0}))
+    for tenant in range(9):
+        await office.store.rules.put(f"t{tenant}", TenantRules(1), "key")
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    await office.database["rules"].update_many({}, {"$set": {"put_at": long_ago}})
+    replanner = office.replanner()
+    assert await replanner.after_newer_rules([0, 1]) == 0
+    assert [len(some) for some in asked] == [4, 4, 1], "one query names a few tenants only"
+    asked.clear()
+    assert await replanner.after_newer_rules([0]) == 0
+    assert asked == []
+    other_replica = rules.RuleStore(office.database)
+    await other_replica.put(TENANT, TenantRules(1), "key")
+    await other_replica.put(TENANT, TenantRules(2, [Rule("course", ["read"], 0)]), "key")
+    assert await replanner.after_newer_rules([0]) == 1
+    assert asked == [{TENANT: 2}]
+    assert [step.course.id for step in (await office.path_of("a")).path.steps] == ["long"]
+    asked.clear()
+    assert await replanner.after_newer_rules([0, 2]) == 0, "partition 2 is new, and 1 is another replica's"
+    assert sum(map(len, asked)) == 10
+
+
 async def test_a_path_with_a_deadline_is_planned_again_after_a_week(office: Office) -> None:
     due = profile("due", {"reading": 0})
     due = msgspec.structs.replace(due, weekly_hours=5, deadline=date(2999, 1, 1))
@@ -512,7 +548,7 @@ async def test_a_stale_path_follows_feedback_at_the_next_catalog_change(office: 
     stored = await office.store.find(TENANT, "a")
     assert stored is not None
     dismissed = apply_feedback(stored.feedback, "read", "not_relevant", at=datetime.now(UTC), now=datetime.now(UTC))
-    key = IdempotencyRecord("k", "digest", 1, 1, stale=True)
+    key = IdempotencyRecord("k", "digest", 1, 1, stale=True, at=datetime.now(UTC))
     assert await office.store.save_stale_feedback(stored, dismissed, key, 0)
     assert not await office.store.save_stale_feedback(stored, dismissed, key, 0)  # a lost race changes nothing
     found = await office.store.find_path(TENANT, "a")

@@ -128,9 +128,9 @@ async def test_a_path_with_mapped_levels_is_recomputed(two: Two) -> None:
     assert same, sentence
 
 
-@pytest.mark.parametrize("owner", ["framework_scales", "shared", None])
+@pytest.mark.parametrize("owner", ["department", "shared", None])
 async def test_a_path_under_a_tenants_own_framework_is_recomputed(two: Two, owner: str | None) -> None:
-    tenant = "framework_scales"
+    tenant = "department"
     await two.put("frameworks", framework({"reading": 1, "writing": 1}), tenant=tenant)
     await settled(two)
     officer = somebody(tenant, framework_owner=owner, framework_version=1)
@@ -188,19 +188,6 @@ async def test_a_refusal_with_a_field_names_it(
     monkeypatch.setattr(recomputing, "recompute", refused)
     assert await command(two.settings, ["nobody", "--tenant", "agency"]) == 2
     assert capsys.readouterr().out == "recompute: revision: is no revision\n"
-
-
-async def test_a_path_that_was_stored_before_proofs_is_recomputed(two: Two) -> None:
-    officer = somebody(levels={"reading": 0, "writing": 2})
-    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
-    await path_of(two.recommender, officer)
-
-    def remove_proof(path: dict[str, Any]) -> None:
-        assert path.pop("proved")
-
-    await two.change_stored_path(officer, remove_proof)
-    sentence, same = await two.again(officer.officer)
-    assert same, sentence
 
 
 async def test_the_catalog_serves_a_framework_at_a_past_revision(two: Two) -> None:

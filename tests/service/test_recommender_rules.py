@@ -198,6 +198,16 @@ async def test_what_if_takes_missing_fields_from_the_officer_and_lists_the_chang
     assert (await path_of(service, officer))["revision"] == 2  # nothing was stored
 
 
+async def test_a_what_if_says_that_the_stage_ended_unless_the_request_has_a_target(service: Started) -> None:
+    officer, ended = somebody(stage="early"), "no longer has the career stage “early”"
+    await planned(service, officer)
+    assert ended in (await path_of(service, officer))["path"]["reason"]["en"]
+    _, same = await recommended(service, compare_with=officer.officer)
+    assert ended in same["path"]["reason"]["en"]
+    _, aimed = await recommended(service, compare_with=officer.officer, target={"reading": 3})
+    assert "career stage" not in aimed["path"]["reason"]["en"]
+
+
 async def test_what_if_accepts_completed_courses(service: Started) -> None:
     officer = somebody()
     await planned(service, officer)

@@ -1,4 +1,5 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from services.recommender.planner.index.vocabulary import (
     EncodedCourse,
     Vocabulary,
 )
+from services.recommender.planner.optimizer import query
 from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT
 from tests.support.builders import TENANT, after, catalog, course, framework, inputs
@@ -82,6 +84,47 @@ def test_many_changes_are_copied_into_a_base_once_they_are_planned_with(monkeypa
         after = after.put_course(SHARED_TENANT, course(f"c{number}", ("a", 0, 1)), number + 2)
     assert made == [5, 12], "too many changes for one copy are copied before"
     assert after.courses[SHARED_TENANT].changed == {}
+
+
+def test_the_catalogs_of_only_some_tenants_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "MERGE_THRESHOLD", 3)
+    monkeypatch.setattr(index, "MAX_OVERLAYS", 4)
+    snapshot = Snapshot().put_course(SHARED_TENANT, course("s", ("a", 0, 1)), 1)
+    for number in range(20):
+        snapshot = snapshot.put_course(f"t{number:02}", course(f"c{number}", ("a", 0, 1)), number + 2)
+    snapshot = snapshot.put_courses("large", catalog(30, 4, seed=1), 22)
+    snapshot.view("large")
+    first = snapshot.view("t00").catalog
+    for number in range(20):
+        assert snapshot.view(f"t{number:02}").course(f"c{number}") is not None
+        assert len(snapshot.viewed) <= 2 + 4
+    assert sorted(snapshot.viewed) == ["large", SHARED_TENANT, "t16", "t17", "t18", "t19"]
+    again = snapshot.view("t00").catalog
+    assert again is not first
+    assert again.overlay == first.overlay
+    assert snapshot.view("t00").catalog is again
+
+
+class Unread(dict[Any, Any]):
+    """A dictionary whose keys must not be listed."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("the skills of all tenants are read")
+
+
+def test_the_skills_of_a_framework_are_found_without_reading_those_of_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vocabulary = Vocabulary()
+    monkeypatch.setattr(vocabulary, "skills", Unread())
+    monkeypatch.setattr(query, "VOCABULARY", vocabulary)
+    vocabulary.entry(course("a", ("a", 1, 2), ("b", 0, 1), of="one"))
+    vocabulary.entry(course("b", ("a", 0, 1), of="two"))
+    vocabulary.entry(course("c", ("b", 0, 1), ("c", 0, 1), of="one"))
+    query.skills_of.cache_clear()
+    found = [query.skills_of(name, count).tolist() for name, count in (("one", 4), ("one", 3), ("two", 4), ("no", 2))]
+    query.skills_of.cache_clear()
+    assert found == [[True, True, False, True], [True, True, False], [False, False, True, False], [False, False]]
 
 
 def test_rows_of_one_skill_are_merged() -> None:

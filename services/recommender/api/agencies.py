@@ -24,6 +24,7 @@ from services.recommender.path_summary import path_summary
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
 from services.recommender.store.history import ArchivedPlan
+from services.recommender.store.releases import ReleaseKey
 from shared.domain import Framework, Identifier, WeeklyHours, key_of
 from shared.errors import InvalidInput, NotFound
 from shared.paths import PLANNED
@@ -103,7 +104,8 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     if not frameworks:
         raise NotFound("no officers of such an agency")
     framework = framework_of(view, query.framework or _most(view, frameworks))
-    version, release, names = await _release(request, tenant, agency, framework.id)
+    key = ReleaseKey(tenant, agency, framework.id)
+    version, release, names = await _release(request, key)
     courses = {course for cohort in release.cohorts for course in cohort.figures.courses}
     report = agency_report(
         release.cohorts,
@@ -117,52 +119,48 @@ async def get_gaps(request: web.Request) -> web.StreamResponse:
     )
     in_time = None
     if query.deadline and query.weekly_hours and report.officers is not None:
-        about = {"framework": framework.id, "question": f"{query.deadline}/{query.weekly_hours}"}
-        in_time = await store.releases.report(tenant, agency, version, **about)
+        question = f"{query.deadline}/{query.weekly_hours}"
+        in_time = await store.releases.report(key, version, question)
         if in_time is None:
             plans = await _sample(request, release, names)
             in_time = await _in_time(request, plans, framework, query.deadline, query.weekly_hours) if plans else None
             if in_time is not None:
-                await store.releases.save_report(tenant, agency, version, in_time, **about)
+                await store.releases.save_report(key, version, question, in_time)
     return json_response(AgencyView(**asdict(report), in_time=in_time, request_id=request[REQUEST_ID]))
 
 
-async def _release(
-    request: web.Request, tenant: str, agency: str, framework: str
-) -> tuple[int, Release, dict[int, str]]:
+async def _release(request: web.Request, key: ReleaseKey) -> tuple[int, Release, dict[int, str]]:
     """Return the current release with its version, after updating it if permitted, and {token: officer}.
 
     Raises Unavailable.
     """
-    found = await _published(request, tenant, agency, framework)
+    found = await _published(request, key)
     if found is None:
         async with context_of(request).publishing:  # or each of many agencies would be computed once for each other one
             while found is None:
-                found = await _published(request, tenant, agency, framework)
+                found = await _published(request, key)
     return found
 
 
-async def _published(
-    request: web.Request, tenant: str, agency: str, framework: str
-) -> tuple[int, Release, dict[int, str]] | None:
+async def _published(request: web.Request, key: ReleaseKey) -> tuple[int, Release, dict[int, str]] | None:
     """Return what `_release` returns, None if another release of the tenant was published meanwhile."""
     context = context_of(request)
-    store, smallest, key = context.store, context.settings.min_group_size, context.settings.api_key_pepper
-    turn = await store.releases.turn(tenant)
-    version, before = await store.releases.find(tenant, agency, framework)
+    store, smallest, pepper = context.store, context.settings.min_group_size, context.settings.api_key_pepper
+    turn = await store.releases.turn(key.tenant)
+    version, before = await store.releases.find(key)
     officers: list[Officer] = []
     names: dict[int, str] = {}
-    async for officer, revision, summary in store.summaries(tenant, agency, framework):
-        officers.append(Officer(token_of(key, f"{tenant}/{officer}"), revision, summary))
+    async for officer, revision, summary in store.summaries(*key):
+        officers.append(Officer(token_of(pepper, key_of(key.tenant, officer)), revision, summary))
         names[officers[-1].token] = officer
     present = cohorts_of(officers, smallest, context.planner.today())
-    after = released(before, present, smallest, token_of(key, ""))
+    after = released(before, present, smallest, token_of(pepper, ""))
     if after is not before:  # there is something new to compare with other agencies and frameworks
-        elsewhere = await store.releases.versions_elsewhere(tenant, agency, framework, list(names))
-        after = released(before, present, smallest, token_of(key, ""), elsewhere) if elsewhere else after
+        elsewhere = await store.releases.versions_elsewhere(key, list(names))
+        after = released(before, present, smallest, token_of(pepper, ""), elsewhere) if elsewhere else after
     if after is before:
         return version, before, names
-    saved = await store.releases.replace(tenant, agency, framework, version, after, turn=turn)
+    saved = await store.releases.replace(key, version, after, turn=turn)
     return (version + 1, after, names) if saved else None
 
 

@@ -10,11 +10,11 @@ from services.recommender.api.context import caller_of, context_of, stored_plan,
 from services.recommender.inputs import inputs_for
 from services.recommender.planner import pipeline
 from services.recommender.provenance import request_of
-from shared.domain import Identifier
-from shared.errors import NotFound, Unavailable
+from shared.domain import Identifier, key_of
+from shared.errors import MissingPath, NotFound, Unavailable
 from shared.messages import why_not_with_sentences
 from shared.paths import UNRENDERED, Similar, WhyNot
-from shared.routes import REQUEST_ID, json_response, languages_of, read_query
+from shared.routes import REQUEST_ID, json_response, languages_of, principal, read_query
 
 
 class WhyNotAnswer(WhyNot, frozen=True, kw_only=True):
@@ -47,25 +47,24 @@ async def why_not(request: web.Request) -> web.StreamResponse:
     if what the path was computed from is not here.
     """
     languages_of(request)
-    plan = await stored_plan(request, request.match_info["officer_id"])
-    course = request.match_info["course_id"]
+    tenant, course = principal(request).tenant, request.match_info["course_id"]
     store, view = context_of(request).store, view_of(request)
+    plan = await store.history.find(key_of(tenant, request.match_info["officer_id"]), None)
+    if plan is None:
+        raise MissingPath("there is no path for this officer yet")
     if view.course(course) is None:
         raise NotFound("no such course")
-    past = await store.history.find(plan.profile.key, plan.head.revision)
-    framework = view.framework(plan.profile.framework)
-    if past is not None and past.event.path.status == "waiting_for_framework":
-        return _answered(request, WhyNot(course, "no_path", UNRENDERED), plan.head.revision)
-    if past is None or past.record is None or framework is None:
+    path, record, framework = plan.event.path, plan.record, view.framework(plan.event.path.framework)
+    if path.status == "waiting_for_framework":
+        return _answered(request, WhyNot(course, "no_path", UNRENDERED), plan.event.revision)
+    if record is None or framework is None:
         raise NotFound("what this path was computed from is not here")
-    rules = await store.rules.find(plan.profile.tenant, past.record.rules_version)
+    rules = await store.rules.find(tenant, record.rules_version)
     if rules is None:
         raise Unavailable("the rules of this path are not here; try again soon")
-    inputs = inputs_for(request_of(past.record, rules), framework)
-    found = await context_of(request).work_queue.run(
-        caller_of(request), pipeline.why_not, inputs, view, past.event.path, course
-    )
-    return _answered(request, found, plan.head.revision)
+    inputs = inputs_for(request_of(record, rules), framework)
+    found = await context_of(request).work_queue.run(caller_of(request), pipeline.why_not, inputs, view, path, course)
+    return _answered(request, found, plan.event.revision)
 
 
 def _answered(request: web.Request, found: WhyNot, revision: int) -> web.Response:
@@ -85,8 +84,7 @@ async def similar_courses(request: web.Request) -> web.StreamResponse:
     course = request.match_info["course_id"]
     if view.course(course) is None:
         raise NotFound("no such course")
-    path = (await stored_plan(request, query.officer)).path if query.officer else None
-    taken = {step.course.id for step in path.steps} if path else set[str]()
+    taken = (await stored_plan(request, query.officer)).head.courses if query.officer else []
     found = await context_of(request).work_queue.run(
         caller_of(request), pipeline.similar_courses, course, view, query.limit, taken
     )

@@ -9,19 +9,11 @@ from msgspec.structs import replace
 
 from services.recommender.api.context import caller_of, context_of, framework_of, stored_plan, view_of
 from services.recommender.api.unmatched_rules import unmatched
-from services.recommender.inputs import (
-    Estimate,
-    Inputs,
-    PlanRequest,
-    Rule,
-    TenantRules,
-    hours_until,
-    inputs_for,
-    rules_within,
-)
+from services.recommender.inputs import Estimate, Inputs, PlanRequest, hours_until, inputs_for
 from services.recommender.plan_pool import plan_stateless
 from services.recommender.planner import pipeline
 from services.recommender.planning import is_studied
+from services.recommender.rules import Rule, TenantRules, rules_within
 from services.recommender.store.documents import StoredPlan
 from shared.domain import Framework, Identifier, Language, Level, WeeklyHours
 from shared.errors import InvalidInput, Warned
@@ -121,7 +113,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     found = Recommendation(
         with_sentences(path, languages),
         request_id=request[REQUEST_ID],
-        changes=pipeline.path_diff(present.path, path) if present else None,
+        changes=pipeline.path_diff(present.announced.recommended().path, path) if present else None,
         revision=present.head.revision if present else None,
         warnings=warnings,
     )
@@ -131,9 +123,10 @@ async def recommend(request: web.Request) -> web.StreamResponse:
 def _officer_inputs(
     body: RecommendationRequest, present: StoredPlan, framework: Framework, rules: TenantRules, as_of: date
 ) -> Inputs:
-    """Return the inputs of a stored officer, who may have another job group or stage in the request."""
+    """Return the inputs of a stored officer, who may have another job group, stage or framework in the request."""
     profile = present.profile
-    stage = body.stage or (profile.stage if profile.stage in {one.id for one in framework.stages} else None)
+    known = framework.id == profile.framework or any(one.id == profile.stage for one in framework.stages)
+    stage = body.stage or (profile.stage if known else None)
     progress = RecommendationRequest(compare_with=body.compare_with, completed=body.completed, as_of=body.as_of)
     request = PlanRequest(
         replace(profile, job_group=body.job_group or profile.job_group, stage=stage),
@@ -147,10 +140,12 @@ def _officer_inputs(
 
 
 def _requested(inputs: Inputs, body: RecommendationRequest, present: StoredPlan | None) -> Inputs:
-    """Return inputs with the values of the request."""
+    """Return inputs with the values of the request; its target counts instead of what a job group requires."""
+    if body.target is not None:
+        skills = [one for one in inputs.successions if one.kind == "skill"]
+        inputs = replace(inputs, job_group="", stage=None, successions=skills)
     return replace(
         inputs,
-        job_group="" if body.target is not None else inputs.job_group,
         target=body.target,
         levels={**inputs.levels, **_levels(body)},
         completed=body.completed,

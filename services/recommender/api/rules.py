@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from services.recommender.api.context import caller_of, context_of
 from services.recommender.api.unmatched_rules import unmatched
-from services.recommender.inputs import Rule, TenantRules, check_tenant_rules
+from services.recommender.rules import Rule, TenantRules, check_tenant_rules
 from shared.domain import Identifier
 from shared.errors import Warned
 from shared.merge_patch import patched

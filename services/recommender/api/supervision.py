@@ -45,7 +45,7 @@ class OfficerPath(Struct, frozen=True):
     officer: str
     job_group: str
     status: str
-    planned_at: datetime | None
+    planned_at: datetime
     before: float
     after: float
     hours: float

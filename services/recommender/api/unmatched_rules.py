@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from services.recommender.inputs import Rule
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.vocabulary import MODALITIES
+from services.recommender.rules import Rule
 from shared.errors import Warned
 from shared.texts import folded
 

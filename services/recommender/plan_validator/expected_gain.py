@@ -63,13 +63,15 @@ class _Path:
             for place, course in enumerate(courses)
             if course.id not in begun and not officer.enters(course)
         }
-        self._gives = [_given(course) for course in courses]
         self._readers, self._givers = defaultdict[Key, list[int]](list), defaultdict[Key, list[tuple[float, int]]](list)
         for place, keys in self._reads.items():
             for key in keys:
                 self._readers[key].append(place)
-        for place, given in enumerate(self._gives):
-            for key in given.keys() & self._readers.keys():
+        self._gives: list[set[Key]] = []
+        for place, given in enumerate(map(_given, courses)):
+            needed = given.keys() & self._readers.keys()
+            self._gives.append(needed)
+            for key in needed:
                 self._givers[key].append((-given[key], place))
         for ranked in self._givers.values():
             ranked.sort()
@@ -79,13 +81,15 @@ class _Path:
 
         Only courses that need what it gives, or what a course lost with it gives, are checked.
         """
+        if not self._gives[gone]:
+            return set()
         lost, seen, waiting = {gone}, set[int](), [gone]
         while waiting:
             place = heappop(waiting)  # in order of the path, so all earlier losses are known
             if place != gone and self._is_entered(place, lost):
                 continue
             lost.add(place)
-            for reader in {reader for key in self._gives[place] for reader in self._readers.get(key, ())} - seen:
+            for reader in {reader for key in self._gives[place] for reader in self._readers[key]} - seen:
                 if reader > place:
                     seen.add(reader)
                     heappush(waiting, reader)

@@ -7,7 +7,8 @@ from statistics import NormalDist
 
 from msgspec.structs import replace
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule, SkillTarget
+from services.recommender.inputs import MICRO, Inputs, SkillTarget
+from services.recommender.rules import EXCLUDE, INCLUDE_ONLY, Rule
 from shared.domain import Course, MatchedRow
 from shared.texts import folded
 
@@ -250,6 +251,8 @@ def percent_of(confidence: float) -> int:
 
 def added(held: dict[int, float], percent: int, value: float) -> float:
     """Return what a value with this confidence (per cent) adds to what is held, in micro-levels."""
+    if not held:
+        return percent / 100 * max(value, 0.0)
     return _expected({**held, percent: max(value, held.get(percent, 0.0))}) - _expected(held)
 
 
@@ -284,5 +287,7 @@ def _shortfall(target: SkillTarget, top: float) -> float:
 
 def _is_below(target: SkillTarget, level: float) -> bool:
     """Return whether a level is below the requirement by the smallest gap or more, to the millionth."""
+    if level >= target.required:
+        return False
     micro = round(MICRO * target.required) - round(MICRO * level)
     return micro > 0 and micro >= round(MICRO * target.smallest)

@@ -78,7 +78,8 @@ def _closing_courses(path: LearningPath, framework: str, row: OpenGap, end: Offi
     """Simulate the courses that are stated to close a gap."""
     unnamed = row.cause == "budget" and not row.courses and row.hours is None
     if unnamed or row.cause not in ("budget", "little", "kept"):
-        yield from _no_closing_courses(row)
+        if row.courses or row.hours is not None:
+            yield f"{row.cause}, yet courses are named that close it"
         return
     now, hours, reached, left = end.copy(), 0.0, 0.0, _left(path)
     for name in row.courses:
@@ -100,12 +101,6 @@ def _closing_courses(path: LearningPath, framework: str, row: OpenGap, end: Offi
         missing = row.missing_hours or 0.0
         if abs(row.hours - hours) > SLACK or abs(missing - (hours - left)) > SLACK:
             yield f"takes {hours:g} hours, {hours - left:g} too many, not {row.hours:g} and {missing:g}"
-
-
-def _no_closing_courses(row: OpenGap) -> Iterator[str]:
-    """Check an open gap without a sequence of courses: there is none, or it has more courses than a path may hold."""
-    if row.courses or row.hours is not None:
-        yield f"{row.cause}, yet courses are named that close it"
 
 
 def _missing_hours(path: LearningPath) -> Iterator[str]:

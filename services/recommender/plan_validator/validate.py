@@ -169,6 +169,8 @@ def _closes(course: Course, rows: list[Closes], state: OfficerState) -> Iterator
 
 def _unconfirmed_closes(course: Course, rows: list[Closes], state: OfficerState) -> Iterator[str]:
     """Check the gaps that a course may close by its description: all that add value, and no other."""
+    if not rows and not course.matched:
+        return
     matches = {skill: row for skill, row in state.matches(course).items() if state.is_open(skill)}
     gains = {skill: state.matched_gain(row) for skill, row in matches.items()}
     stated = {row.skill: (row.to_level, row.confidence) for row in rows}
@@ -216,9 +218,12 @@ def _dependencies(path: LearningPath, start: OfficerState, find: Find) -> Iterat
             yield f"step {step.position} ({step.course.id}): an alternative is in the path"
     matches = [start.matches(course) for course in courses]
     gain = expected_gain(courses, depends_on, _parts(courses, matches, path.framework, start))
-    held = [{**start.held[skill], **_unconfirmed_percents(matches, skill)} for skill in start.targets]
-    stated, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, held))
-    if stated is None or stated > path.coverage.gained or abs(stated - gain) > slack:
+    percents = {skill: [*held] for skill, held in start.held.items()}
+    for matched in matches:
+        for skill, row in matched.items():
+            percents[skill].append(percent_of(row.confidence))
+    stated, slack = path.coverage.expected, WORTH_SLACK + sum(map(_slack, percents.values()))
+    if stated > path.coverage.gained or abs(stated - gain) > slack:
         yield f"expected to gain {gain:.0f}, not {stated}"
 
 
@@ -231,9 +236,12 @@ def _parts(
     """
     offers = defaultdict[str, dict[int, tuple[int, float]]](dict)
     for place, (course, matched) in enumerate(zip(courses, matches, strict=True)):
-        for skill, rows in _offered(course, matched, framework, start).items():
-            if skill in start.targets:
-                offers[skill][place] = max((percent, start.value(skill, level)) for percent, level in rows)
+        for (name, skill), level in taught_levels(course).items():
+            if name == framework and skill in start.targets:
+                offers[skill][place] = CONFIRMED, start.value(skill, level)
+        for skill, row in matched.items():  # no skill that the course teaches
+            if start.counts(row):
+                offers[skill][place] = percent_of(row.confidence), start.value(skill, row.to_level)
     for skill, offered in offers.items():
         held, below = start.held[skill], 0
         for edge in sorted({CONFIRMED, *held, *(percent for percent, _ in offered.values())}):
@@ -247,28 +255,9 @@ def _parts(
             below = edge
 
 
-def _offered(
-    course: Course, matched: Mapping[str, MatchedRow], framework: str, start: OfficerState
-) -> dict[str, list[tuple[int, float]]]:
-    """Return skill -> (confidence in per cent, level) of every row of a course that counts."""
-    offered: dict[str, list[tuple[int, float]]] = {}
-    for taught in course.teaches:
-        if taught.framework == framework:
-            offered.setdefault(taught.skill, []).append((CONFIRMED, taught.to_level))
-    for skill, row in matched.items():
-        if start.counts(row):
-            offered.setdefault(skill, []).append((percent_of(row.confidence), row.to_level))
-    return offered
-
-
-def _unconfirmed_percents(matches: Sequence[Mapping[str, MatchedRow]], skill: str) -> dict[int, float]:
-    """Return {confidence in per cent: 0.0} of the unconfirmed rows of a skill."""
-    return {percent_of(row[skill].confidence): 0.0 for row in matches if skill in row}
-
-
 def _slack(percents: Iterable[int]) -> int:
     """Return the tolerance in micro-levels for the value of a skill, which is larger if shares were rounded.
 
     `percents`: the confidences, in per cent, of what is held of the skill.
     """
-    return WORTH_SLACK if all(percent == CONFIRMED for percent in percents) else SHARE_SLACK
+    return WORTH_SLACK if {CONFIRMED}.issuperset(percents) else SHARE_SLACK

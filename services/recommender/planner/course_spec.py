@@ -110,8 +110,6 @@ def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
     return (condition.framework, condition.skill), condition.level
 
 
-RATING_WEIGHT = PARAMS.rating_weight
-RATING_PRIOR_COUNT = PARAMS.rating_prior_count
 MAX_COST_FACTOR = PARAMS.max_cost_factor * MICRO
 
 
@@ -126,5 +124,7 @@ def cost_factor(course: Course) -> int:
     """Return the factor that multiplies a course's hours, in millionths; 1,000,000 without completions and ratings."""
     usual, liked = LEARNERS_COMPLETING / LEARNERS_ASSUMED, 1.0
     if rating := course.rating:
-        liked += RATING_WEIGHT * (rating.mean - 3) / 2 * rating.count / (rating.count + RATING_PRIOR_COUNT)
+        liked += (
+            PARAMS.rating_weight * (rating.mean - 3) / 2 * rating.count / (rating.count + PARAMS.rating_prior_count)
+        )
     return min(round(MICRO * (usual / completion_rate(course)) / liked), MAX_COST_FACTOR)

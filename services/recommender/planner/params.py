@@ -27,6 +27,8 @@ class PlannerParams:
     """
     max_cost_profiles: int = 32
     """The most cost profiles that are cached per base segment."""
+    max_overlays: int = 64
+    """The most tenants with few courses of their own whose catalogs are kept. Another one is made in milliseconds."""
 
     # candidates
     top_by_cost: int = 2

@@ -17,6 +17,7 @@ from services.recommender.planner.explain.questions import path_diff, similar_co
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.fixed_courses import courses_of, options_of, rows_of
 from services.recommender.planner.optimizer.solve import PlanSolution, solve, solve_as_kept
+from services.recommender.planner.optimizer.trace import trace_path
 from shared.paths import LearningPath
 
 __all__ = ["path_diff", "recommend", "refused", "similar_courses", "waiting_for_framework", "why_not"]
@@ -82,16 +83,11 @@ def _picks(found: PlanSolution, known: Mapping[str, CourseOption] = MappingProxy
 
 def _scored(found: PlanSolution, whole: Sequence[Pick], picks: Collection[Pick]) -> list[Pick]:
     """Return `picks`, which are some of the picks `whole` of a plan, with the scores and runners-up of its trace."""
-    trace, wanted = found.trace(), {pick.option.id for pick in picks}
-    others = iter(courses_of(found.context, found.search.problem, trace.runners[trace.runners >= 0]))
-    traced = []
-    for pick, score, rivals, points in zip(
-        whole[len(found.fixed_courses.picks) :],
-        trace.score.tolist(),
-        trace.runners.tolist(),
-        trace.runner_score.tolist(),
-        strict=True,
-    ):
-        runners_up = [RunnerUp(next(others), point) for rival, point in zip(rivals, points, strict=True) if rival >= 0]
-        traced.append(Pick(pick.option, score, runners_up))
-    return [pick for pick in [*found.fixed_courses.picks, *traced] if pick.option.id in wanted]
+    trace, wanted = trace_path(found.search, found.path), {pick.option.id for pick in picks}
+    fixed = len(found.fixed_courses.picks)
+    scored = list(whole[:fixed])
+    steps = zip(trace.score.tolist(), trace.runners, trace.runner_score.tolist(), strict=True)
+    for pick, (score, runners, points) in zip(whole[fixed:], steps, strict=True):
+        others = courses_of(found.context, found.search.problem, runners[runners >= 0])
+        scored.append(Pick(pick.option, score, list(map(RunnerUp, others, points))))
+    return [pick for pick in scored if pick.option.id in wanted]

@@ -10,12 +10,12 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MOST_STEPS, Inputs
+from services.recommender.inputs import MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact import slot_bounds
 from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of, stairs_by_gap
 from services.recommender.planner.exact.dependencies import without_idle
-from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD, PathDraft, new_draft, refine
+from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
 from services.recommender.planner.exact.residual import (
     LeftOutCause,
     MissingHours,
@@ -46,6 +46,7 @@ from services.recommender.reference.search import (
     targets_of,
     walk,
 )
+from services.recommender.rules import EXCLUDE, INCLUDE_ONLY
 from shared.domain import Course
 from shared.paths import LearningPath, Note
 
@@ -168,7 +169,7 @@ class Plan:
             overlapping = sum(raised) >= PARAMS.beam_gaps * len(self.targets)
             found = best_path(Search(self.problem, self.start_state, self.targets), overlapping=overlapping)
             if path is not None and self._left():
-                self.kept = found.value * 100 < path.value * CHANGE_THRESHOLD
+                self.kept = found.value * 100 < path.value * PARAMS.change_threshold
             path = path if path is not None and self.kept else self._in_order(found)
         picks, self.end = self._traced(path, in_order=True)
         self.picks += picks

@@ -12,9 +12,8 @@ from services.recommender.path_summary import path_summary
 from services.recommender.provenance import InputsRecord, PlanHead
 from shared.compact_paths import alternatives
 from shared.domain import Profile
-from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event, path_with_sentences
+from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
 from shared.outbox import outbox_insert_held, outbox_push_held
-from shared.paths import LearningPath
 
 Document = dict[str, Any]
 
@@ -33,15 +32,15 @@ ANNOUNCED = "announced"
 """The field with the data of the newest event, in bytes: the path as it is stored (PathAnnounced)."""
 
 SUMMARY = "measures"
-"""The field with the figures of the path (PathSummary), under the name by which versions up to 0.2.0 stored them."""
+"""The field with the figures of the path (PathSummary)."""
 
-PATH: Document = {"revision": 1, ANNOUNCED: 1, "path": 1, "alternatives": 1}
-"""The fields from which a path is read. `path`: stored by earlier versions, with its sentences (PathRecommended)."""
+PATH: Document = {"revision": 1, ANNOUNCED: 1, "alternatives": 1}
+"""The fields from which a path is read."""
 
 RunnersUp = list[tuple[str, float]]
 """The ids and scores of the courses that were not chosen for one step."""
 
-PLAN: Document = {**HEAD, **PATH, "partition": 1, "profile": 1, "feedback": 1}
+PLAN: Document = {**HEAD, **PATH, "profile": 1, "feedback": 1}
 PLAN_WITH_KEYS: Document = {**PLAN, "feedback_keys": 1}
 
 
@@ -57,10 +56,11 @@ class PlanBase:
 class NewPlan:
     """A plan to save over `based_on` (None: the officer has no plan yet). `event` is the path as it is announced.
 
-    `record` holds what the path was computed from; without one the path cannot be recomputed, and has no steps.
+    `partition`: the one of Kafka that the profile was read from; None: the stored one stays. `record` holds what the
+    path was computed from; without one the path cannot be recomputed, and has no steps.
     """
 
-    partition: int
+    partition: int | None
     profile: Profile
     event: PathRecommended
     based_on: PlanHead | None
@@ -96,20 +96,19 @@ class IdempotencyRecord(msgspec.Struct, frozen=True):
     feedback_sequence: int
     revision: int
     stale: bool
-    at: datetime | None = None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A stored plan: its inputs and the path, without the alternatives, which are in `runners_up`.
+    """A stored plan: its inputs and the path as announced, with the alternatives of its steps (`runners_up`).
 
     `keys`: the idempotency keys of accepted feedback, oldest first. Only `PlanStore.find` reads them; otherwise the
     list is empty.
     """
 
-    partition: int
     profile: Profile
-    path: LearningPath
+    announced: PathAnnounced
     head: PlanHead
     feedback: Feedback
     runners_up: list[RunnersUp] = field(default_factory=list)
@@ -118,7 +117,7 @@ class StoredPlan:
     def count_retained_keys(self, now: datetime) -> int:
         """Return how many of the newest keys to keep when another key is added at the time `now`."""
         since = now - KEY_RETENTION
-        old = next((i for i, key in enumerate(self.keys) if key.at and key.at > since), len(self.keys))
+        old = next((i for i, key in enumerate(self.keys) if key.at > since), len(self.keys))
         return min(max(len(self.keys) - old, FEWEST_KEYS - 1), len(self.keys))
 
 
@@ -141,7 +140,8 @@ def write_of(plan: NewPlan, envelope: Envelope, key: Document | None = None) -> 
     update["$set"] |= fields
     if key is not None:
         update["$push"] |= key
-    update["$unset"] = {"path": ""} | ({"inputs": ""} if plan.record is None else {})
+    if plan.record is None:
+        update["$unset"] = {"inputs": ""}
     return UpdateOne(unchanged(plan.profile.key, plan.based_on), update)
 
 
@@ -159,7 +159,6 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
         **msgspec.structs.asdict(plan.head),
         "officer": plan.profile.officer,
         "agency": plan.profile.agency,
-        "partition": plan.partition,
         "profile": msgspec.json.encode(plan.profile),
         ANNOUNCED: announced,
         "alternatives": msgspec.json.encode(alternatives(path)),
@@ -170,6 +169,8 @@ def _fields(plan: NewPlan, announced: bytes) -> Document:
         "planned_at": datetime.now(UTC),
     }
     del fields["feedback_sequence"]  # it changes with the feedback alone
+    if plan.partition is not None:
+        fields["partition"] = plan.partition
     if plan.record is not None:
         fields["inputs"] = msgspec.json.encode(plan.record)
     if plan.feedback is not None:
@@ -205,7 +206,7 @@ def unchanged(key: str, head: PlanHead) -> Document:
 
 def head_of(document: Document) -> PlanHead:
     """Return the head in a document that was read with HEAD."""
-    return msgspec.convert({"considered": 0, **document}, PlanHead)
+    return msgspec.convert(document, PlanHead)
 
 
 def feedback_of(document: Document) -> Feedback:
@@ -217,13 +218,10 @@ def feedback_of(document: Document) -> Feedback:
 
 
 class PathVersion(NamedTuple):
-    """Which path is stored: its revision, and when it was planned.
-
-    `planned_at`: None if an older version of the program stored the path.
-    """
+    """Which path is stored: its revision, and when it was planned."""
 
     revision: int
-    planned_at: datetime | None
+    planned_at: datetime
 
 
 class FoundPath(NamedTuple):
@@ -234,32 +232,26 @@ class FoundPath(NamedTuple):
     document: Document
 
 
-def event_of(document: Document) -> PathRecommended:
-    """Return the path in a document that was read with PATH.
+def announced_of(document: Document) -> PathAnnounced:
+    """Return the path in a document that was read with PATH, as it is stored and announced."""
+    return msgspec.json.decode(document[ANNOUNCED], type=PathAnnounced)
 
-    A document may hold two forms: the event, or the path with sentences, as older versions of the program stored it.
-    The event is read if it has the document's revision, else the other form.
-    """
-    if (announced := document.get(ANNOUNCED)) is not None:
-        event = msgspec.json.decode(announced, type=PathAnnounced)
-        if event.revision == document["revision"]:
-            return event.recommended()
-    return path_with_sentences(document["path"])
+
+def event_of(document: Document) -> PathRecommended:
+    """Return the path in a document that was read with PATH, with its derived fields."""
+    return announced_of(document).recommended()
 
 
 def runners_up_of(document: Document) -> list[RunnersUp]:
     """Return for each step the ids and scores of its alternatives, from a document that was read with PATH."""
-    if "path" in document:
-        return alternatives(event_of(document).path)
     return msgspec.json.decode(document["alternatives"], type=list[RunnersUp])
 
 
 def plan_of(document: Document) -> StoredPlan:
     """Return the plan in a document that was read with PLAN."""
     return StoredPlan(
-        document["partition"],
         msgspec.json.decode(document["profile"], type=Profile),
-        event_of(document).path,
+        announced_of(document),
         head_of(document),
         feedback_of(document),
         runners_up_of(document),

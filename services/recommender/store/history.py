@@ -26,13 +26,13 @@ RETAINED_REVISIONS = 50
 class ArchivedPlan:
     """One revision of a path: decoded (`event`), and in the bytes that are stored (`path`).
 
-    `alternatives`: the alternatives of its steps; None if they are in `path`, as older versions stored them. `record`:
-    what the path was computed from; None if the framework had not arrived, so that nothing was computed.
+    `alternatives`: the alternatives of its steps, in the bytes that are stored. `record`: what the path was computed
+    from; None if the framework had not arrived, so that nothing was computed.
     """
 
     event: PathRecommended
     path: bytes
-    alternatives: bytes | None
+    alternatives: bytes
     record: InputsRecord | None
 
 
@@ -83,18 +83,14 @@ class History:
         Raises Unavailable.
         """
         with unavailable():
-            found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1, "inputs": 1})
-            if found is None or found.get("erased"):
-                return None
-            if revision is not None and found["revision"] != revision:
+            found = await self._plans.find_one({"_id": key, "erased": False}, {**PATH, "inputs": 1})
+            if found is not None and revision not in (None, found["revision"]):
                 found = await self._history.find_one({"_id": f"{key}@{revision}"})
         if found is None:
             return None
-        event, inputs = event_of(found), found.get("inputs")
+        inputs = found.get("inputs")
         record = msgspec.json.decode(inputs, type=InputsRecord) if inputs else None
-        if isinstance(found.get(ANNOUNCED), bytes) and "path" not in found:
-            return ArchivedPlan(event, found[ANNOUNCED], found.get("alternatives"), record)
-        return ArchivedPlan(event, found["path"], None, record)
+        return ArchivedPlan(event_of(found), found[ANNOUNCED], found["alternatives"], record)
 
     async def page(self, key: str, below: int | None, most: int) -> list[PathRecommended] | None:
         """Return at most `most` revisions of an officer's path, newest first; the current one is among them.
@@ -103,8 +99,8 @@ class History:
         Unavailable.
         """
         with unavailable():
-            found = await self._plans.find_one({"_id": key}, {**PATH, "erased": 1})
-            if found is None or found.get("erased"):
+            found = await self._plans.find_one({"_id": key, "erased": False}, PATH)
+            if found is None:
                 return None
             newest = found["revision"]
             first = [found] if most and (below is None or newest < below) else []

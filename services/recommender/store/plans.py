@@ -5,16 +5,17 @@ conflict the writer reads and decides again. The path is stored as the bytes tha
 refers to these. The same document holds the alternatives of the path's steps, its inputs, and its figures.
 """
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel, UpdateMany, UpdateOne
 
 from services.recommender.feedback import Feedback
-from services.recommender.path_summary import PathSummary, path_summary
+from services.recommender.path_summary import PathSummary
 from services.recommender.provenance import PlanField, PlanHead
 from services.recommender.store.documents import (
     ANNOUNCED,
@@ -52,7 +53,7 @@ from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Unavailable
 from shared.events import PathAnnounced, new_event
 from shared.mongo import Database, bulk_write, readable, unavailable
-from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push, outbox_push_held, outbox_replace
+from shared.outbox import OUTBOX_INDEXES, Staged, outbox_insert, outbox_push_held, outbox_replace
 
 COLLECTION = "plans"
 
@@ -77,7 +78,7 @@ class OfficerSummary(NamedTuple):
     """An officer, the time when the path was planned, and the path's figures."""
 
     officer: str
-    planned_at: datetime | None
+    planned_at: datetime
     summary: PathSummary
 
 
@@ -121,8 +122,8 @@ class PlanStore:
     async def find(self, tenant: str, officer: str) -> StoredPlan | None:
         """Return an officer's plan, with the idempotency keys of accepted feedback, or None. Raises Unavailable."""
         with unavailable():
-            found = await self._plans.find_one({"_id": key_of(tenant, officer)}, PLAN_WITH_KEYS)
-        return None if found is None or found.get("erased") else plan_of(found)
+            found = await self._plans.find_one({"_id": key_of(tenant, officer), "erased": False}, PLAN_WITH_KEYS)
+        return plan_of(found) if found else None
 
     async def heads(self, keys: Collection[str]) -> dict[str, PlanHead]:
         """Return the heads of the plans that exist, by officer's key. Raises Unavailable."""
@@ -172,10 +173,8 @@ class PlanStore:
 
         Raises Unavailable. `versions`: tenant -> newest version of its rules.
         """
-        # `$not` finds plans from before there were rules, too.
         conditions = [
-            {"tenant": tenant, "erased": False, "rules": {"$not": {"$gte": version}}}
-            for tenant, version in versions.items()
+            {"tenant": tenant, "erased": False, "rules": {"$lt": version}} for tenant, version in versions.items()
         ]
         return self._matching(partitions, conditions)
 
@@ -261,10 +260,7 @@ class PlanStore:
         query = {"tenant": tenant, "agency": agency, "framework_id": framework}
         with unavailable():
             async for document in self._plans.find(query, {"officer": 1, "revision": 1, SUMMARY: 1}):
-                whole: Document | None = document
-                if SUMMARY not in document:  # saved before figures were stored with the path
-                    whole = await self._plans.find_one({"_id": document["_id"], "erased": False}, PATH)
-                if whole and (summary := readable(whole, _summary)):
+                if summary := readable(document, _summary):
                     yield document["officer"], document["revision"], summary
 
     # --- writing -----------------------------------------------------------------------------------------------------
@@ -369,6 +365,15 @@ class PlanStore:
                     await self.history.erase(key)
                     return True
 
+    async def move(self, partitions: Mapping[str, int]) -> None:
+        """Note in which Kafka partition the profiles of these officers' keys are. Raises Unavailable."""
+        keys: defaultdict[int, list[str]] = defaultdict(list)
+        for key, partition in partitions.items():
+            keys[partition].append(key)
+        if keys:
+            elsewhere = [({"_id": {"$in": held}, "partition": {"$ne": one}}, one) for one, held in keys.items()]
+            await bulk_write(self._plans, [UpdateMany(query, {"$set": {"partition": one}}) for query, one in elsewhere])
+
     async def mark_checked(self, keys: Collection[str], revision: int) -> None:
         """Record that the plans of these officers' keys are valid at a catalog revision. Raises Unavailable.
 
@@ -425,18 +430,16 @@ def _copied(plans: Iterable[NewPlan]) -> dict[str, int]:
 def _found_path(document: Document | None) -> FoundPath | None:
     if document is None or document.get("erased"):
         return None
-    version = PathVersion(document["revision"], document.get("planned_at"))
+    version = PathVersion(document["revision"], document["planned_at"])
     return FoundPath(version, head_of({"profile_sequence": 0, **document}), document)
 
 
 def _officer(document: Document) -> OfficerSummary:
-    return OfficerSummary(document["officer"], document.get("planned_at"), _summary(document))
+    return OfficerSummary(document["officer"], document["planned_at"], _summary(document))
 
 
 def _summary(document: Document) -> PathSummary:
-    if stored := document.get(SUMMARY):
-        return msgspec.json.decode(stored, type=PathSummary)
-    return path_summary(event_of(document).path)
+    return msgspec.json.decode(document[SUMMARY], type=PathSummary)
 
 
 def _restaged(document: Document) -> Document:
@@ -444,7 +447,5 @@ def _restaged(document: Document) -> Document:
     key, revision = document["_id"], document["revision"]
     if document.get("erased"):
         return outbox_replace(new_event(SOURCE, key, revision, None))
-    event = event_of(document)
-    if "path" in document:  # stored with its sentences, and announced so
-        return outbox_push(new_event(SOURCE, key, revision, event))
-    return outbox_push_held(new_event(SOURCE, key, revision, PathAnnounced.of(event)), ANNOUNCED)
+    announced = PathAnnounced.of(event_of(document))
+    return outbox_push_held(new_event(SOURCE, key, revision, announced), ANNOUNCED)

@@ -7,7 +7,7 @@ frameworks are found that contain some of the same officers.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from pymongo import IndexModel
@@ -21,6 +21,19 @@ from shared.mongo import Database, had_conflict, unavailable
 COLLECTION = "agency_releases"
 INDEXES = [IndexModel([("officers", 1)], name="officers")]
 _RETAINED_REPORTS = 20
+
+
+class ReleaseKey(NamedTuple):
+    """Whose figures a release publishes: those of an agency under one framework."""
+
+    tenant: str
+    agency: str
+    framework: str
+
+    @property
+    def id(self) -> str:
+        """The id of the document."""
+        return "/".join(self)
 
 
 class ReleaseStore:
@@ -37,54 +50,51 @@ class ReleaseStore:
             found = await self._turns.find_one({"_id": tenant})
         return found["turn"] if found else 0
 
-    async def find(self, tenant: str, agency: str, framework: str) -> tuple[int, Release]:
-        """Return the version and the content of an agency's release under a framework. Raises Unavailable.
+    async def find(self, key: ReleaseKey) -> tuple[int, Release]:
+        """Return the version and the content of a release. Raises Unavailable.
 
         Before the first release these are 0 and an empty release.
         """
         with unavailable():
-            found = await self._releases.find_one({"_id": _id(tenant, agency, framework)}, {"version": 1, "release": 1})
+            found = await self._releases.find_one({"_id": key.id}, {"version": 1, "release": 1})
         return (found["version"], msgspec.json.decode(found["release"], type=Release)) if found else (0, Release())
 
-    async def versions_elsewhere(
-        self, tenant: str, agency: str, framework: str, officers: Collection[int]
-    ) -> list[Version]:
-        """Return the stored versions of other agencies and frameworks whose releases contain one of these officers.
+    async def versions_elsewhere(self, key: ReleaseKey, officers: Collection[int]) -> list[Version]:
+        """Return the stored versions of the tenant's other releases that contain one of these officers.
 
         Raises Unavailable. `officers`: tokens.
         """
         query = {
             "officers": {"$in": [_stored(token) for token in officers]},
-            "tenant": tenant,
-            "_id": {"$ne": _id(tenant, agency, framework)},
+            "tenant": key.tenant,
+            "_id": {"$ne": key.id},
         }
         with unavailable():
             found = await self._releases.find(query, {"release": 1}).to_list(None)
         releases = [msgspec.json.decode(one["release"], type=Release) for one in found]
         return [version for one in releases for version in (*one.cohorts, *one.past)]
 
-    async def replace(  # noqa: PLR0913 - which release, and what it follows
-        self, tenant: str, agency: str, framework: str, version: int, release: Release, *, turn: int
-    ) -> bool:
+    async def replace(self, key: ReleaseKey, version: int, release: Release, *, turn: int) -> bool:
         """Store the release that follows `version`; return False if the tenant's turn is not `turn` any more.
 
         `turn` was read before the releases that `release` was compared with. Raises Unavailable.
         """
         fields: dict[str, Any] = {
-            "tenant": tenant,
-            "agency": agency,
-            "framework": framework,
+            **key._asdict(),
             "version": version + 1,
             "release": msgspec.json.encode(release),
             "officers": [_stored(token) for token in tokens_in(release)],
             "reports": [],
         }
-        this = {"_id": _id(tenant, agency, framework), "version": version}
+        this = {"_id": key.id, "version": version}
         try:
             with unavailable():
                 async with await self._client.start_session() as session, session.start_transaction():
                     turned = await self._turns.update_one(
-                        {"_id": tenant, "turn": turn}, {"$set": {"turn": turn + 1}}, upsert=turn == 0, session=session
+                        {"_id": key.tenant, "turn": turn},
+                        {"$set": {"turn": turn + 1}},
+                        upsert=turn == 0,
+                        session=session,
                     )
                     saved = await self._releases.update_one(
                         this, {"$set": fields}, upsert=version == 0, session=session
@@ -110,29 +120,25 @@ class ReleaseStore:
 
         Raises Unavailable.
         """
-        keys = [_id(tenant, agency, framework) for framework in frameworks]
+        keys = [ReleaseKey(tenant, agency, framework).id for framework in frameworks]
         with unavailable():
             found = await self._releases.find({"_id": {"$in": keys}}, {"framework": 1, "release": 1}).to_list(None)
         releases = {one["framework"]: msgspec.json.decode(one["release"], type=Release) for one in found}
         numbers = {name: sum(cohort.figures.officers for cohort in one.cohorts) for name, one in releases.items()}
         return {name: number for name, number in numbers.items() if number}
 
-    async def report(
-        self, tenant: str, agency: str, version: int, *, framework: str, question: str
-    ) -> DeadlineReport | None:
+    async def report(self, key: ReleaseKey, version: int, question: str) -> DeadlineReport | None:
         """Return the stored answer to a question about this version of a release, or None. Raises Unavailable.
 
         `question`: the deadline and the weekly hours, as `deadline/weekly_hours`.
         """
-        wanted = {"_id": _id(tenant, agency, framework), "version": version}
+        wanted = {"_id": key.id, "version": version}
         with unavailable():
             found = await self._releases.find_one(wanted, {"reports": {"$elemMatch": {"question": question}}})
         rows = (found or {}).get("reports") or []
         return msgspec.json.decode(rows[0]["report"], type=DeadlineReport) if rows else None
 
-    async def save_report(  # noqa: PLR0913 - which release, and what it follows
-        self, tenant: str, agency: str, version: int, report: DeadlineReport, *, framework: str, question: str
-    ) -> None:
+    async def save_report(self, key: ReleaseKey, version: int, question: str, report: DeadlineReport) -> None:
         """Store an answer about this version of a release; only the latest 20 answers are kept. Raises Unavailable.
 
         Nothing is stored if the release has been replaced or the question has an answer.
@@ -140,13 +146,9 @@ class ReleaseStore:
         row = {"question": question, "report": msgspec.json.encode(report)}
         with unavailable():
             await self._releases.update_one(
-                {"_id": _id(tenant, agency, framework), "version": version, "reports.question": {"$ne": question}},
+                {"_id": key.id, "version": version, "reports.question": {"$ne": question}},
                 {"$push": {"reports": {"$each": [row], "$slice": -_RETAINED_REPORTS}}},
             )
-
-
-def _id(tenant: str, agency: str, framework: str) -> str:
-    return f"{tenant}/{agency}/{framework}"
 
 
 def _stored(token: int) -> int:

@@ -8,11 +8,14 @@ import msgspec
 from pymongo import DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from services.recommender.inputs import TenantRules
+from services.recommender.rules import TenantRules
 from shared.mongo import Database, unavailable
 
 COLLECTION = "rules"
-INDEXES = [IndexModel([("tenant", 1), ("version", DESCENDING)], name="newest")]
+INDEXES = [
+    IndexModel([("tenant", 1), ("version", DESCENDING)], name="newest"),
+    IndexModel([("put_at", 1)], name="put_at"),
+]
 _RECENT_SECONDS = 10.0
 
 
@@ -91,6 +94,19 @@ class RuleStore:
             async for row in self._rules.aggregate(pipeline):
                 self._note(row["_id"], row["version"])
         return dict(self.versions)
+
+    async def put_since(self, moment: datetime) -> dict[str, int]:
+        """Read the newest version number of the rules put since a moment; return tenant -> version.
+
+        Tenants without such rules are left out. Raises Unavailable.
+        """
+        found: dict[str, int] = {}
+        with unavailable():
+            async for row in self._rules.find({"put_at": {"$gte": moment}}, {"tenant": 1, "version": 1}):
+                found[row["tenant"]] = max(row["version"], found.get(row["tenant"], 0))
+        for tenant, version in found.items():
+            self._note(tenant, version)
+        return found
 
     def _note(self, tenant: str, version: int) -> None:
         if version > self.versions.get(tenant, 0):

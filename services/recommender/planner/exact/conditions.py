@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from msgspec import UNSET
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, MatchedSpan, names_of
+from services.recommender.inputs import MICRO, Inputs, MatchedSpan
 from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import CERTAIN, Stair, Stairs, ValueFunction, added, total_value, with_stair
+from services.recommender.rules import EXCLUDE, INCLUDE_ONLY, names_of
 from shared.domain import Course, Prerequisite
 
 

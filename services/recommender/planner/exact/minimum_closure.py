@@ -37,15 +37,12 @@ from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from shared.domain import Course
 
-MAX_LOOKED = PARAMS.max_looked
-MAX_LOOKED_TOGETHER = PARAMS.max_looked_together
-MAX_PRUNED = PARAMS.max_pruned
-
 
 class MinimumClosure(NamedTuple):
     """The shortest set found: micro-hours, and the courses in order of study.
 
-    `proved`: no set is shorter. Without courses and not `proved`: no set that a path may hold was found or ruled out.
+    `proved`: no set is shorter, and no course was skipped (`AvailableCourses.incomplete`). Without courses and not
+    `proved`: no set that a path may hold was found or ruled out.
     """
 
     hours: int
@@ -300,13 +297,14 @@ def minimum_closure(  # noqa: PLR0913 - goals and limits, by name
     """Return the shortest set found that meets all goals, with at most `steps` courses and `hours` micro-hours.
 
     Returns None if there is no such set. `limit`: how many courses the search visits; beyond it, the set may not be the
-    shortest. None: MAX_LOOKED for one goal, MAX_LOOKED_TOGETHER for several.
+    shortest. None: `max_looked` for one goal, `max_looked_together` for several (`PlannerParams`).
     """
     unmet = list(dict.fromkeys(goal for goal in goals if not start.meets(goal)))
     if not unmet:
         return MinimumClosure(0, [], proved=True)
     if steps > 0 and (alone := _shortest_alone(start, unmet, available)):
-        return MinimumClosure(alone.hours, [alone], proved=True) if alone.hours <= hours else None
+        proved = not available.incomplete
+        return MinimumClosure(alone.hours, [alone], proved) if alone.hours <= hours else None
     bounds = available.bounds(start)
     least = max(map(bounds.lower_bound, unmet))
     if least >= UNREACHABLE or least > hours:
@@ -314,17 +312,17 @@ def minimum_closure(  # noqa: PLR0913 - goals and limits, by name
     known = bounds.relaxed_plan(unmet) if len(unmet) == 1 else _one_by_one(start, unmet, available)
     if len(known) > MOST_STEPS:
         return None if steps <= MOST_STEPS else MinimumClosure(0, [], proved=False)
-    if len(known) <= MAX_PRUNED:
+    if len(known) <= PARAMS.max_pruned:
         known = without_redundant(start, known, unmet)
     if limit is None:
-        limit = MAX_LOOKED if len(unmet) == 1 else MAX_LOOKED_TOGETHER
+        limit = PARAMS.max_looked if len(unmet) == 1 else PARAMS.max_looked_together
     search = _BranchAndBound(available, bounds, unmet, min(steps, MOST_STEPS), hours + 1, limit)
     search.offer(known)
     if search.hours > least:
         search.extend(_PartialClosure(start, [], [], [(goal, None) for goal in unmet]), frozenset())
     if search.best is None:
         return None if search.proved else MinimumClosure(0, [], proved=False)
-    return MinimumClosure(search.hours, search.best, search.proved)
+    return MinimumClosure(search.hours, search.best, search.proved and not available.incomplete)
 
 
 def _shortest_alone(start: PathState, goals: Sequence[Condition], available: AvailableCourses) -> CourseOption | None:
@@ -348,7 +346,7 @@ def _one_by_one(start: PathState, goals: Sequence[Condition], available: Availab
         if not state.meets(goal) and len(courses) <= MOST_STEPS:
             more = _shortest_alone(state, [goal], available)
             added = [more] if more else available.bounds_once(state).relaxed_plan([goal])
-            if 1 < len(added) <= MAX_PRUNED:
+            if 1 < len(added) <= PARAMS.max_pruned:
                 added = without_redundant(state, added, [goal])
             for option in added:
                 state.study(option)

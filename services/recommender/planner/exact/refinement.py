@@ -17,8 +17,6 @@ from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
 
-MAX_CHANGES = PARAMS.max_changes
-CHANGE_THRESHOLD = PARAMS.change_threshold
 P = TypeVar("P")
 
 
@@ -66,12 +64,12 @@ def new_draft(plan: P, picks: list[Pick], needs: list[Dependencies], residual: R
 
 
 def refine(first: PathDraft[P], value: ValueFunction, rebuilt: Callable[[list[str]], PathDraft[P]]) -> PathDraft[P]:
-    """Return the draft `first`, or a better one that extends it; at most MAX_CHANGES extensions are tried.
+    """Return the draft `first`, or a better one that extends it; at most `max_changes` extensions are tried.
 
     A path that is being studied (`finishing`) is not extended. `rebuilt`: returns the draft of the path of these course
     ids.
     """
-    best, left, seen = first, MAX_CHANGES, {tuple(first.names)}
+    best, left, seen = first, PARAMS.max_changes, {tuple(first.names)}
     improved = not first.residual.finishing
     while improved:
         improved = False
@@ -94,7 +92,7 @@ def _better(one: PathDraft[P], other: PathDraft[P]) -> bool:
     if min(one.residual.end.hours, one.residual.end.steps) < min(other.residual.end.hours, other.residual.end.steps, 0):
         return False
     if other.residual.kept:
-        return mine * 100 >= theirs * CHANGE_THRESHOLD and mine > theirs
+        return mine * 100 >= theirs * PARAMS.change_threshold and mine > theirs
     return mine > theirs or (mine == theirs and one.cost < other.cost)
 
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, MOST_STEPS, Inputs, MatchedSpan, names_of
+from services.recommender.inputs import MICRO, MOST_STEPS, Inputs, MatchedSpan
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
     Condition,
@@ -17,6 +17,7 @@ from services.recommender.planner.exact.conditions import (
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, MinimumClosure, minimum_closure
 from services.recommender.planner.units import UNLIMITED, micro
 from services.recommender.planner.value import ValueFunction
+from services.recommender.rules import EXCLUDE, INCLUDE_ONLY, names_of
 from shared.domain import Course
 from shared.paths import UNRENDERED, CourseName, Note
 
@@ -119,7 +120,7 @@ def pinned_closure(
         return [option.id for option in within.courses], None
     found = minimum_closure(end, goal, available)
     if found and found.courses and found.hours > left:
-        return [], MissingHours(found.hours / MICRO, left / MICRO, found.proved and not available.incomplete)
+        return [], MissingHours(found.hours / MICRO, left / MICRO, found.proved)
     return [], None
 
 
@@ -155,7 +156,7 @@ class ResidualProblem(NamedTuple):
         )
         if found.hours > left:
             # Of unconfirmed rows only the way to one course is known.
-            proved = self._proved(found) and (matched is None or found.courses == [nearest])
+            proved = found.proved and (matched is None or found.courses == [nearest])
             missing = MissingHours(found.hours / MICRO, left / MICRO, proved)
             return GapBlocker("budget", course, missing, courses=courses, matched=matched)
         steps = max(self.end.steps, 0)
@@ -178,9 +179,6 @@ class ResidualProblem(NamedTuple):
                 if found and found.courses:
                     return self._within_limits(goal, found, option, option.spec.matched[key])
         return None
-
-    def _proved(self, found: MinimumClosure) -> bool:
-        return found.proved and not self.available.incomplete
 
     def _out_of_reach(self, skill: str, reached: int) -> GapBlocker:
         """Return why a skill stays low if no course that can be entered and used raises it."""
@@ -211,7 +209,7 @@ class ResidualProblem(NamedTuple):
         found, left = minimum_closure(self.end, targets, self.available), max(self.end.hours, 0)
         if found is None or found.hours <= left:
             return None
-        return MissingHours(found.hours / MICRO, left / MICRO, self._proved(found))
+        return MissingHours(found.hours / MICRO, left / MICRO, found.proved)
 
 
 def _named(course: Course) -> CourseName:

@@ -144,12 +144,15 @@ class _Reached:
             target, before = self.value.targets[skill], self.levels[skill]
             if not target.lacks(before):
                 continue
-            key, confidence = (self.framework, skill), None
+            key, confidence, row = (self.framework, skill), None, spec.matched.get((self.framework, skill))
             if key in spec.teaches and before < (after := spec.teaches[key][1]):
-                gain = self._gain(skill, (CERTAIN, self.value.certain(skill, after)))
-            elif key in spec.matched and (gain := self._matched_gain(skill, spec.matched[key])):
-                after, confidence = spec.matched[key].high / MICRO, spec.matched[key].confidence / MICRO
+                stair = CERTAIN, self.value.certain(skill, after)
+            elif row and self.value.may_use(skill, row):
+                stair, after, confidence = self.value.stair(skill, row), row.high / MICRO, row.confidence / MICRO
             else:
+                continue
+            gain = added(self._stairs.get(skill, ()), stair)
+            if confidence is not None and not gain:
                 continue
             yield Closes(
                 skill=skill,
@@ -181,13 +184,6 @@ class _Reached:
 
     def _add_stair(self, skill: str, step: Stair) -> None:
         self._stairs[skill] = with_stair(self._stairs.get(skill, ()), step)
-
-    def _gain(self, skill: str, step: Stair) -> int:
-        """Return by how much a stair raises the value of a skill's stairs, in micro-levels."""
-        return added(self._stairs.get(skill, ()), step)
-
-    def _matched_gain(self, skill: str, row: MatchedSpan) -> int:
-        return self._gain(skill, self.value.stair(skill, row)) if self.value.may_use(skill, row) else 0
 
 
 def _steps(framework: Framework, reached: _Reached, draft: PathDraft[Any]) -> list[Step]:

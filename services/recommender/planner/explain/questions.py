@@ -120,9 +120,8 @@ def _closure_here(found: PlanSolution, state: PathState, course_id: str) -> _Pla
         return _PlacedClosure(state.after([target]).value - state.value, 0, 0, 0, within=False, proved=True)
     gain = state.after(option.courses).value - state.value
     score = score_of(gain, sum(one.cost for one in option.courses))
-    proved = option.proved and not found.available.incomplete
     return _PlacedClosure(
-        gain, option.hours, score, max(state.hours, 0), 0 < len(option.courses) <= state.steps, proved
+        gain, option.hours, score, max(state.hours, 0), 0 < len(option.courses) <= state.steps, option.proved
     )
 
 

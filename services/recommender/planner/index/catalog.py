@@ -7,7 +7,7 @@ parts are built when a plan first needs them.
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from threading import Lock
 from typing import Any, TypeVar
@@ -37,6 +37,7 @@ MERGE_THRESHOLD = PARAMS.merge_threshold
 UNMERGED = 16 * MERGE_THRESHOLD
 """The most changes that are kept beside a base while no plan uses the courses."""
 MAX_COST_PROFILES = PARAMS.max_cost_profiles
+MAX_OVERLAYS = PARAMS.max_overlays
 _decoder = msgspec.msgpack.Decoder(Course)
 
 
@@ -87,7 +88,7 @@ class BaseSegment:
         with self._lock:
             if (found := self._graphs.get(champions)) is None:
                 segment = self.champions[0] if champions and self.champions else self.segment
-                found = self._graphs[champions] = build_graph(segment, VOCABULARY.conditions, len(VOCABULARY.skills))
+                found = self._graphs[champions] = build_graph(segment, VOCABULARY.conditions)
             return found
 
     def cost_profile(self, key: Hashable, make: Callable[[], K]) -> K:
@@ -151,7 +152,7 @@ class TenantCatalog:
             base = self.base.champions[0] if champions and self.base.champions else self.base.segment
             found = self.base.graph(champions=champions)
             if self.delta[0].size:
-                found = extend_graph(found, base, self.delta, VOCABULARY.conditions)
+                found = extend_graph(found, base, self.delta[0], VOCABULARY.conditions)
             self._graphs[champions] = found
         return found
 
@@ -288,31 +289,36 @@ class Snapshot:
 
     def put_courses(self, tenant: str, courses: Iterable[Course], catalog_revision: int) -> "Snapshot":
         """Return a snapshot in which many courses of one tenant are new or changed; one call copies less than many."""
-        return self._with_courses(tenant, {course.id: VOCABULARY.entry(course) for course in courses}, catalog_revision)
+        return self.changed({tenant: {course.id: course for course in courses}}, {}, catalog_revision)
 
     def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":
         """Return a snapshot without a course; a shared one of the same id becomes visible again."""
-        return self._with_courses(tenant, {course_id: None}, catalog_revision)
+        return self.changed({tenant: {course_id: None}}, {}, catalog_revision)
 
     def put_framework(self, tenant: str, framework: Framework, catalog_revision: int) -> "Snapshot":
         """Return a snapshot in which a framework is new or changed. Courses and their indexes stay."""
-        mine = {**self.frameworks.get(tenant, {}), framework.id: framework}
-        revision = max(self.catalog_revision, catalog_revision)
-        return replace(self, catalog_revision=revision, frameworks={**self.frameworks, tenant: mine})
+        return self.changed({}, {tenant: {framework.id: framework}}, catalog_revision)
 
-    def at(self, catalog_revision: int) -> "Snapshot":
-        """Return the same catalog at a later revision, for records that concern neither courses nor frameworks."""
-        return replace(self, catalog_revision=max(self.catalog_revision, catalog_revision))
-
-    def _with_courses(
-        self, tenant: str, changes: Mapping[str, EncodedCourse | None], catalog_revision: int
+    def changed(
+        self,
+        courses: Mapping[str, Mapping[str, Course | None]],
+        frameworks: Mapping[str, Mapping[str, Framework]],
+        catalog_revision: int,
     ) -> "Snapshot":
+        """Return a snapshot in which courses and frameworks of any tenants are new or changed, at a later revision.
+
+        `courses`: {tenant: {course id: course, or None if it is withdrawn}}. `frameworks`: {tenant: {id: framework}}.
+        """
         # Copied, because a plan in another thread may add a catalog meanwhile.
-        kept = {} if tenant == SHARED_TENANT else dict(self._catalogs)
-        kept.pop(tenant, None)
+        kept = {} if SHARED_TENANT in courses else dict(self._catalogs)
+        held = dict(self.courses)
+        for tenant, changes in courses.items():
+            kept.pop(tenant, None)
+            entries = {name: VOCABULARY.entry(course) if course else None for name, course in changes.items()}
+            held[tenant] = held.get(tenant, _NO_COURSES).put(entries)
+        found = {tenant: {**self.frameworks.get(tenant, {}), **changes} for tenant, changes in frameworks.items()}
         revision = max(self.catalog_revision, catalog_revision)
-        held = {**self.courses, tenant: self.courses.get(tenant, _NO_COURSES).put(changes)}
-        return Snapshot(revision, held, self.frameworks, kept)
+        return Snapshot(revision, held, {**self.frameworks, **found}, kept)
 
     def view(self, tenant: str) -> View:
         """Return what a tenant sees of this snapshot: its own courses and frameworks, and the shared ones."""
@@ -337,7 +343,16 @@ class Snapshot:
         name = tenant if tenant in self.courses else SHARED_TENANT  # tenants without courses of their own share one
         if (catalog := self._catalogs.get(name)) is None:
             catalog = self._catalogs[name] = self._new_catalog(name)
+            self._drop_oldest()
         return catalog
+
+    def _drop_oldest(self) -> None:
+        """Keep the newest MAX_OVERLAYS catalogs of tenants that share the base: each has arrays over all skills."""
+        shared = self._catalog(SHARED_TENANT).base
+        # A list, because a plan in another thread may add a catalog meanwhile.
+        overlays = [one for one, held in list(self._catalogs.items()) if held.base is shared and one != SHARED_TENANT]
+        for tenant in overlays[:-MAX_OVERLAYS]:
+            self._catalogs.pop(tenant, None)
 
     def _new_catalog(self, tenant: str) -> TenantCatalog:
         shared = self.courses.get(SHARED_TENANT, _NO_COURSES).settled

@@ -4,7 +4,6 @@ Courses of the base come first, those of the overlay after them. Conditions and 
 so that its arrays are small if only champions are searched.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from services.recommender.planner.index.segment import (
     all_conditions,
     offsets_of,
     ranges,
+    segment_of,
 )
 from services.recommender.planner.index.vocabulary import CONDITION_DTYPE as TABLE_DTYPE
 from services.recommender.planner.index.vocabulary import ROW_DTYPE, ConditionTable, Records
@@ -43,6 +43,7 @@ SKILL_DTYPE = np.dtype([("teacher", np.int32), ("level", np.int32)])
 """A skill: where it begins in `teachers` and in `level_index`."""
 
 _TABLE = TABLE_DTYPE.names or ()
+_NONE, _FIRST = np.zeros(0, np.int32), np.zeros(1, np.int32)
 
 BRANCH = 1 << 29
 """A consumer of BRANCH or more is a branch: BRANCH + the number of the branch."""
@@ -100,25 +101,20 @@ _DTYPES: dict[str, DTypeLike] = {
 
 
 class IndexedGraph(NamedTuple):
-    """A prerequisite graph, and the number of each of its conditions in the vocabulary (`ConditionTable`)."""
+    """A prerequisite graph, and how its conditions correspond to those of the vocabulary (`ConditionTable`)."""
 
     arrays: PrerequisiteGraph
     names: Ints
-    """(M of the base,): number in `ConditionTable` of each condition of the base, ascending."""
-    overlay: dict[int, int]
-    """Number in `ConditionTable` -> number in the graph, for the conditions that the overlay adds."""
+    """(M,): number in `ConditionTable` of each condition."""
+    numbers: Ints
+    """By number in `ConditionTable`: the number in the graph, or -1. Conditions that were added later are not in it."""
 
     def condition(self, name: int | None) -> int:
         """Return the number in the graph of a condition; -1 if the graph does not have it.
 
         `name`: its number in `ConditionTable`; None: it has none.
         """
-        if name is None:
-            return -1
-        place = int(np.searchsorted(self.names, name))
-        if place < len(self.names) and self.names[place] == name:
-            return place
-        return self.overlay.get(name, -1)
+        return int(self.numbers[name]) if name is not None and name < len(self.numbers) else -1
 
 
 class _Lists(NamedTuple):
@@ -136,76 +132,72 @@ class _Conditions(NamedTuple):
     branch_condition: Ints
 
 
-def build_graph(segment: Segment, conditions: ConditionTable, skills: int) -> IndexedGraph:
-    """Return the prerequisite graph of the courses of a segment.
-
-    `conditions`: the table of the vocabulary. `skills`: how many skills the vocabulary has.
-    """
-    names = all_conditions(_conditions_in(segment), *conditions.read())
-
-    def local(numbers: Ints) -> Any:
-        return np.searchsorted(names, numbers)
-
-    found = _conditions(names, conditions, local, segment, (0, 0))
-    rows, requires = _localised(segment, local)
-    arrays = _laid_out(
-        _courses(segment, 0, 0, found.table), rows, requires, found,
-        _Lists(segment.teacher_starts, segment.teachers), _level_index(found.table, skills),
-        _lists(*_consumers(segment, rows, requires, found, (0, 0)), len(names)),
+def build_graph(segment: Segment, conditions: ConditionTable) -> IndexedGraph:
+    """Return the prerequisite graph of the courses of a segment. `conditions`: the table of the vocabulary."""
+    empty = _laid_out(
+        np.zeros(1, COURSE_DTYPE), np.zeros(0, ROW_DTYPE), _NONE,
+        _Conditions(np.zeros(0, TABLE_DTYPE), _Lists(_FIRST, _NONE), _NONE),
+        _Lists(_FIRST, np.zeros(0, TEACHER_DTYPE)), _Lists(_FIRST, _NONE), _Lists(_FIRST, _NONE),
     )  # fmt: skip
-    return IndexedGraph(arrays, names, {})
+    return extend_graph(IndexedGraph(empty, _NONE, _NONE), segment_of([], 0), segment, conditions)
 
 
-def extend_graph(
-    graph: IndexedGraph, base: Segment, overlay: tuple[Segment, Sequence[str]], conditions: ConditionTable
-) -> IndexedGraph:
+def extend_graph(graph: IndexedGraph, base: Segment, overlay: Segment, conditions: ConditionTable) -> IndexedGraph:
     """Return the graph of a base, extended by an overlay.
 
-    `graph`: that of the segment `base`. `overlay`: the segment and the ids of courses that are added, or that replace
-    courses of the base with the same id.
+    `graph`: that of the segment `base`. `overlay`: courses that are added, or that replace courses of the base with the
+    same id.
     """
-    arrays, (delta, ids) = graph.arrays, overlay
+    arrays = graph.arrays
     count, known_count, branch_count = arrays.sizes
-    wanted = all_conditions(_conditions_in(delta), *conditions.read())
-    fresh = np.array([name for name in wanted.tolist() if graph.condition(name) < 0], np.int32)
-    known = IndexedGraph(arrays, graph.names, {int(name): known_count + place for place, name in enumerate(fresh)})
+    branch_conditions, branch_starts, vocabulary = conditions.read()
+    entered = overlay.rows["entry"] >= 0
+    own = np.unique(np.concatenate([overlay.rows["entry"][entered], overlay.requires]))
+    wanted = all_conditions(own, branch_conditions, branch_starts, vocabulary)
+    numbers = np.full(len(vocabulary), -1, np.int32)
+    numbers[graph.names] = np.arange(known_count)
+    fresh = wanted[numbers[wanted] < 0]
+    numbers[fresh] = np.arange(known_count, known_count + len(fresh))
+    names = np.concatenate([graph.names, fresh])
+    rows, requires = overlay.rows.copy(), numbers[overlay.requires]
+    rows["entry"][entered] = numbers[rows["entry"][entered]]
 
-    def local(numbers: Ints) -> Ints:
-        return np.array([known.condition(name) for name in numbers.tolist()], np.int32)
-
-    found = _conditions(fresh, conditions, local, base, (branch_count, len(arrays.branch_conditions)))
-    rows, requires = _localised(delta, local)
-    courses = np.concatenate([arrays.courses[:-1], _courses(delta, len(arrays.rows), len(arrays.requires))])
-    table = np.concatenate([arrays.conditions[list(_TABLE)][:-1].astype(TABLE_DTYPE), found.table])
-    for place in range(known_count, len(table)):
-        if table[place]["course"] >= 0:
-            courses[table[place]["course"]]["own_condition"] = place
-    for number, course_id in enumerate(ids, count):
-        if (condition := known.condition(conditions.known(course_id))) >= 0:
-            table[condition]["course"], courses[number]["own_condition"] = number, condition
-    branches = _Conditions(
-        table,
+    added = vocabulary[fresh]
+    counts = added["last_branch"] - added["first_branch"]
+    branches = ranges(added["first_branch"], counts)
+    lengths = np.diff(branch_starts)[branches]
+    added["last_branch"] = np.cumsum(counts) + branch_count
+    added["first_branch"] = added["last_branch"] - counts
+    added["course"] = base.find(added["course"])
+    found = _Conditions(
+        np.concatenate([arrays.conditions[list(_TABLE)][:-1].astype(TABLE_DTYPE), added]),
         _Lists(
-            np.concatenate([arrays.branches["start"][:-1], found.branches.starts]),
-            np.concatenate([arrays.branch_conditions, found.branches.values]),
+            np.concatenate([arrays.branches["start"], offsets_of(lengths)[1:] + len(arrays.branch_conditions)]),
+            np.concatenate(
+                [arrays.branch_conditions, numbers[branch_conditions[ranges(branch_starts[branches], lengths)]]]
+            ),
         ),
-        np.concatenate([arrays.branches["condition"][:-1], found.branch_condition]),
+        np.concatenate([arrays.branches["condition"][:-1], np.repeat(numbers[fresh], counts)]),
     )
-    # Either may have been made when fewer skills had a number.
-    skills = max(len(arrays.skills), len(delta.teacher_starts)) - 1
-    consumers = _consumers(delta, rows, requires, found, (count, branch_count))
+    courses = np.concatenate([arrays.courses[:-1], _courses(overlay, len(arrays.rows), len(arrays.requires))])
+    in_overlay = overlay.find(vocabulary["course"][names])
+    found.table["course"][in_overlay >= 0] = count + in_overlay[in_overlay >= 0]
+    _set_own_conditions(courses, found.table)
+    skills = max(len(arrays.skills), len(overlay.teacher_starts)) - 1
     longer = _laid_out(
         courses,
         np.concatenate([arrays.rows, rows]),
         np.concatenate([arrays.requires, requires]),
-        branches,
-        _taught(arrays, delta, courses, skills),
-        _level_index(table, skills)
-        if len(fresh) or skills >= len(arrays.skills)
-        else _Lists(arrays.skills["level"], arrays.level_index),
-        _longer(_Lists(arrays.conditions["consumer"], arrays.consumers), *consumers, len(table)),
+        found,
+        _taught(arrays, overlay, skills),
+        _level_index(found.table, skills),
+        _longer(
+            _Lists(arrays.conditions["consumer"], arrays.consumers),
+            *_consumers(overlay, rows, requires, found, (count, branch_count)),
+            len(names),
+        ),
     )
-    return known._replace(arrays=longer)
+    return IndexedGraph(longer, names, numbers)
 
 
 @by_reference
@@ -266,8 +258,7 @@ def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.boo
     part = graph.courses[np.append(courses, graph.sizes[0])]
     part["row"], part["condition"] = _starts(teaching, len(courses)), _starts(requiring, len(courses))
     part["own_condition"] = -1
-    only = np.flatnonzero(table["course"] >= 0)
-    part["own_condition"][table["course"][only]] = only
+    _set_own_conditions(part, table)
     consumers = _lists(np.append(required, held), np.append(requiring, holder + BRANCH), len(conditions))
     arrays = _laid_out(
         part, kept, required, _Conditions(table, _Lists(_starts(holder, len(branches)), held), branch_condition),
@@ -294,15 +285,18 @@ def _starts(owner: Any, count: int) -> Ints:
     return offsets_of(np.bincount(owner, minlength=count))
 
 
-def _courses(segment: Segment, rows: int, conditions: int, table: Records | None = None) -> Records:
+def _courses(segment: Segment, rows: int, conditions: int) -> Records:
     """Return the table of a segment's courses. `rows`, `conditions`: how many those of other segments have."""
     courses = np.zeros(segment.size + 1, COURSE_DTYPE)
     courses["row"], courses["condition"] = segment.info["row"] + rows, segment.info["condition"] + conditions
     courses["hours"][:-1], courses["rank"][:-1], courses["own_condition"] = segment.hours, segment.rank, -1
-    if table is not None:
-        only = np.flatnonzero(table["course"] >= 0)
-        courses["own_condition"][table["course"][only]] = only
     return courses
+
+
+def _set_own_conditions(courses: Records, table: Records) -> None:
+    """Write to a table of courses the conditions that their completion satisfies."""
+    only = np.flatnonzero(table["course"] >= 0)
+    courses["own_condition"][table["course"][only]] = only
 
 
 def _laid_out(  # noqa: PLR0913, PLR0917 - the parts of a graph
@@ -332,23 +326,24 @@ def _laid_out(  # noqa: PLR0913, PLR0917 - the parts of a graph
     return PrerequisiteGraph(*(as_array(part, _DTYPES.get(name, np.int32)) for name, part in graph._asdict().items()))
 
 
-def _taught(arrays: PrerequisiteGraph, delta: Segment, courses: Records, skills: int) -> _Lists:
+def _taught(arrays: PrerequisiteGraph, overlay: Segment, skills: int) -> _Lists:
     """Return the teachers of each skill, with the courses of the overlay in the order of hours."""
-    teacher_starts, more = (
-        np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)])
-        for part in (arrays.skills["teacher"], delta.teacher_starts)
-    )
-    taught, hours = delta.teachers.copy(), courses["hours"]
+    taught = overlay.teachers.copy()
     taught["course"] += arrays.sizes[0]
-    skill_of = np.repeat(np.arange(skills), np.diff(more))
-    places = [
-        teacher_starts[skill]
-        + np.searchsorted(
-            hours[arrays.teachers["course"][teacher_starts[skill] : teacher_starts[skill + 1]]], hours[course], "right"
-        )
-        for skill, course in zip(skill_of.tolist(), taught["course"].tolist(), strict=True)
+    starts = [
+        np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)])
+        for part in (arrays.skills["teacher"], overlay.teacher_starts)
     ]
-    return _Lists(teacher_starts + more, np.insert(arrays.teachers, np.array(places, np.int64), taught))
+    # Complex numbers are compared by their real part, then by the imaginary one.
+    known, more = (
+        np.repeat(np.arange(skills), np.diff(part)) + 1j * hours
+        for part, hours in zip(
+            starts,
+            (arrays.courses["hours"][arrays.teachers["course"]], overlay.hours[overlay.teachers["course"]]),
+            strict=True,
+        )
+    )
+    return _Lists(starts[0] + starts[1], np.insert(arrays.teachers, np.searchsorted(known, more, "right"), taught))
 
 
 def _consumers(
@@ -363,42 +358,10 @@ def _consumers(
     alone = ~np.isin(
         pairs, (requires.astype(np.int64) << 32) | requiring
     )  # a `from` level that is also required must not count twice
-    branches = np.arange(before[1], before[1] + len(found.branch_condition), dtype=np.int32) + np.int32(BRANCH)
-    held = np.repeat(branches, np.diff(found.branches.starts))
-    conditions = np.concatenate([rows["entry"][entered][alone], requires, found.branches.values])
-    return conditions, np.concatenate([~owner[entered][alone], requiring, held])
-
-
-def _conditions_in(segment: Segment) -> Ints:
-    entered = segment.rows["entry"]
-    return np.unique(np.concatenate([entered[entered >= 0], segment.requires]))
-
-
-def _localised(segment: Segment, local: Callable[[Ints], Any]) -> tuple[Records, Ints]:
-    """Return rows and requirements with the graph's own condition numbers."""
-    rows = segment.rows.copy()
-    entered = rows["entry"] >= 0
-    rows["entry"][entered] = local(rows["entry"][entered])
-    return rows, np.asarray(local(segment.requires), np.int32)
-
-
-def _conditions(
-    names: Ints, conditions: ConditionTable, local: Callable[[Ints], Any], segment: Segment, before: tuple[int, int]
-) -> _Conditions:
-    """Return these conditions. `before`: how many branches, and conditions of branches, have numbers already."""
-    branch_conditions, branch_starts, known = conditions.read()
-    rows = known[names]
-    counts = rows["last_branch"] - rows["first_branch"]
-    branches = ranges(rows["first_branch"], counts)
-    lengths = np.diff(branch_starts)[branches]
-    table = np.zeros(len(names), TABLE_DTYPE)
-    table["skill"], table["level"] = rows["skill"], rows["level"]
-    table["last_branch"] = np.cumsum(counts) + before[0]
-    table["first_branch"] = table["last_branch"] - counts
-    table["course"] = segment.find(rows["course"])
-    held = branch_conditions[ranges(branch_starts[branches], lengths)]
-    lists = _Lists(offsets_of(lengths) + np.int32(before[1]), np.asarray(local(held), np.int32))
-    return _Conditions(table, lists, np.repeat(np.asarray(local(names), np.int32), counts))
+    starts = found.branches.starts[before[1] :]
+    branches = np.arange(before[1], len(found.branch_condition), dtype=np.int32) + np.int32(BRANCH)
+    conditions = np.concatenate([rows["entry"][entered][alone], requires, found.branches.values[starts[0] :]])
+    return conditions, np.concatenate([~owner[entered][alone], requiring, np.repeat(branches, np.diff(starts))])
 
 
 def _level_index(table: Records, skills: int) -> _Lists:

@@ -138,11 +138,15 @@ class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
 
 
 class Vocabulary:
-    """The numbers of all names. Only `entry` adds to them, one thread at a time."""
+    """The numbers of all names. Only `entry` adds to them, one thread at a time.
+
+    `skills_of`: {framework id: numbers of its skills}.
+    """
 
     def __init__(self) -> None:
         self._adding = Lock()
         self.skills: dict[SkillKey, int] = {}
+        self.skills_of: dict[str, list[int]] = {}
         self.courses: dict[str, int] = {}
         self.providers: dict[frozenset[str], int] = {}
         self._cased: dict[str, tuple[int, ...]] = {}
@@ -158,10 +162,10 @@ class Vocabulary:
         taught = taught_spans(course)
         rows: list[tuple[int, int, int, int]] = []
         for key, (low, high) in taught.items():
-            skill, entered = self._number(self.skills, key), micro(low)
+            skill, entered = self._skill(key), micro(low)
             condition = self.conditions.number((skill, entered), skill, entered) if entered > 0 else -1
             rows.append((skill, entered, micro(high), condition))
-        matched = [(0, self._number(self.skills, key), *span) for key, span in matched_spans(course).items()]
+        matched = [(0, self._skill(key), *span) for key, span in matched_spans(course).items()]
         requires = list(dict.fromkeys(self._needs(course.requires)))
         titles = (course.provider.th, course.provider.en)
         provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
@@ -202,6 +206,12 @@ class Vocabulary:
             self._cased[name] = (*self._cased.get(name, ()), number)
         return number
 
+    def _skill(self, key: SkillKey) -> int:
+        known = len(self.skills)
+        if (number := self._number(self.skills, key)) == known:
+            self.skills_of.setdefault(key[0], []).append(number)
+        return number
+
     @staticmethod
     def _number(numbers: dict[Any, int], key: Hashable) -> int:
         return numbers.setdefault(key, len(numbers))
@@ -214,16 +224,13 @@ class Vocabulary:
             elif condition.any is not UNSET:
                 found.append(self._any(condition.any))
             elif condition.course is not UNSET:
-                found.append(self._course_need(condition.course))
+                course = self._course(condition.course)
+                found.append(self.conditions.number(condition.course, course=course))
             else:
                 key, level = level_condition(condition)
-                skill = self._number(self.skills, key)
+                skill = self._skill(key)
                 found.append(self.conditions.number((skill, micro(level)), skill, micro(level)))
         return found
-
-    def _course_need(self, course_id: str) -> int:
-        course = self._course(course_id)
-        return self.conditions.number(course_id, course=course)
 
     def _any(self, branches: Sequence[Prerequisite]) -> int:
         compiled = tuple(tuple(self._needs([branch])) for branch in branches)

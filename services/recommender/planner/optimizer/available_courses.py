@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from functools import cache
 from heapq import merge
-from itertools import chain
+from itertools import chain, tee
 
 import numpy as np
 
-from services.recommender.inputs import MICRO
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import (
     Condition,
@@ -35,12 +34,12 @@ from services.recommender.planner.optimizer.query import (
     PlanContext,
     conditions_met,
     counted,
+    gains_of,
     levels_by_skill,
     skills_of,
     usable_courses,
 )
 from services.recommender.planner.units import UNREACHABLE
-from services.recommender.planner.value import CERTAIN, ValueFunction
 from shared.domain import Course
 
 _FIRST_PIECE, _LARGEST_PIECE = 8, 512
@@ -61,6 +60,7 @@ class CourseIndex(AvailableCourses):
         self._space, self._costs = space, costs
         self._only_champions = space.base_numbers is not None
         self._numbers: dict[str, int] = {}
+        self._in_space: dict[SkillKey, Iterator[tuple[int, int, str]]] = {}
         self._beyond_champions: dict[SkillKey, tuple[Records, Records]] = {}
         self._hours = np.where(costs.closure_cost < UNREACHABLE, space.graph.arrays.courses["hours"][:-1], 0)
         self._skill_count = len(VOCABULARY.skills)
@@ -110,14 +110,16 @@ class CourseIndex(AvailableCourses):
         if self._only_champions:
             base, overlay = self._among_all(skill)
             return _in_order(self._view, base[base["level"] >= least], overlay[overlay["level"] >= least])
-        return self._in_space(skill, least)
+        if skill not in self._in_space:
+            self._in_space[skill] = tee(self._teachers_in_space(skill), 1)[0]
+        return (found for found in tee(self._in_space[skill])[1] if found[0] >= least)
 
-    def _in_space(self, skill: SkillKey, least: int) -> Iterator[tuple[int, int, str]]:
+    def _teachers_in_space(self, skill: SkillKey) -> Iterator[tuple[int, int, str]]:
         arrays, number = self._space.graph.arrays, VOCABULARY.skills.get(skill, -1)
         if not 0 <= number < len(arrays.skills) - 1:
             return
         rows = arrays.teachers[arrays.skills[number]["teacher"] : arrays.skills[number + 1]["teacher"]]
-        rows = rows[(self._costs.closure_cost[rows["course"]] < UNREACHABLE) & (rows["level"] >= least)]
+        rows = rows[self._costs.closure_cost[rows["course"]] < UNREACHABLE]
         if self._view.catalog.delta[0].size:
             courses = arrays.courses[rows["course"]]
             rows = rows[np.lexsort((courses["rank"], courses["hours"]))]
@@ -170,7 +172,7 @@ class CourseIndex(AvailableCourses):
         """
         number, catalog = VOCABULARY.skills.get((self._inputs.framework.id, skill), -1), self._view.catalog
         base, overlay = (
-            rows[_adding(rows, self._value, skill, state)][["course", "high"]]
+            rows[counted(rows, self._value) & (gains_of(rows, skill, self._value, state.gain) > 0)][["course", "high"]]
             for rows in (catalog.base.segment.matched_to(number), catalog.delta[0].matched_to(number))
         )
         base = base[usable_courses(self._inputs, catalog.base)[base["course"]]]
@@ -213,7 +215,7 @@ class CourseIndex(AvailableCourses):
         if self._last and _is_later(start, self._last[0]):
             costs = self._last[1]
             costs = costs._replace(closure_cost=costs.closure_cost.copy(), condition_cost=costs.condition_cost.copy())
-            specialise(arrays, entry_levels, held, _NONE_CHANGED, arrays.sizes[1], costs)
+            specialise(arrays, entry_levels, held, _NONE_CHANGED, costs)
         else:
             costs = self._empty_costs()
             costs_from(arrays, entry_levels, held, ADDING, costs)
@@ -258,16 +260,6 @@ def _lazily(rows: Records, hours: Longs) -> Iterator[tuple[int, int, int]]:
 def _open_at_once(conditions: Iterable[Condition], before: PathState) -> bool:
     """Return whether all conditions are conditions on levels that hold before the path."""
     return all(isinstance(condition, LevelCondition) and before.meets(condition) for condition in conditions)
-
-
-def _adding(rows: Records, value: ValueFunction, skill: str, state: PathState) -> Flags:
-    """Return a mask of the matched rows of a gap that count and add value in a state: one sum for equal stairs."""
-    percent = rows["confidence"].astype(np.int64) * CERTAIN // MICRO
-    stairs, place = np.unique(rows["high"].astype(np.int64) * (CERTAIN + 1) + percent, return_inverse=True)
-    levels = (stairs // (CERTAIN + 1) / MICRO).tolist()
-    steps = zip((stairs % (CERTAIN + 1)).tolist(), (value.certain(skill, level) for level in levels), strict=True)
-    adds = np.array([state.gain(skill, step) > 0 for step in steps], np.bool_)
-    return adds[place] & counted(rows, value)
 
 
 def _is_later(start: PathState, before: PathState) -> bool:

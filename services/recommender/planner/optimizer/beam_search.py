@@ -11,7 +11,7 @@ import numpy as np
 
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.jit import NONE, ZERO, jit
-from services.recommender.planner.optimizer.course_path import CoursePath, Search, contains, copy_path, replay
+from services.recommender.planner.optimizer.course_path import CoursePath, Search, copy_path, replay
 from services.recommender.planner.optimizer.greedy import add_closure, greedy, value_bound
 from services.recommender.planner.optimizer.instance import ProblemData
 from services.recommender.planner.optimizer.local_search import improve, starts_of
@@ -50,7 +50,7 @@ def same_courses(one: Longs, other: Longs) -> bool:
     if len(one) != len(other):
         return False
     for course in one:  # noqa: SIM110 - compiled
-        if not contains(other, course):
+        if course not in other:
             return False
     return True
 

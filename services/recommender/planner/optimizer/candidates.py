@@ -166,13 +166,10 @@ def add_condition(
     elif row["last_branch"] > row["first_branch"]:
         if costs.condition_cost[condition] == 0:
             return count
-    else:
-        for done in query.met:
-            if done == condition:
-                return count
-    for place in range(count):
-        if found[place] == condition:
-            return count
+    elif condition in query.met:
+        return count
+    if condition in found[:count]:
+        return count
     found[count] = condition
     return count + 1
 
@@ -194,8 +191,6 @@ def achievers_of(
     if row["skill"] >= 0:
         for place in range(graph.skills[row["skill"]]["teacher"], graph.skills[row["skill"] + 1]["teacher"]):
             course = graph.teachers[place]["course"]
-            if graph.courses[course]["hours"] * query.min_factor > limit and count > 0:
-                break
             cost = costs.closure_cost[course]
             within = cost <= limit or (count == 0 < limit and cost < UNREACHABLE)
             if graph.teachers[place]["level"] >= row["level"] and within:
@@ -210,15 +205,6 @@ def achievers_of(
             found[count] = len(costs.cost) + branch
             count += 1
     return count
-
-
-@jit()
-def is_forced(query: Query, course: int) -> bool:
-    """Return whether a course is one of `Query.forced`."""
-    for forced in query.forced:  # noqa: SIM110 - compiled
-        if forced == course:
-            return True
-    return False
 
 
 @jit()
@@ -238,7 +224,7 @@ def met_by_forced(graph: PrerequisiteGraph, query: Query, costs: Costs, levels: 
         if (
             row["course"] >= 0
             and costs.condition_cost[condition] > 0
-            and not (costs.cost[row["course"]] > 0 and is_forced(query, row["course"]))
+            and not (costs.cost[row["course"]] > 0 and row["course"] in query.forced)
         ):
             return False
     return True
@@ -252,25 +238,17 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
     costs as much as its cheapest achiever. A course costs its own cost and that of its unselected conditions, because
     the path satisfies the selected ones for other courses anyway.
     """
-    condition_cost, total = costs.condition_cost, ZERO
+    condition_cost = costs.condition_cost
     saved, asked = np.zeros(len(costs.cost), np.int64), np.empty(len(condition_cost), np.int64)
-    for condition in range(len(selected.conditions)):
-        is_level = selected.conditions[condition] and graph.conditions[condition]["skill"] >= 0
-        if is_level and condition_cost[condition] < UNREACHABLE:
-            total += condition_cost[condition]
     for condition in range(len(selected.conditions)):
         row = graph.conditions[condition]
         if not selected.conditions[condition] or row["skill"] < 0 or not 0 < condition_cost[condition] < UNREACHABLE:
             continue
         for place in range(graph.skills[row["skill"]]["teacher"], graph.skills[row["skill"] + 1]["teacher"]):
             course = graph.teachers[place]["course"]
-            if graph.courses[course]["hours"] * query.min_factor > total:
-                break
             if graph.teachers[place]["level"] >= row["level"] and costs.closure_cost[course] < UNREACHABLE:
                 saved[course] += condition_cost[condition]
-    values, best = np.zeros(MAX_SHARED, np.int64), np.empty(MAX_SHARED, np.int32)
-    for place in range(MAX_SHARED):
-        best[place] = -1
+    values, best = empty_lists(wide(1), wide(MAX_SHARED), ZERO)
     for course in range(len(saved)):
         if saved[course] and not selected.courses[course]:
             spent = costs.cost[course]
@@ -278,8 +256,9 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
                 if not selected.conditions[condition]:
                     spent += condition_cost[condition]
             if spent < saved[course]:
-                insert_topk(values, best, graph.courses, -score_of(saved[course], spent, 1.0), course)
-    return best
+                insert_topk(values[0], best[0], graph.courses, -score_of(saved[course], spent, 1.0), course)
+    shared: Ints = best[0]
+    return shared
 
 
 @jit(allocates=True)
@@ -308,84 +287,52 @@ def select_top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, 
 
     `seen`: (N,) mask of the courses that may raise a gap. `selected`: (N,) the mask to be filled in.
     """
-    skills, level_values, starts = query.skills, query.level_values, query.begins
-    unconfirmed, groups = query.unconfirmed, ZERO
+    level_values, unconfirmed, levels, groups, at = query.level_values, query.unconfirmed, len(query.level_values), 0, 0
     for row in range(len(unconfirmed)):
         groups = max(groups, unconfirmed[row]["group"] + 1)
-    levels = len(level_values)
-    least, cheapest = np.empty((levels, TOP_BY_COST), np.int64), np.empty((levels, TOP_BY_COST), np.int32)
-    clear(least, cheapest, wide(UNREACHABLE))
-    least_matched, cheapest_matched = (
-        np.empty((groups, TOP_BY_COST), np.int64),
-        np.empty((groups, TOP_BY_COST), np.int32),
-    )
-    clear(least_matched, cheapest_matched, wide(UNREACHABLE))
-    score, worthiest = np.empty((2, TOP_BY_DENSITY), np.int64), np.empty((2, TOP_BY_DENSITY), np.int32)
-    clear(score, worthiest, ZERO)
+    # Top-k lists: the cheapest courses per level of a gap, then per group of unconfirmed rows.
+    cheapest_keys, cheapest = empty_lists(wide(levels + groups), wide(TOP_BY_COST), wide(UNREACHABLE))
+    worthiest_keys, worthiest = empty_lists(wide(2), wide(TOP_BY_DENSITY), ZERO)
     for course in range(len(seen)):
         value, cost = ZERO, costs.closure_cost[course]
         if not seen[course] or cost >= UNREACHABLE:
             continue
         for row in range(graph.courses[course]["row"], graph.courses[course + 1]["row"]):
-            gap, high = skills[graph.rows[row]["skill"]]["gap"], graph.rows[row]["high"]
+            gap, high = query.skills[graph.rows[row]["skill"]]["gap"], graph.rows[row]["high"]
             if gap < 0 or high <= query.current_level[gap]:
                 continue
-            for top in range(starts[gap], starts[gap + 1]):
-                if level_values[top]["level"] == high and level_values[top]["value"] > 0:
-                    value += level_values[top]["value"]
-                    if cost <= least[top, TOP_BY_COST - 1]:
-                        insert_topk(least[top], cheapest[top], graph.courses, cost, wide(course))
-        for place in range(first_of(unconfirmed, wide(course)), first_of(unconfirmed, wide(course + 1))):
-            group = unconfirmed[place]["group"]
-            value += unconfirmed[place]["value"]
-            if cost <= least_matched[group, TOP_BY_COST - 1]:
-                insert_topk(least_matched[group], cheapest_matched[group], graph.courses, cost, wide(course))
+            for level in range(query.begins[gap], query.begins[gap + 1]):
+                if level_values[level]["level"] == high and level_values[level]["value"] > 0:
+                    value += level_values[level]["value"]
+                    insert_topk(cheapest_keys[level], cheapest[level], graph.courses, cost, wide(course))
+        while at < len(unconfirmed) and unconfirmed[at]["course"] < course:
+            at += 1
+        while at < len(unconfirmed) and unconfirmed[at]["course"] == course:
+            group = levels + unconfirmed[at]["group"]
+            value += unconfirmed[at]["value"]
+            insert_topk(cheapest_keys[group], cheapest[group], graph.courses, cost, wide(course))
+            at += 1
         for by in range(2 if value else 0):
             key = -score_of(value, cost, FLAT_EXPONENT if by else 1.0)
-            if key <= score[by, TOP_BY_DENSITY - 1]:
-                insert_topk(score[by], worthiest[by], graph.courses, key, wide(course))
-    mark(cheapest, selected)
-    mark(cheapest_matched, selected)
-    mark(worthiest, selected)
+            insert_topk(worthiest_keys[by], worthiest[by], graph.courses, key, wide(course))
+    for best in (cheapest, worthiest):
+        for listed in best:
+            for course in listed:
+                if course >= 0:
+                    selected[course] = True
 
 
-@jit()
-def clear(keys: Longs, best: Ints, key: int) -> None:
-    """Empty several top-k lists, so that each holds no course and accepts any course with a key below `key`.
+@jit(allocates=True)
+def empty_lists(lists: int, size: int, key: int) -> tuple[Longs, Ints]:
+    """Return several empty top-k lists of this `size`, which accept courses with a key up to `key`.
 
-    `keys`, `best`: (lists, k) the keys of the listed courses and their numbers; see `insert_topk`.
+    They are two arrays of (lists, size): the keys of the listed courses, and their numbers; see `insert_topk`.
     """
-    for row in range(keys.shape[0]):
-        for place in range(keys.shape[1]):
+    keys, best = np.empty((lists, size), np.int64), np.empty((lists, size), np.int32)
+    for row in range(lists):
+        for place in range(size):
             keys[row, place], best[row, place] = key, -1
-
-
-@jit()
-def mark(best: Ints, selected: Flags) -> None:
-    """Select in `selected` all courses of several top-k lists.
-
-    `best`: (lists, k) numbers of courses, padded with -1.
-    """
-    for row in range(best.shape[0]):
-        for place in range(best.shape[1]):
-            if best[row, place] >= 0:
-                selected[best[row, place]] = True
-
-
-@jit()
-def first_of(rows: Records, course: int) -> int:
-    """Return the index of the first row whose course number is `course` or higher, or the length of `rows`.
-
-    `rows`: sorted by `course`.
-    """
-    low, high = ZERO, wide(len(rows))
-    while low < high:
-        middle = (low + high) // 2
-        if rows[middle]["course"] < course:
-            low = middle + 1
-        else:
-            high = middle
-    return int(low)
+    return keys, best
 
 
 @jit()

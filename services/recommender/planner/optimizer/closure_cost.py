@@ -248,16 +248,19 @@ def costs_from(graph: PrerequisiteGraph, levels: Longs, held: Ints, adding: bool
 
 
 @jit(entry=True, allocates=True)
-def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Ints, known: int, costs: Costs) -> None:
+def specialise(graph: PrerequisiteGraph, levels: Longs, held: Ints, changed: Ints, costs: Costs) -> None:
     """Turn the costs for an officer who holds nothing into those of one officer, in place.
 
     `levels`: (S,) micro-level per skill; `held`: numbers of conditions that hold; `changed`: the numbers of courses
-    that are new or have another cost for this officer; `known`: conditions from this number on have no cost yet.
+    that are new or have another cost for this officer. A condition without a cost yet is UNREACHABLE.
     """
     heap = empty_heap(len(costs.condition_cost))
-    fresh = invalidate(graph, changed, costs, heap) if len(changed) else changed
-    for condition in range(known, len(costs.condition_cost)):
-        decrease(costs.condition_cost, heap, condition, lowest_cost(graph, costs, condition))
+    fresh = changed
+    if len(changed):
+        fresh = invalidate(graph, changed, costs)
+        for condition in range(len(costs.condition_cost)):
+            if costs.condition_cost[condition] >= UNREACHABLE:
+                decrease(costs.condition_cost, heap, condition, lowest_cost(graph, costs, condition))
     satisfy_held(graph, costs, heap, levels, held)
     for course in fresh:
         if costs.closure_cost[course] < UNREACHABLE:
@@ -281,11 +284,10 @@ def lowest_cost(graph: PrerequisiteGraph, costs: Costs, condition: int) -> int:
 
 
 @jit(allocates=True)
-def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Records) -> Ints:
-    """Recompute every cost that may depend on the courses `changed`, from the costs that do not depend on them.
+def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs) -> Ints:
+    """Set every condition whose cost may depend on the courses `changed` to UNREACHABLE, and cost courses accordingly.
 
-    Returns (n,) the numbers of the affected courses. Conditions that have become reachable again are in the heap:
-    `relax` must follow.
+    Returns (n,) the numbers of the affected courses.
     """
     count, condition_cost = len(costs.cost), costs.condition_cost
     affected, unmet = np.zeros(count, np.bool_), np.zeros(len(condition_cost), np.bool_)
@@ -322,8 +324,6 @@ def invalidate(graph: PrerequisiteGraph, changed: Ints, costs: Costs, heap: Reco
         condition_cost[conditions[place]] = UNREACHABLE
     for course in courses[:found]:
         sum_condition_costs(graph, costs, wide(course))
-    for place in range(opened):
-        decrease(condition_cost, heap, conditions[place], lowest_cost(graph, costs, conditions[place]))
     return courses[:found]
 
 

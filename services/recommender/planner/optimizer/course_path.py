@@ -53,15 +53,6 @@ def empty_path(problem: ProblemData) -> CoursePath:
 
 
 @jit()
-def contains(courses: Longs, course: int) -> bool:
-    """Return whether a course is one of `courses`."""
-    for one in courses:  # noqa: SIM110 - compiled
-        if one == course:
-            return True
-    return False
-
-
-@jit()
 def copy_path(source: CoursePath, target: CoursePath) -> None:
     """Copy the path `source` into `target`."""
     target.totals[0] = source.totals[0]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from services.recommender.planner.index.segment import Longs
 from services.recommender.planner.index.vocabulary import Records
 from services.recommender.planner.jit import NONE, ZERO, jit, wide
-from services.recommender.planner.optimizer.candidates import insert_topk
+from services.recommender.planner.optimizer.candidates import empty_lists, insert_topk
 from services.recommender.planner.optimizer.closure import build_closure, fits, has_marginal_gain
 from services.recommender.planner.optimizer.closure_cost import score_of, unset
 from services.recommender.planner.optimizer.course_path import Search, copy_path, is_better, prune, replay
@@ -173,9 +173,7 @@ def starts_of(problem: ProblemData, state: PlanState, workspace: Workspace, targ
     """
     graph, counters = problem.graph, workspace.counters
     shares = spared_by_conditions(problem, state, workspace, targets)
-    keys, found = np.zeros(MAX_STARTS, np.int64), np.empty(MAX_STARTS, np.int32)
-    for place in range(MAX_STARTS):
-        found[place] = -1
+    keys, found = empty_lists(wide(1), wide(MAX_STARTS), ZERO)
     for course in range(len(state.done)):
         if state.costs.closure_cost[course] >= UNREACHABLE or counters[0]["visits_left"] <= 0:
             continue
@@ -193,13 +191,11 @@ def starts_of(problem: ProblemData, state: PlanState, workspace: Workspace, targ
         if fits(state, workspace):
             score = score_of(counters[0]["gain"] + spared, counters[0]["cost"], 1.0)
             if score > 0:
-                insert_topk(keys, found, graph.courses, -score, wide(course))
+                insert_topk(keys[0], found[0], graph.courses, -score, wide(course))
     count = 0
-    while count < MAX_STARTS and found[count] >= 0:
+    while count < MAX_STARTS and found[0, count] >= 0:
         count += 1
-    starts = np.empty(count, np.int64)
-    for place in range(count):
-        starts[place] = found[place]
+    starts: Longs = found[0, :count].astype(np.int64)
     return starts
 
 

@@ -1,6 +1,6 @@
 """One officer as a query: levels, gaps and costs as the arrays that the compiled search reads."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MICRO, Inputs, Rule
+from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import SkillKey
 from services.recommender.planner.exact.conditions import PathState
 from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog, View
@@ -18,7 +18,8 @@ from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY
 from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, costs_from, empty_costs, specialise
 from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
-from services.recommender.planner.value import CERTAIN, ValueFunction
+from services.recommender.planner.value import CERTAIN, Stair, ValueFunction
+from services.recommender.rules import EXCLUDE, INCLUDE_ONLY, Rule
 from shared.domain import Framework
 from shared.texts import folded
 
@@ -33,8 +34,6 @@ class CostProfile(NamedTuple):
 
     factor: NDArray[np.float64]
     """(N,): multiplies the hours of each course; 0 where it must not be used."""
-    min_factor: float
-    """The lowest factor of a usable course."""
     costs: Costs
 
 
@@ -78,8 +77,6 @@ class Query(NamedTuple):
     """Numbers, in the graph of the search space, of the conditions that completed courses satisfy."""
     forced: Ints
     """Numbers, in the graph of the search space, of courses that must be candidates whatever they close."""
-    min_factor: float
-    """The lowest cost factor: no course costs less than its hours times this."""
     unconfirmed: Records
     """UNCONFIRMED_DTYPE, sorted by course."""
     stairs: Records
@@ -180,14 +177,14 @@ def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs
                 (level, value.of(name, level / MICRO), value.certain(name, level / MICRO)) for level in sorted(levels)
             ]
         begins.append(len(level_values))
-    costs, changed, min_factor = _costs(inputs, space, ours, context.ignore_preferences)
+    costs, changed = _costs(inputs, space, ours, context.ignore_preferences)
     met = conditions_met(space, inputs.done)
     arrays = space.graph.arrays
     started = [course for course in space.numbers(inputs.started) if costs.cost[course] > 0]
     opened = [int(arrays.courses[course]["own_condition"]) for course in started]
     held = np.array([*met, *(condition for condition in opened if condition >= 0)], np.int32)
     begun = _levels_after_started(space, skills["entry_level"], started)
-    specialise(arrays, begun, held, changed, len(space.graph.names), costs)
+    specialise(arrays, begun, held, changed, costs)
     query = Query(
         skills=skills,
         current_level=np.array([micro(value.targets[name].level) for name in gaps], np.int64),
@@ -196,7 +193,6 @@ def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs
         level_values=np.array(level_values, LEVEL_VALUE_DTYPE),
         met=np.array(met, np.int32),
         forced=forced_numbers(inputs, space, also),
-        min_factor=float(min_factor),
         unconfirmed=_unconfirmed(space, inputs.framework.id, value),
         stairs=np.array(
             [(gaps.index(name), *step) for name in gaps for step in value.stairs.get(name, ())], STAIR_DTYPE
@@ -220,6 +216,21 @@ def counted(rows: Records, value: ValueFunction) -> NDArray[np.bool_]:
     return np.asarray(rows["confidence"] >= least, np.bool_)
 
 
+def gains_of(rows: Records, skill: str, value: ValueFunction, gain: Callable[[str, Stair], int]) -> Longs:
+    """Return what the stair of each matched row (MATCHED_DTYPE) of a gap gains; equal stairs are computed once.
+
+    `gain`: (gap, stair) -> micro-levels.
+    """
+    percents = rows["confidence"].astype(np.int64) * CERTAIN // MICRO
+    stairs, place = np.unique(rows["high"].astype(np.int64) * (CERTAIN + 1) + percents, return_inverse=True)
+    levels, percents = (part.tolist() for part in np.divmod(stairs, CERTAIN + 1))
+    gains = [
+        gain(skill, (percent, value.certain(skill, level / MICRO)))
+        for level, percent in zip(levels, percents, strict=True)
+    ]
+    return np.array(gains, np.int64)[place]
+
+
 def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Records:
     """Return the unconfirmed rows that have value for the officer; see `ValueFunction.matched`."""
     parts: list[Records] = []
@@ -234,9 +245,7 @@ def _unconfirmed(space: SearchSpace, framework: str, value: ValueFunction) -> Re
         percent = rows["confidence"].astype(np.int64) * CERTAIN // MICRO
         levels, group = np.unique(rows["high"], return_inverse=True)
         certain = np.array([value.certain(name, level / MICRO) for level in levels.tolist()], np.int64)
-        steps, place = np.unique(group * (CERTAIN + 1) + percent, return_inverse=True)
-        alone = [value.alone(name, (int(step) % (CERTAIN + 1), int(certain[step // (CERTAIN + 1)]))) for step in steps]
-        added = np.array(alone, np.int64)[place]
+        added = gains_of(rows, name, value, value.alone)
         counting = counted(rows, value) & (rows["low"] <= micro(value.targets[name].level)) & (added > 0)
         found = np.zeros(int(counting.sum()), UNCONFIRMED_DTYPE)
         found["course"], found["gap"], found["value"] = course[counting], gap, added[counting]
@@ -269,44 +278,28 @@ def _levels_after_started(space: SearchSpace, entry_levels: Longs, started: Sequ
     return levels_after_started
 
 
-def _costs(
-    inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], ignore_preferences: bool
-) -> tuple[Costs, Ints, float]:
-    """Return costs to specialise, the courses whose cost differs from their profile's, and the lowest factor."""
+def _costs(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], ignore_preferences: bool) -> tuple[Costs, Ints]:
+    """Return costs to specialise, and the courses whose cost differs from their profile's."""
     cost_profile, size = _cost_profile(inputs, space, ours, ignore_preferences), space.base.size
-    hours, conditions = space.graph.arrays.courses["hours"][:-1], space.graph.arrays.sizes[1]
-    factors, delta = dict[int, float](), _factors(inputs, space.catalog.delta[0], ignore_preferences)
-
-    def factor_of(course: int) -> float:
-        usual = cost_profile.factor[course] if course < size else delta[course - size]
-        return factors.get(course, float(usual))
-
-    if not ignore_preferences:
-        for course_id, slow in inputs.cost_multipliers.items():
-            factors.update({course: factor_of(course) * slow for course in space.numbers([course_id])})
-    for course in space.numbers([*inputs.mandatory, *inputs.started]):
-        factors[course] = factor_of(course) or 1.0
-    factors.update(dict.fromkeys(space.numbers([*inputs.done, *inputs.excluded]), 0.0))
-    for course in [course for course in factors if course >= size]:
-        delta[course - size] = factors.pop(course)
-    deleted = space.catalog.deleted(space.base)
-    cost = np.concatenate([cost_profile.costs.cost, _cost(hours[size:], delta)])
-    cost[deleted] = 0
-    for course, factor in factors.items():
-        cost[course] = _cost(hours[course : course + 1], np.array([factor]))[0]
-    min_factor = min(
-        [cost_profile.min_factor, *(factor for factor in [*factors.values(), *delta.tolist()] if factor > 0)]
+    factors = np.concatenate([cost_profile.factor, _factors(inputs, space.catalog.delta[0], ignore_preferences)])
+    slowed = {} if ignore_preferences else inputs.cost_multipliers
+    deferred, wanted = space.numbers(slowed), space.numbers([*inputs.mandatory, *inputs.started])
+    deleted, barred = space.catalog.deleted(space.base), space.numbers([*inputs.done, *inputs.excluded])
+    factors[deferred] *= [slowed[space.course_id(course)] for course in deferred]
+    factors[wanted] = np.where(factors[wanted] > 0, factors[wanted], 1.0)
+    factors[barred] = factors[deleted] = 0.0
+    changed = np.array([*deleted.tolist(), *deferred, *wanted, *barred, *range(size, len(factors))], np.int32)
+    arrays = space.graph.arrays
+    cost, closure_cost, condition_cost = (
+        np.concatenate([known, np.full(count - len(known), filling, np.int64)])
+        for known, count, filling in (
+            (cost_profile.costs.cost, len(factors), 0),
+            (cost_profile.costs.closure_cost, len(factors), FORBIDDEN),
+            (cost_profile.costs.condition_cost, arrays.sizes[1], UNREACHABLE),
+        )
     )
-    changed = np.array([*deleted.tolist(), *factors, *range(size, size + len(delta))], np.int32)
-    return Costs(cost, *_longer(cost_profile.costs, len(delta), conditions), ours), changed, min_factor
-
-
-def _longer(costs: Costs, courses: int, conditions: int) -> tuple[Longs, Longs]:
-    """Return copies of closure and condition costs, extended for more courses and for `conditions` in total."""
-    closure_cost = np.concatenate([costs.closure_cost, np.full(courses, FORBIDDEN, np.int64)])
-    return closure_cost, np.concatenate(
-        [costs.condition_cost, np.full(conditions - len(costs.condition_cost), UNREACHABLE, np.int64)]
-    )
+    cost[changed] = _cost(arrays.courses["hours"][changed], factors[changed])
+    return Costs(cost, closure_cost, condition_cost, ours), changed
 
 
 def _cost(hours: Longs, factor: Factors) -> Longs:
@@ -330,7 +323,7 @@ def _cost_profile(inputs: Inputs, space: SearchSpace, ours: NDArray[np.bool_], i
         arrays = space.catalog.base.graph(champions=space.base_numbers is not None).arrays
         costs = empty_costs(arrays, _cost(arrays.courses["hours"][:-1], factor), ours)
         costs_from(arrays, np.zeros(0, np.int64), np.zeros(0, np.int32), ADDING, costs)
-        return CostProfile(factor, float(factor[factor > 0].min(initial=1.0)), costs)
+        return CostProfile(factor, costs)
 
     return space.catalog.base.cost_profile(key, made)
 
@@ -344,7 +337,9 @@ def usable_courses(inputs: Inputs, base: BaseSegment) -> NDArray[np.bool_]:
 @lru_cache(maxsize=64)
 def skills_of(framework: str, count: int) -> NDArray[np.bool_]:
     """Return a mask (count,) of the first `count` skills of the vocabulary: those of a framework."""
-    return np.array([name == framework for name, _ in list(VOCABULARY.skills)[:count]], np.bool_)
+    found = np.zeros(count, np.bool_)
+    found[[skill for skill in list(VOCABULARY.skills_of.get(framework, ())) if skill < count]] = True
+    return found
 
 
 def _factors(inputs: Inputs, segment: Segment, ignore_preferences: bool) -> Factors:

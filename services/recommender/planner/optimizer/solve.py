@@ -16,10 +16,9 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from services.recommender.inputs import EXCLUDE, INCLUDE_ONLY, MOST_STEPS, Inputs
+from services.recommender.inputs import MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
-from services.recommender.planner.exact.refinement import CHANGE_THRESHOLD
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.graph import Selection
@@ -39,13 +38,13 @@ from services.recommender.planner.optimizer.query import (
 )
 from services.recommender.planner.optimizer.search import EXPONENTS, search
 from services.recommender.planner.optimizer.state import PlanState, empty_workspace, initial_state
-from services.recommender.planner.optimizer.trace import PlanTrace, ordered, trace_path
+from services.recommender.planner.optimizer.trace import ordered
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.value import ValueFunction
+from services.recommender.rules import EXCLUDE, INCLUDE_ONLY
 
 MAX_VISITS = PARAMS.max_visits
 TRACE_VISITS = PARAMS.trace_visits
-PREFERENCE_FLOOR = PARAMS.preference_floor
 
 
 class PreparedInstance(NamedTuple):
@@ -78,10 +77,6 @@ class PlanSolution(NamedTuple):
         """Whether the search, or the trace if there is one, has reached its limit of visits."""
         return bool(self.search.workspace.counters[0]["limited"])
 
-    def trace(self) -> PlanTrace:
-        """Return the trace of the path."""
-        return trace_path(self.search, self.path)
-
 
 def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSolution:
     """Return the plan of an officer as numbers. `extra`: ids of courses that must be in the instance."""
@@ -93,7 +88,7 @@ def solve(inputs: Inputs, view: View, extra: tuple[str, ...] = ()) -> PlanSoluti
     one = _searched(context, extra, visits)
     if prefers:
         other = _searched(context._replace(ignore_preferences=True), extra, visits)
-        if _gained(one) * 100 < _gained(other) * PREFERENCE_FLOOR:
+        if _gained(one) * 100 < _gained(other) * PARAMS.preference_floor:
             one = other
     return one
 
@@ -148,7 +143,7 @@ def _searched(
     if inputs.finishing and not finishing:
         found = search(problem, start_state, workspace, EXPONENTS)
     if left and not inputs.finishing and _replays_previous(found, left):
-        kept = bool(found.best.totals["value"][0] * 100 < found.trial.totals["value"][0] * CHANGE_THRESHOLD)
+        kept = bool(found.best.totals["value"][0] * 100 < found.trial.totals["value"][0] * PARAMS.change_threshold)
     stays = finishing or kept
     workspace.counters[0]["visits_left"] = TRACE_VISITS
     path = found.trial if stays else ordered(found, found.best)
