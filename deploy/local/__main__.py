@@ -17,7 +17,7 @@ from deploy.local.demo import demo
 from deploy.local.environment import sentence_of
 from deploy.local.kafka_jars import lock_jars
 from deploy.local.pages import COMMANDS, pages
-from deploy.local.processes import LOCAL, CannotStart, kill_all, shown
+from deploy.local.processes import LOCAL, CannotStart, kill_all, kill_commands, shown
 from deploy.local.run import make_key, run
 from shared.auth import GIVEN_ROLES
 
@@ -95,6 +95,7 @@ async def _interruptible(work: Coroutine[None, None, None]) -> None:
         interrupts += 1
         if interrupts == 1:
             task.cancel()
+            kill_commands()
         else:
             kill_all()
             os._exit(_INTERRUPTED)

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from deploy.local.processes import LOCAL, CannotStart, shown
+from deploy.local.processes import LOCAL, CannotStart, run_command, shown
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 LOCK = Path(__file__).parent / "kafka" / "jars.sha256"
@@ -108,19 +108,11 @@ def _copy(place: Path, options: list[str], report: Callable[[str], None]) -> Non
     log = place / "maven.log"
     with log.open("wb") as out:
         try:
-            done = subprocess.run(
-                argv,
-                env={**os.environ, **JAVA_LOCALE},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                check=False,
-                timeout=_FETCH_SECONDS,
-            )
+            status, _ = run_command(argv, _FETCH_SECONDS, env={**os.environ, **JAVA_LOCALE}, stdout=out, stderr=out)
         except subprocess.TimeoutExpired as error:
             raise CannotStart(f"Maven did not bring Apache Kafka within {_FETCH_SECONDS} s: try again later") from error
     output = log.read_text(errors="replace")
-    if done.returncode:
+    if status:
         if "No space left" in output:
             raise CannotStart(f"the disk is full: free some 200 MB for {shown(place)}")
         raise CannotStart(

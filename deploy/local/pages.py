@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.environment import pip_environment, pip_install
-from deploy.local.processes import LOCAL, ROOT, CannotStart, shown
+from deploy.local.processes import LOCAL, ROOT, CannotStart, run_command, shown
 
 PAGES = ROOT / "services" / "portal" / "pages"
 BUILT = PAGES / "dist"
@@ -62,21 +62,18 @@ class Node:
     def _run(self, name: str, program: Path, arguments: Sequence[str], cwd: Path, *, quiet: bool) -> None:
         path = f"{self._node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
         try:
-            done = subprocess.run(
+            status, output = run_command(
                 [self._node, program, *arguments],
+                _SECONDS if quiet else None,
                 cwd=cwd,
                 env={**os.environ, "PATH": path},
-                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if quiet else None,
                 stderr=subprocess.STDOUT if quiet else None,
-                text=True,
-                timeout=_SECONDS if quiet else None,
-                check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise CannotStart(f"{name} did not end within {_SECONDS} s: try again") from error
-        if done.returncode:
-            raise CannotStart(_cause(name, done.stdout or ""))
+        if status:
+            raise CannotStart(_cause(name, output))
 
 
 def _cause(name: str, output: str) -> str:

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[2]
 """The root directory of the repository."""
@@ -33,6 +33,7 @@ _PACKAGES = {
 _KILL_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _alive: "weakref.WeakSet[Child]" = weakref.WeakSet()
+_commands: set[subprocess.Popen[str]] = set()
 
 
 class CannotStart(Exception):
@@ -165,8 +166,31 @@ def _die_with_parent() -> None:
         _LIBC.prctl(_KILL_WITH_PARENT, signal.SIGKILL)
 
 
+def run_command(argv: Sequence[str | Path], timeout: float | None, **options: Any) -> tuple[int, str]:
+    """Run a command to its end; return its status and its output, if `stdout` is a pipe.
+
+    `options`: those of `subprocess.Popen`. Ctrl-C kills it: npm and Maven go on for most of a minute. Raises
+    subprocess.TimeoutExpired.
+    """
+    with subprocess.Popen(argv, text=True, stdin=subprocess.DEVNULL, **options) as process:
+        _commands.add(process)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        finally:
+            _commands.discard(process)
+            process.kill()
+    return process.returncode, output or ""
+
+
+def kill_commands() -> None:
+    """Kill every command that `run_command` runs."""
+    for command in list(_commands):
+        command.kill()
+
+
 def kill_all() -> None:
     """Kill every child process of this process that still runs."""
+    kill_commands()
     for child in list(_alive):
         child.kill()
 

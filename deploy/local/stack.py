@@ -72,6 +72,8 @@ class Stack:
         self._environment = dict(environment or {})
         self.owned: list[Server] = []
         self.running: dict[Service, list[Replica]] = {service: [] for service in SERVICES}
+        self._refilling = asyncio.Lock()
+        """Held while an embedded broker that lost its data is filled again: no service is started then."""
 
     async def __aenter__(self) -> Self:
         """Start everything, load the starter data, and wait until every replica knows the whole catalog.
@@ -127,12 +129,14 @@ class Stack:
     # --- one copy of a service ---------------------------------------------------------------------------------------
 
     async def start(self, service: Service, number: int = 0, environment: Mapping[str, str] | None = None) -> None:
-        """Start a replica on its port and wait until it is ready. Raises CannotStart.
+        """Start a replica on its port unless it runs, and wait until it is ready. Raises CannotStart.
 
         `number`: the place of the replica in `running`. `environment`: further settings for this start.
         """
         replica = self.running[service][number]
-        replica.start({**self.environment(), **(environment or {})})
+        async with self._refilling:
+            if not replica.child.running:
+                replica.start({**self.environment(), **(environment or {})})
         async with aiohttp.ClientSession() as session:
             await replica.until(session, "readyz")
 
@@ -165,7 +169,7 @@ class Stack:
             for server in (self.mongodb, self.broker):
                 if server.child is not None:
                     server.child.thaw()
-                    await server.start()
+                    await (server.start() if server.child.running else self.revive(server))
             await asyncio.gather(
                 *(
                     self._as_before(service, number, before.get(copy.name))
@@ -193,25 +197,27 @@ class Stack:
     async def revive(self, server: Server) -> None:
         """Start a server that has ended. Raises CannotStart; then the server does not run, and this may be tried again.
 
-        The embedded broker has lost all its data. So the topics are created, and the services' state is announced again
-        from MongoDB, which is started first if it has ended too. Then the services are stopped, because they would
-        continue at offsets of the lost topics.
+        The embedded broker has lost all its data. So the services are stopped, because they would commit offsets of the
+        lost topics to the new ones. Their state is announced again from MongoDB, which is started first if it has ended
+        too. Until the catalog has announced its part no other service runs, since it would read an empty catalog.
         """
         if not isinstance(server, EmbeddedBroker):
             return await server.start()
-        await self.mongodb.start()
-        await server.start()
-        try:
-            await self.create_topics()
+        async with self._refilling:
+            await asyncio.gather(*(copy.child.stop() for copies in self.running.values() for copy in copies))
+            await self.mongodb.start()
             await self.republish()
-        except CannotStart:
-            server.kill()
-            raise
-        await asyncio.gather(*(copy.child.stop() for copies in self.running.values() for copy in copies))
+            try:
+                await server.start()
+                await self.create_topics()
+                await self._announce_catalog()
+            except BaseException:
+                server.kill()  # nobody would fill it
+                raise
         return None
 
     async def republish(self) -> None:
-        """Announce the stored state of every service again, for a broker that lost its data. Raises CannotStart."""
+        """Stage the state of every service again, for a broker that lost its data. Raises CannotStart."""
         await asyncio.gather(*(self._republish(service) for service in _STATEFUL))
 
     async def close(self) -> None:
@@ -289,6 +295,14 @@ class Stack:
             await asyncio.gather(*(replica.until(session, "readyz") for replica in replicas))
             followers = [replica for service in _STATEFUL for replica in self.running[service]]
             await asyncio.gather(*(replica.until_catalog(session, revision) for replica in followers))
+
+    async def _announce_catalog(self) -> None:
+        """Start the first replica of the catalog, and wait until it has announced all that is stored."""
+        replica = self.running["catalog"][0]
+        replica.start(self.environment())
+        async with aiohttp.ClientSession() as session:
+            await replica.until(session, "livez")
+        await announced_revision(self.servers)
 
     async def _republish(self, service: Service) -> None:
         log = self.directory / f"{service}-republish.log"
