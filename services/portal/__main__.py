@@ -91,7 +91,14 @@ async def build(
     connections = Connections()
     consumer = PathConsumer(connections)
     topics = planned_topics(settings.topic, PATHS_TOPIC)
-    follower = Follower(settings, settings.topic(PATHS_TOPIC), consumer.on_paths, start="end", shapes=PATH_HEADS)
+    follower = Follower(
+        settings,
+        settings.topic(PATHS_TOPIC),
+        consumer.on_paths,
+        start="end",
+        shapes=PATH_HEADS,
+        on_replaced=consumer.on_replaced,
+    )
 
     async def clients(_: web.Application) -> AsyncIterator[None]:
         yield

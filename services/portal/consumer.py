@@ -6,12 +6,11 @@ from functools import cache, partial
 import msgspec
 
 from services.portal.connections import Connections, Languages, Renderer, StreamMessage
-from shared.cloudevents import data_of, from_kafka
+from shared.cloudevents import from_kafka
 from shared.errors import Rejected
-from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump, path_with_sentences
+from shared.events import TOMBSTONE, PathAnnounced, PathHead, PathRecommended, check_jump
 from shared.kafka import ConsumedEvent, Follower
 from shared.messages import with_sentences
-from shared.templates import LANGUAGES
 
 ERASED = "{}"
 
@@ -19,7 +18,7 @@ ERASED = "{}"
 class PathConsumer:
     """Sends the paths of `recommender.paths` to open streams, from the end of the topic on.
 
-    When it stops reading, it closes all streams, because they would miss new paths.
+    When it stops reading, or the topic is replaced, it closes all streams, because they would miss new paths.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -35,6 +34,13 @@ class PathConsumer:
         finally:
             self._connections.drop_all("follower")
 
+    async def on_replaced(self) -> None:
+        """Close every stream: what the new topic already holds is passed over.
+
+        The clients reconnect once its end is reached, and get the stored path.
+        """
+        self._connections.drop_all("follower")
+
     async def on_paths(self, batch: Sequence[ConsumedEvent]) -> None:
         """Send a batch of records to the open streams, in order; records of unknown types are skipped.
 
@@ -46,11 +52,8 @@ class PathConsumer:
 
     def on_path_recommended(self, item: ConsumedEvent) -> None:
         """Send a new path to the officer's open streams. Raises Rejected if it cannot be decoded."""
-        data = data_of(item.record.value, item.record.headers)
-        if isinstance(item.event.data, PathHead) and data is not None and self._connections.watches(item.event.subject):
-            holds_sentences = item.event.type == "path.recommended.v1"
-            render = _stored(data.decode("utf-8", "replace")) if holds_sentences else _announced(item)
-            self._push(item, StreamMessage("path", render, item.event.data.revision))
+        if isinstance(item.event.data, PathHead) and self._connections.watches(item.event.subject):
+            self._push(item, StreamMessage("path", _announced(item), item.event.data.revision))
 
     def on_path_stored(self, item: ConsumedEvent) -> None:
         """Close the officer's streams, because the new path is too large for an event.
@@ -80,21 +83,11 @@ def _announced(item: ConsumedEvent) -> Renderer:
         raise Rejected(str(error)) from None
 
 
-def _stored(text: str) -> Renderer:
-    """Return the function that renders a path whose event holds its sentences: unchanged, or in one language."""
-
-    def render(languages: Languages) -> str:
-        return text if languages == LANGUAGES else _shown(path_with_sentences(text), languages)
-
-    return render
-
-
 def _shown(event: PathRecommended, languages: Languages) -> str:
     return msgspec.json.encode(msgspec.structs.replace(event, path=with_sentences(event.path, languages))).decode()
 
 
 HANDLERS: dict[str, Callable[[PathConsumer, ConsumedEvent], None]] = {
-    "path.recommended.v1": PathConsumer.on_path_recommended,
     "path.recommended.v2": PathConsumer.on_path_recommended,
     "path.stored.v1": PathConsumer.on_path_stored,
     TOMBSTONE: PathConsumer.on_erased,

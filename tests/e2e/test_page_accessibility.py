@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import Browser, ViewportSize, expect
+from playwright.async_api import Browser, expect
 
 from deploy.local.stack import Stack
 from tests.support.page import Reader
@@ -21,7 +21,6 @@ from tests.support.waiting import until
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pages.md"
 
-PHONE: ViewportSize = {"width": 390, "height": 844}
 TWICE = "document.documentElement.style.fontSize = '212.5%'"  # of 106.25 %
 ONCE = "document.documentElement.style.fontSize = ''"
 SPACED = """() => {
@@ -137,7 +136,7 @@ def place(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 async def opened(stack: Stack, browser: Browser, place: str) -> AsyncIterator[Reader]:
     """Open a place once for all checks."""
-    async with aiohttp.ClientSession() as session, at(place, Platform(stack, session), browser, **PHONE) as reader:
+    async with aiohttp.ClientSession() as session, at(place, Platform(stack, session), browser) as reader:
         yield reader
 
 
@@ -145,7 +144,7 @@ async def opened(stack: Stack, browser: Browser, place: str) -> AsyncIterator[Re
 async def reader(opened: Reader) -> AsyncIterator[Reader]:
     """Return the page of a place in the window and with the media in which it was opened, whatever a check changes."""
     yield opened
-    await opened.page.set_viewport_size(PHONE)
+    await opened.page.set_viewport_size({"width": 390, "height": 844})
     await opened.page.emulate_media(media="null", color_scheme="light", reduced_motion="reduce")
     await opened.page.evaluate(PLAIN)
 

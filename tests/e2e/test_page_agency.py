@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 
 from deploy.local.keys import TENANT, links
 from tests.support.agencies import agency_of
-from tests.support.page import SIZES, Reader, change_answers, reading, switch_language
+from tests.support.page import PHONE, SIZES, Reader, change_answers, reading, switch_language
 from tests.support.platform import Platform
 
 WORDS = [
@@ -57,8 +57,7 @@ async def shows_another_day(reader: Reader) -> None:
     await reader.page.wait_for_selector(".in-time form")
     await reader.opens_all(".agency")
     await expect(reader.page.locator(".over-time tbody tr")).to_have_count(2)
-    assert await reader.violations() == []
-    assert await reader.overflow() == 0
+    await reader.is_sound()
 
 
 def text_of(file: Path) -> str:
@@ -85,7 +84,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
     page = reader.page
     await reader.sign_in(platform.stack.keys.platform, "/#view=agency")
     await page.wait_for_selector("#agency")
-    assert await reader.violations() == []
+    await reader.is_sound()
     await page.fill("#agency", "no such")
     await page.press("#agency", "Enter")
     await page.wait_for_selector("#agency[aria-invalid]")
@@ -117,8 +116,7 @@ async def test_an_agency_report_is_read_queried_and_exported(
         for advice, words in (("hire", hire), ("more_time", more_time)):
             answer = page.locator(".in-time .answer", has_text=words)
             await expect(answer).to_have_count(int(advice in advised))
-        assert await reader.overflow() == 0
-        assert await reader.violations() == []
+        await reader.is_sound()
         await switch_language(page)
     for table in ("groups", "agency-skills", "group-skills", "agency-courses"):
         shown = await page.locator(f".{table} .gap").count()
@@ -201,7 +199,7 @@ async def test_a_small_job_group_is_in_no_figure_chart_file_or_print(  # noqa: P
             shown = await page.content()
             assert [one for one in forbidden if one in shown] == []
         await page.emulate_media(media="screen")
-        assert await reader.overflow() == 0
+        await reader.fits()
         await switch_language(page)
     async with page.expect_download() as downloading:
         await page.click("[data-keep=agency-csv]")
@@ -237,16 +235,16 @@ async def test_two_thousand_job_groups_are_shown_in_parts_and_are_whole_in_the_f
     await reader.reads(".group-past .gap", "11%")
     for words in ("กลุ่มงานอื่นอีก 1,950 กลุ่ม", "1,950 more job groups"):
         await reader.reads("[data-keep=more-groups] > summary", words)
-        assert await reader.overflow() == 0
+        await reader.fits()
         await switch_language(page)
-    assert await reader.violations(outside=".groups details") == []
+    await reader.is_sound(outside=".groups details")
     await page.focus("[data-keep=more-groups] > summary")
     await page.keyboard.press("Enter")
     await expect(page.locator(".groups .gap")).to_have_count(many)
     await page.focus("[data-keep=more-group-skills] > summary")
     await page.keyboard.press("Enter")
     await expect(page.locator(".group-skills [data-keep^=group-g]:not([data-keep$=table])")).to_have_count(many)
-    assert await reader.overflow() == 0
+    await reader.fits()
     async with page.expect_download() as downloading:
         await page.click("[data-keep=agency-csv]")
     rows = rows_of(Path(await (await downloading.value).path()))
@@ -254,13 +252,12 @@ async def test_two_thousand_job_groups_are_shown_in_parts_and_are_whole_in_the_f
     assert sum(row["part"] == "past_job_group" for row in rows) == 2 * many
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
 async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
-    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+    platform: Platform, browser: Browser, agencies: dict[str, str]
 ) -> None:
     agency = await made(platform, agencies, "many")
     title = "เจ้าหน้าที่วิเคราะห์นโยบายและแผนด้านเทคโนโลยีสารสนเทศและการสื่อสารเพื่อการบริหารราชการส่วนภูมิภาค"
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
+    async with reading(browser, platform.portal, sizes=[(320, 640), *SIZES]) as reader:
         page = reader.page
 
         def multiplied(body: dict[str, Any]) -> None:
@@ -279,13 +276,13 @@ async def test_an_agency_of_forty_job_groups_is_read_as_one_of_two(
         one_group = await page.locator(".group-skills .gap").count()
         assert 0 < one_group < 40
         for _ in ("th", "en"):
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
+            await reader.is_sound()
             await switch_language(page)
         await page.click("[data-keep=groups-table] > summary")
         await page.wait_for_selector(".groups tbody")
-        wide = int(width < 480)  # px, the least width of a table
-        await expect(page.locator(".groups .scrolls", has_text="เลื่อนตาราง")).to_have_count(wide)
+        async for width in reader.windows():
+            wide = int(width < 480)  # px, the least width of a table
+            await expect(page.locator(".groups .scrolls", has_text="เลื่อนตาราง")).to_have_count(wide)
         await page.locator(".group-skills > details > summary").last.focus()
         await page.keyboard.press("Enter")
         await page.wait_for_function("() => document.querySelectorAll('.group-skills > details[open]').length === 2")
@@ -297,7 +294,7 @@ async def test_the_report_is_read_by_keyboard_alone(
     platform: Platform, browser: Browser, agencies: dict[str, str]
 ) -> None:
     agency = await made(platform, agencies, "many")
-    async with reading(browser, platform.portal, width=390, height=844) as reader:
+    async with reading(browser, platform.portal, sizes=PHONE) as reader:
         page = reader.page
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "analyst"))
         await page.wait_for_selector("#agency")
@@ -323,12 +320,11 @@ async def test_the_report_is_read_by_keyboard_alone(
         await reader.has_focus("ask-in-time")
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 640), *SIZES])
 async def test_small_and_unknown_agencies_have_a_plain_message(
-    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+    platform: Platform, browser: Browser, agencies: dict[str, str]
 ) -> None:
     few = await made(platform, agencies, "few")
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
+    async with reading(browser, platform.portal, sizes=[(320, 640), *SIZES]) as reader:
         page = reader.page
         await reader.sign_in(await platform.stack.issuer.issue(TENANT, "admin"), f"/#view=agency&agency={few}")
         await page.wait_for_selector(".agency .notice")
@@ -336,24 +332,22 @@ async def test_small_and_unknown_agencies_have_a_plain_message(
         await expect(page.locator(".agency .gap")).to_have_count(0)
         await switch_language(page)
         await reader.reads(".agency .notice", "nobody can be recognised")
-        assert await reader.violations() == []
-        assert await reader.overflow() == 0
+        await reader.is_sound()
         await page.evaluate("location.hash = '#view=agency&agency=nobody-knows-it'")
         await page.wait_for_selector(".notice.refused")
         await reader.reads(".notice.refused", "We know no officers of this agency")
-        assert await reader.violations() == []
+        await reader.is_sound()
         await page.click("[data-keep=another-agency]")
         await page.fill("#agency", few)
         await page.press("#agency", "Enter")
         await page.wait_for_selector(".agency .notice:not(.refused)")
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_officer(
-    platform: Platform, browser: Browser, agencies: dict[str, str], width: int, height: int
+    platform: Platform, browser: Browser, agencies: dict[str, str]
 ) -> None:
     agency, url, keys = await made(platform, agencies, "many"), platform.portal, platform.stack.keys
-    async with reading(browser, url, width=width, height=height) as reader:
+    async with reading(browser, url, sizes=SIZES) as reader:
         page = reader.page
         await page.goto(links(url, keys, next(iter(keys.officers)))["analyst"])
         await page.click(f'[data-keep="agency-{agency}"]')
@@ -365,8 +359,7 @@ async def test_an_analyst_signs_in_by_link_to_the_figures_and_to_nothing_of_one_
             await page.wait_for_selector(f"h1:has-text('{heading}')")
             await expect(page).to_have_title(re.compile(title))
             await expect(page.locator(".groups .gap")).to_have_count(2)
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
+            await reader.is_sound()
             await switch_language(page)
         assert [one for one in reader.requests if "/officers" in one] == []
         await page.click("[data-keep=another-agency]")
@@ -389,8 +382,7 @@ async def test_an_analyst_of_one_agency_sees_that_one_at_once_and_no_other(
         await expect(page.locator("[data-keep=another-agency]")).to_have_count(0)
         await page.evaluate(f"location.hash = '#view=agency&agency={other}'")
         await page.wait_for_selector(f".notice.refused:has-text('{unknown}')")
-        assert await reader.overflow() == 0
-        assert await reader.violations() == []
+        await reader.is_sound()
         await page.click("[data-keep=another-agency]")  # the way back to the own one
         await page.wait_for_selector(".groups .gap")
         await switch_language(page)

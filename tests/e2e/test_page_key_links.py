@@ -3,12 +3,11 @@
 from dataclasses import replace
 from urllib.parse import quote
 
-import pytest
 from playwright.async_api import Browser, expect
 
 from deploy.local.keys import links
 from shared.auth import Role
-from tests.support.page import reading, switch_language
+from tests.support.page import PHONE, SIZES, reading, switch_language
 from tests.support.platform import Platform, planned_officer
 
 KEY_FORM = "#key"
@@ -23,35 +22,30 @@ ROLES: dict[Role, tuple[str, ...]] = {
 """By role what its page holds, and words of it in Thai and English."""
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 900)])
-async def test_the_link_of_every_role_opens_its_page_in_both_languages(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
+async def test_the_link_of_every_role_opens_its_page_in_both_languages(platform: Platform, browser: Browser) -> None:
     officer = await planned_officer(platform)
     keys = replace(platform.stack.keys, officers={officer.name: await officer.api_key()})
     url = platform.portal
     addresses = links(url, keys, officer.name)
     assert set(addresses) == set(ROLES)
     for role, (there, selector, *words) in ROLES.items():
-        async with reading(browser, url, width=width, height=height) as reader:
+        async with reading(browser, url, sizes=SIZES) as reader:
             await reader.page.goto(addresses[role])
             await reader.page.wait_for_selector(there, state="attached")
             for text in words:
                 await reader.reads(selector, text)
-                assert await reader.overflow() == 0, role
+                await reader.is_sound()
                 await switch_language(reader.page)
-            assert await reader.violations() == [], role
             await expect(reader.page.locator("[data-keep=to-system]")).to_have_count(int(role == "admin"))
 
 
-@pytest.mark.parametrize("width", [390, 1280])
 async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
-    platform: Platform, browser: Browser, width: int
+    platform: Platform, browser: Browser
 ) -> None:
     officer, other = [await planned_officer(platform) for _ in range(2)]
     key, url = await officer.api_key(), platform.portal
     link = links(url, platform.stack.keys, next(iter(platform.stack.keys.officers)))["platform"]
-    async with reading(browser, url, width=width) as reader:
+    async with reading(browser, url, sizes=SIZES) as reader:
         page = reader.page
         await page.goto(f"{url}/#key={quote(key)}")
         await reader.shows("path")
@@ -66,12 +60,12 @@ async def test_a_link_with_a_key_signs_in_and_the_key_is_gone_from_the_address(
         assert not [one for one in reader.requests if key in one or platform.stack.keys.platform in one]
         storage = await page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
         assert key.split(".")[1] not in storage
-        assert await reader.overflow() == 0
+        await reader.fits()
 
 
 async def test_a_link_with_an_invalid_key_is_explained(platform: Platform, browser: Browser) -> None:
     url = platform.portal
-    async with reading(browser, url, width=390) as reader:
+    async with reading(browser, url, sizes=PHONE) as reader:
         for fragment, words in (("key=no.key", "รหัสนี้ใช้ไม่ได้"), ("key=", "กรุณาใส่รหัส")):
             await reader.page.goto(f"{url}/#{fragment}")
             await reader.shows("signIn")

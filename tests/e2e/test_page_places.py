@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.editors import editing
-from tests.support.page import Reader, at_the_path, in_both_languages, switch_language
+from tests.support.page import PHONE, Reader, at_the_path, in_both_languages, switch_language
 from tests.support.platform import Platform
 from tests.support.waiting import until
 
@@ -73,7 +73,7 @@ async def test_loading_the_page_again_and_coming_back_lead_to_where_the_officer_
 
 
 async def test_who_signs_in_next_begins_at_the_top(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser, width=390, height=844) as (officer, reader):
+    async with at_the_path(platform, browser, sizes=PHONE) as (officer, reader):
         page = reader.page
         await reader.opens(page.locator(".step details[data-keep^=more-]").first)
         await scroll_to(page, 2000)
@@ -114,7 +114,7 @@ async def test_the_question_that_is_open_is_there_again_and_no_answer_is_sent_tw
 
 
 async def test_a_framework_that_could_not_be_fetched_is_fetched_again(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser, width=390, height=844) as (_, reader):
+    async with at_the_path(platform, browser, sizes=PHONE) as (_, reader):
         page = reader.page
         named = await page.inner_text(".facts dd >> nth=0")
         await page.route(FRAMEWORKS, lost)
@@ -131,7 +131,7 @@ async def _opens_a_step(reader: Reader) -> None:
 
 
 async def test_what_was_lost_on_the_way_can_be_asked_for_again(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser, width=390, height=844) as (_, reader):
+    async with at_the_path(platform, browser, sizes=PHONE) as (_, reader):
         page = reader.page
         await page.route(SIMILAR, lost)
         await page.route(COURSES, lost)
@@ -155,7 +155,7 @@ async def test_what_was_lost_on_the_way_can_be_asked_for_again(platform: Platfor
 async def test_signing_out_in_one_tab_asks_in_the_other_at_once_and_who_signs_in_again_is_where_they_were(
     platform: Platform, browser: Browser
 ) -> None:
-    async with at_the_path(platform, browser, width=390, height=844) as (officer, reader):
+    async with at_the_path(platform, browser, sizes=PHONE) as (officer, reader):
         page = reader.page
         other = await page.context.new_page()
         await other.goto(reader.url)
@@ -178,7 +178,7 @@ async def test_signing_out_in_one_tab_asks_in_the_other_at_once_and_who_signs_in
 async def test_another_page_begins_at_its_top_and_the_list_is_come_back_to(
     platform: Platform, browser: Browser
 ) -> None:
-    async with editing(platform, browser, width=390, height=844) as (tenant, reader):
+    async with editing(platform, browser, sizes=PHONE) as (tenant, reader):
         page = reader.page
         for number in range(20):
             await tenant.offer(f"c-{number}", {"th": f"หลักสูตร {number}", "en": f"Course {number}"})

@@ -3,7 +3,6 @@
 import math
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
 from playwright.async_api import Browser, Route, expect
 
 from tests.support.page import SIZES, Reader, at_the_path, courses, switch_language
@@ -16,15 +15,11 @@ def in_two_weeks() -> str:
     return (datetime.now(UTC) + timedelta(days=15)).date().isoformat()
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
-async def test_why_not_answers_with_a_reason_in_both_languages(
-    platform: Platform, browser: Browser, width: int, height: int
-) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (_, reader):
+async def test_why_not_answers_with_a_reason_in_both_languages(platform: Platform, browser: Browser) -> None:
+    async with at_the_path(platform, browser, sizes=SIZES) as (_, reader):
         page = reader.page
         shown = set(await courses(reader))
-        if width < 800:  # the links are folded on a phone
-            await page.click("button[data-keep='contents']")
+        await page.click("button[data-keep='contents']")  # the links are folded on a phone
         await page.click("text=ทำไมไม่มีหลักสูตรนี้ >> nth=0")
         await reader.has_focus("why-not-title")
         await page.select_option("#why-not-skill", index=1)
@@ -38,11 +33,11 @@ async def test_why_not_answers_with_a_reason_in_both_languages(
         await page.wait_for_selector("#why-not-answer h3")
         thai = await page.inner_text("#why-not-answer p >> nth=0")
         assert any("\u0e00" <= letter <= "\u0e7f" for letter in thai)
-        assert await reader.violations() == []
+        await reader.is_sound()
         await switch_language(page)
         await expect(page.locator("#why-not-answer p >> nth=0")).not_to_have_text(thai, use_inner_text=True)
         await expect(page.locator("#why-not-course")).to_have_value(absent)
-        assert await reader.violations() == []
+        await reader.is_sound()
 
         runner_up = page.locator(".step [data-keep^='why-']").first
         await reader.opens_all(".step")
@@ -74,11 +69,10 @@ async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(officer: Of
     assert len(requests) == 1
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
-    platform: Platform, browser: Browser, width: int, height: int
+    platform: Platform, browser: Browser
 ) -> None:
-    async with at_the_path(platform, browser, width=width, height=height) as (officer, reader):
+    async with at_the_path(platform, browser, sizes=SIZES) as (officer, reader):
         page = reader.page
         before = await officer.path()
         present = await courses(reader)
@@ -88,7 +82,7 @@ async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
         await page.click(".what-if button[type=submit]")
         await page.wait_for_selector("#what-if-wrong:not(:empty)")
         await reader.has_focus("what-if-total")
-        assert await reader.violations() == []
+        await reader.is_sound()
         await page.fill("#what-if-total", "20")
         await page.click(".what-if details summary")
         await page.select_option("#took-skill", "path")
@@ -104,12 +98,12 @@ async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(
         assert imagined != present
         assert present[0] not in imagined
         await reader.reads(".tried > .short", "เวลาไม่พอ")
-        left, right = await reader.boxes(".route:first-child", ".route:last-child")
-        if width < 800:  # on a phone below each other
-            assert (left["x"], left["y"] < right["y"]) == (right["x"], True)
-        else:
-            assert (left["y"], left["x"] < right["x"]) == (right["y"], True)
-        assert await reader.violations() == []
+        async for width in reader.windows():
+            boxes = await reader.boxes(".route:first-child", ".route:last-child")
+            (left, upper), (right, lower) = [(box["x"], box["y"]) for box in boxes]
+            assert (left == right, upper == lower) == (width < 800, width >= 800)  # on a phone below each other
+            assert left < right or upper < lower
+        await reader.is_sound()
         assert (await officer.path())["revision"] == before["revision"]
         assert await officer.feedback() == []
 
@@ -137,7 +131,7 @@ async def test_a_what_if_stays_while_the_current_path_changes(officer: Officer, 
     await expect(page.locator("#what-if-total")).to_have_value("20")
     await switch_language(page)
     await reader.reads(".not-stored", "Nothing was saved")
-    assert await reader.violations() == []
+    await reader.is_sound()
     await page.click("[data-keep=what-if-close]")
     await expect(page.locator(".tried")).to_have_count(0)
     await reader.has_focus("what-if-title")
@@ -156,12 +150,12 @@ async def test_an_officer_tries_other_hours_and_a_deadline(officer: Officer, rea
     await page.click(".what-if button[type=submit]")
     await page.wait_for_selector(".tried > .short")
     await reader.reads(".tried > .short", "เวลาไม่พอ")
-    assert await reader.overflow() == 0
+    await reader.fits()
     assert (await officer.path())["path"].get("budget_hours") is None
 
 
 async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Platform, browser: Browser) -> None:
-    async with at_the_path(platform, browser, width=360, height=740) as (officer, reader):
+    async with at_the_path(platform, browser, sizes=[(360, 740)]) as (officer, reader):
         page, deadline = reader.page, date.fromisoformat(in_two_weeks())
         await reader.tab_to("time-try")
         await page.keyboard.press("Enter")
@@ -192,8 +186,7 @@ async def test_what_if_hours_work_on_a_phone_and_with_the_keyboard(platform: Pla
             expected = [sentences[name].format(len(changes[name])) for name in sentences if changes[name]]
             assert [line.replace("course ", "courses ") for line in lines[:-2]] == expected
             assert f"({changes['hours']:+g})" in lines[-2]
-            assert await reader.overflow() == 0
-            assert await reader.violations() == []
+            await reader.is_sound()
             head, foot = await reader.boxes("#what-if-result", ".tried > .short")
             assert foot["y"] + foot["height"] - head["y"] < 740  # shown on the first screen of the answer
             await switch_language(page)
@@ -211,14 +204,14 @@ async def test_a_platform_sets_hours_and_deadline_and_sees_what_does_not_fit(
     await page.click("[data-keep=time-send]")
     await page.wait_for_selector("#time-wrong:not(:empty)")
     await reader.has_focus("time-deadline")
-    assert await reader.violations() == []
+    await reader.is_sound()
     await page.fill("#time-weekly", "1.5")
     await page.fill("#time-deadline", in_two_weeks())
     await page.click("[data-keep=time-send]")
     await reader.news("เพราะข้อมูลงานของท่านเปลี่ยน")
     await reader.reads(".time .short", "เวลาไม่พอ")
     assert (await officer.path())["path"]["budget_hours"] <= 5
-    assert await reader.violations() == []
+    await reader.is_sound()
     await officer.register(weekly_hours=3)
     await reader.news("3")
     await expect(page.locator("#time-weekly")).to_have_value("1.5")  # what was typed is not taken away
@@ -248,7 +241,7 @@ async def test_what_to_assess_first_is_shown_with_its_reason(platform: Platform,
     await reader.reads(".assess", first[0]["reason"]["th"])
     await switch_language(reader.page)
     await reader.reads(".assess", first[0]["reason"]["en"])
-    assert await reader.violations() == []
+    await reader.is_sound()
 
 
 async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(officer: Officer, reader: Reader) -> None:
@@ -265,4 +258,4 @@ async def test_a_pinned_course_that_does_not_fit_is_shown_with_its_reason(office
     await reader.reads(".notes", note["reason"]["th"])
     await switch_language(page)
     await reader.reads(".notes", note["reason"]["en"])
-    assert await reader.violations() == []
+    await reader.is_sound()

@@ -37,8 +37,7 @@ async def says(reader: Reader, place: str, thai: tuple[str, str], english: tuple
         shown = await reader.text(place)
         assert words[0] in shown
         assert other[1] not in shown
-        assert await reader.overflow() == 0
-        assert await reader.violations() == []
+        await reader.is_sound()
         await switch_language(reader.page)
 
 

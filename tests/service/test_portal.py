@@ -13,11 +13,12 @@ from services.portal.connections import Connections
 from services.portal.consumer import PathConsumer
 from shared.cloudevents import to_kafka
 from shared.errors import Unavailable
-from shared.events import PATHS_TOPIC, PathStored, new_event
+from shared.events import PATHS_TOPIC, PathAnnounced, PathStored, new_event
 from shared.kafka import Follower
 from shared.mongo import KeyStore, connect
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, path, running_portal
+from tests.support.servers import recreate_topic
 from tests.support.services import issue_key
 
 
@@ -36,6 +37,7 @@ async def test_a_stream_sends_the_stored_path_and_then_each_new_one_byte_for_byt
 async def test_a_stream_with_the_stored_revision_gets_only_newer_ones(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 3)
+    await portal.until_streams(0)
     async with portal.stream(officer, key, last_event_id="3") as stream:
         opening = asyncio.create_task(stream.next())
         await portal.until_streams(1)
@@ -66,25 +68,33 @@ async def test_an_unavailable_recommender_is_reported_and_retried(portal: Portal
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 5)
     portal.owner.broken = True
-    async with portal.stream(officer, key) as stream:
-        assert (await stream.next()).data == {"status": "unavailable"}
+    try:
+        async with portal.stream(officer, key) as stream:
+            assert (await stream.next()).data == {"status": "unavailable"}
+            portal.owner.broken = False
+            assert (await stream.next()).id == "5"
+    finally:
         portal.owner.broken = False
-        assert (await stream.next()).id == "5"
 
 
 async def test_a_path_pushed_during_the_fetch_is_sent_once_and_an_older_stored_one_is_not(portal: Portal) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
-    portal.owner.held = asyncio.Event()
-    async with portal.stream(officer, key) as stream:
-        opening = asyncio.create_task(stream.next())
-        await portal.until_streams(1)
-        await portal.announce(officer, 2, path(officer, 2))
-        assert (await opening).id == "2"
-        portal.owner.held.set()
+    portal.owner.held = held = asyncio.Event()
+    await portal.until_streams(0)
+    try:
+        async with portal.stream(officer, key) as stream:
+            opening = asyncio.create_task(stream.next())
+            await portal.until_streams(1)
+            await portal.announce(officer, 2, path(officer, 2))
+            assert (await opening).id == "2"
+            held.set()
+            portal.owner.held = None
+            await portal.announce(officer, 3, path(officer, 3))
+            assert (await stream.next()).id == "3"
+    finally:
+        held.set()
         portal.owner.held = None
-        await portal.announce(officer, 3, path(officer, 3))
-        assert (await stream.next()).id == "3"
 
 
 async def test_a_path_too_large_for_an_event_ends_the_stream_so_that_the_stored_one_is_read(portal: Portal) -> None:
@@ -96,6 +106,23 @@ async def test_a_path_too_large_for_an_event_ends_the_stream_so_that_the_stored_
         head = PathStored("agency", officer, 2, "assessment", datetime.now(UTC))
         await portal.announce(officer, 2, head)
         assert await stream.ends()
+    async with portal.stream(officer, key, last_event_id="1") as stream:
+        assert (await stream.next()).id == "2"
+
+
+async def test_streams_end_when_the_topic_is_replaced_so_that_the_stored_path_is_read(portal: Portal) -> None:
+    officer, key = await portal.officer()
+    portal.owner.stored[officer] = path(officer, 1)
+    try:
+        async with portal.stream(officer, key) as stream:
+            await stream.next()
+            await recreate_topic(portal.settings.kafka_bootstrap_servers, portal.settings.topic(PATHS_TOPIC), 3)
+            await portal.announce(officer, 2, path(officer, 2))  # before the portal looks, as a relay may
+            portal.owner.stored[officer] = path(officer, 2)
+            # It is read before the end if its offset happens to be the one at which the portal stands.
+            assert {message.id for message in await stream.rest()} <= {"2"}
+    finally:
+        await portal.until_ready()
     async with portal.stream(officer, key, last_event_id="1") as stream:
         assert (await stream.next()).id == "2"
 
@@ -154,14 +181,16 @@ async def test_a_structured_event_is_pushed_as_the_path_alone(portal: Portal) ->
     async with portal.stream(officer, key) as stream:
         await stream.next()
         newer = path(officer, 2)
-        record_key, value, headers = to_kafka(new_event("/recommender", f"agency/{officer}", 2, newer))
+        record_key, value, headers = to_kafka(
+            new_event("/recommender", f"agency/{officer}", 2, PathAnnounced.of(newer))
+        )
         attributes = {name.removeprefix("ce_"): raw.decode() for name, raw in headers if name.startswith("ce_")}
         whole = {**attributes, "traceparent": None, "data": json.loads(value or b"")}
         structured = [("content-type", b"application/cloudevents+json")]
         topic = portal.settings.topic(PATHS_TOPIC)
         await portal.publisher.resend(topic, record_key, json.dumps(whole).encode(), structured)
         got = await stream.next()
-        assert (got.event, got.id, got.data) == ("path", "2", json.loads(value or b""))
+        assert (got.event, got.id, got.data) == ("path", "2", json.loads(msgspec.json.encode(newer)))
 
 
 async def test_only_the_head_of_a_stored_path_is_decoded(portal: Portal) -> None:
@@ -183,8 +212,9 @@ async def test_foreign_records_end_no_stream_and_are_not_logged(
 ) -> None:
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)
-    record_key, value, headers = to_kafka(new_event("/recommender", f"agency/{officer}", 2, path(officer, 2)))
-    far = to_kafka(new_event("/recommender", f"agency/{officer}", 3, path(officer, 1_000_000)))
+    newer, far_ahead = PathAnnounced.of(path(officer, 2)), PathAnnounced.of(path(officer, 1_000_000))
+    record_key, value, headers = to_kafka(new_event("/recommender", f"agency/{officer}", 2, newer))
+    far = to_kafka(new_event("/recommender", f"agency/{officer}", 3, far_ahead))
     topic = portal.settings.topic(PATHS_TOPIC)
     skipped = (await portal.metrics("learning_path_follower_"))["learning_path_follower_skipped_records_total"]
     async with portal.stream(officer, key) as stream:
@@ -195,7 +225,7 @@ async def test_foreign_records_end_no_stream_and_are_not_logged(
         odd = b'{"later":"\xff\xfe",' + (value or b"")[1:]
         await portal.publisher.resend(topic, record_key, odd, [*headers, ("x-correlation-id", None)])
         got = await stream.next()
-        assert (got.event, got.id, got.data["later"]) == ("path", "2", "\ufffd\ufffd")
+        assert (got.event, got.id, got.data["officer"]) == ("path", "2", officer)
         await portal.announce(officer, 3, path(officer, 3))
         assert (await stream.next()).id == "3"
     assert (await portal.metrics("learning_path_follower_"))[
@@ -253,8 +283,7 @@ async def test_stopping_ends_every_stream_at_once_and_a_long_one_ends_by_itself(
         running_portal(settings, owner, lifetime=0.3) as portal,
         portal.stream("long", await portal.key("admin")) as s,
     ):
-        await s.next()
-        assert await s.ends()
+        assert {message.id for message in await s.rest()} <= {"1"}
         assert (await portal.metrics())["learning_path_portal_closed_streams_total expired"] == 1
     async with aiohttp.ClientSession() as session:
         # A stream that did not end would keep the server from stopping until this test's time is over.
@@ -265,6 +294,7 @@ async def test_stopping_ends_every_stream_at_once_and_a_long_one_ends_by_itself(
 
 
 async def test_streams_and_messages_are_counted(portal: Portal) -> None:
+    await portal.until_streams(0)
     before = await portal.metrics()
     officer, key = await portal.officer()
     portal.owner.stored[officer] = path(officer, 1)

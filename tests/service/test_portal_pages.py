@@ -80,8 +80,7 @@ async def test_without_built_pages_the_address_explains_it_and_the_rest_works(po
     assert any("\u0e00" <= letter <= "\u0e7f" for letter in text)
     async with portal.session.get(f"{portal.url}/static/page.js") as answer:
         assert answer.status == 404
-    async with portal.session.get(f"{portal.url}/readyz") as answer:
-        assert answer.status == 200
+    await portal.until_ready()
 
 
 def test_a_folder_without_an_index_counts_as_not_built(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from aiohttp import web
@@ -43,14 +44,34 @@ class Replica:
         self.bodies: list[bytes] = []
         self.release = asyncio.Event()
 
+    def on_silence(self) -> None:
+        """Do nothing; called for each request that gets no answer."""
+
     async def anything(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.read())
         if self.behaviour == "breaks off":
             assert request.transport
             request.transport.abort()
         if self.behaviour == "sends nothing":
+            self.on_silence()
             await self.release.wait()
         return web.Response(status=503 if self.behaviour == "is draining" else 200, text=self.behaviour)
+
+
+@pytest.fixture
+def unhurried_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the patience with a replica end when it has the request and sends nothing, instead of after some time."""
+    limits: list[asyncio.Timeout] = []
+
+    @asynccontextmanager
+    async def limited(seconds: float | None) -> AsyncIterator[None]:
+        assert seconds is not None, "there is no limit"
+        async with asyncio.timeout(None) as limit:
+            limits.append(limit)
+            yield
+
+    monkeypatch.setattr(Replica, "on_silence", lambda _: limits[-1].reschedule(0))
+    monkeypatch.setattr(forwarding, "asyncio", SimpleNamespace(timeout=limited, CancelledError=asyncio.CancelledError))
 
 
 @asynccontextmanager
@@ -104,11 +125,11 @@ async def test_an_unreachable_replica_is_skipped_for_every_request(
         assert set(live.bodies) == {b"", b'{"a": 1}'}
 
 
+@pytest.mark.usefixtures("unhurried_patience")
 @pytest.mark.parametrize("behaviour", ["breaks off", "is draining", "sends nothing"])
 async def test_a_repeatable_request_is_sent_to_the_next_replica(
-    stage: tuple[PortalSettings, Owner], behaviour: str, monkeypatch: pytest.MonkeyPatch
+    stage: tuple[PortalSettings, Owner], behaviour: str
 ) -> None:
-    monkeypatch.setattr(forwarding, "_PATIENCE_SECONDS", 0.2)
     for method, target, headers in SAFE:
         async with replicas(behaviour, "answers") as ([bad, good], addresses):
             async with portal_over(stage, *addresses) as portal:
@@ -128,16 +149,11 @@ async def test_an_unrepeatable_request_is_never_executed_twice(stage: tuple[Port
             assert sum(len(replica.bodies) for replica in both) == 1, (method, target)
 
 
+@pytest.mark.usefixtures("unhurried_patience")
 @pytest.mark.parametrize(("method", "target", "headers"), [*UNSAFE, ("GET", "/v1/courses", {})])
 async def test_a_replica_that_hangs_is_not_waited_for_without_end(
-    stage: tuple[PortalSettings, Owner],
-    method: str,
-    target: str,
-    headers: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    stage: tuple[PortalSettings, Owner], method: str, target: str, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(forwarding, "_PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(forwarding, "_LAST_PATIENCE_SECONDS", 0.3)
     async with replicas("sends nothing", "sends nothing") as (both, addresses):
         async with portal_over(stage, *addresses) as portal:
             status, kind, _ = await answer_of(portal, method, target, headers)

@@ -13,6 +13,7 @@ from services.portal.api.system import metrics_of
 from shared import VERSION
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, running_portal, serving
+from tests.support.waiting import until
 
 METRICS = """# HELP learning_path_consumer_lag_records Records.
 # TYPE learning_path_consumer_lag_records gauge
@@ -64,6 +65,14 @@ async def state(portal: Portal) -> dict[str, list[dict[str, Any]]]:
         return {one["service"]: one["replicas"] for one in (await answer.json())["services"]}
 
 
+async def in_time(portal: Portal) -> dict[str, list[dict[str, Any]]] | None:
+    """Return the state once the replicas that answer did so in time, as did the servers of the portal."""
+    found = await state(portal)
+    answered = [*found["assessment"], found["recommender"][1]]
+    is_complete = all(one["status"] != "away" for one in answered) and all(one["version"] for one in answered[:2])
+    return found if is_complete and found["portal"][0]["status"] == "ready" else None
+
+
 async def test_each_replica_reports_its_state_and_an_unreachable_one_delays_nothing(
     stage: tuple[PortalSettings, Owner],
 ) -> None:
@@ -94,7 +103,7 @@ async def test_each_replica_reports_its_state_and_an_unreachable_one_delays_noth
             owner,
         ) as portal,
     ):
-        found = await state(portal)
+        found = await until(lambda: in_time(portal))
     response = {"version": "9.1", "started_at": "2026-09-21T14:13:20Z", "figures": FIGURES}
     away: dict[str, Any] = {
         "status": "away",

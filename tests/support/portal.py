@@ -17,10 +17,11 @@ from deploy.local.live import Message, messages
 from services.portal.__main__ import build
 from shared.auth import Role
 from shared.errors import PreconditionFailed
-from shared.events import PATHS_TOPIC, Data, PathRecommended, new_event
+from shared.events import PATHS_TOPIC, Data, PathAnnounced, PathRecommended, new_event
 from shared.kafka import Publisher, TopicSpec, create_topics
+from shared.messages import with_sentences
 from shared.mongo import connect
-from shared.paths import Coverage, LearningPath, Reason, Versions
+from shared.paths import UNRENDERED, Coverage, LearningPath, Versions
 from shared.preconditions import Preconditions, Tag
 from shared.settings import PortalSettings
 from tests.support.builders import unique
@@ -40,13 +41,13 @@ def path(officer: str, revision: int, tenant: str = "agency") -> PathRecommended
         steps=[],
         gaps=[],
         open=[],
-        coverage=Coverage(1.0, 1.0, 0, 0),
+        coverage=Coverage(1.0, 1.0, 0, 0, 0),
         hours=0,
         versions=Versions(revision, "fw@1", 1, "t0"),
         as_of=date(2026, 11, 23),
-        reason=Reason("ครบแล้ว", "all there"),
+        reason=UNRENDERED,
     )
-    return PathRecommended(tenant, officer, revision, "assessment", datetime.now(UTC), learning)
+    return PathRecommended(tenant, officer, revision, "assessment", datetime.now(UTC), with_sentences(learning))
 
 
 @dataclass
@@ -140,7 +141,10 @@ class Portal:
         name = unique("officer")
         return name, await self.key("officer", name)
 
-    async def announce(self, officer: str, revision: int, data: Data | None, tenant: str = "agency") -> None:
+    async def announce(
+        self, officer: str, revision: int, data: Data | PathRecommended | None, tenant: str = "agency"
+    ) -> None:
+        data = PathAnnounced.of(data) if isinstance(data, PathRecommended) else data
         envelope = new_event("/recommender", f"{tenant}/{officer}", revision, data)
         await self.publisher.send(self.settings.topic(PATHS_TOPIC), [envelope])
 
@@ -167,6 +171,13 @@ class Portal:
                 if sample.name.startswith(prefix)
             }
 
+    async def until_ready(self) -> None:
+        async def is_ready() -> bool:
+            async with self.session.get(f"{self.url}/readyz") as answer:
+                return answer.status == 200
+
+        await until(is_ready, "a portal that is ready")
+
     async def until_streams(self, number: int) -> None:
         async def are_open() -> bool:
             return (await self.metrics())["learning_path_portal_streams"] == number
@@ -182,9 +193,14 @@ class Stream:
         async with asyncio.timeout(WAIT_SECONDS):
             return await anext(self._source)
 
-    async def ends(self) -> bool:
+    async def rest(self) -> list[Message]:
+        """Return the messages until the stream ends."""
         async with asyncio.timeout(WAIT_SECONDS):
-            return [message async for message in self._source] == []
+            return [message async for message in self._source]
+
+    async def ends(self) -> bool:
+        """Return whether the stream ends without a further message."""
+        return not await self.rest()
 
 
 @asynccontextmanager
@@ -207,11 +223,7 @@ async def running_portal(
         portal = Portal(settings, publisher, owner)
         portal.session, portal.url = session, url
 
-        async def is_ready() -> bool:
-            async with session.get(f"{url}/readyz") as answer:
-                return answer.status == 200
-
-        await until(is_ready, "a portal that is ready")
+        await portal.until_ready()
         yield portal
 
 

@@ -26,7 +26,7 @@ from msgspec import Meta, Struct
 from services.portal.openid import ClaimNames, Identity, OpenIdProvider, identity_of
 from shared.auth import Authenticator, GivenRole, Principal, issue
 from shared.errors import Forbidden, Malformed, NotFound, Problem, Unauthorized, Unavailable
-from shared.middleware import ADDRESS, bearer
+from shared.middleware import bearer
 from shared.mongo import KeyStore
 from shared.routes import PRINCIPAL, json_response, no_content, principal, read_body, read_query
 
@@ -239,7 +239,7 @@ class Sessions:
 
     async def _authenticated(self, request: web.Request, credential: str) -> Principal:
         """Return the caller of a public route, whom the access log then names. Raises as `Authenticator`."""
-        request[PRINCIPAL] = await self._authenticator.authenticate(credential, request[ADDRESS])
+        request[PRINCIPAL] = await self._authenticator.authenticate(credential)
         return request[PRINCIPAL]
 
     # --- OpenID Connect ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-/** What stands behind the `#` of the address: which page is meant, and what it asks. */
+/** The fragment of the address: which page it names, and the parameters of that page. */
 
 import { signal } from '@preact/signals';
 
@@ -10,7 +10,7 @@ window.addEventListener('hashchange', () => {
   params.value = read();
 });
 
-/** Return an address with these parameters, those that are empty left out. */
+/** Return an address with these parameters, without empty ones. */
 export function linkTo(given: Record<string, string | number | null | undefined>): string {
   const named = Object.entries(given).flatMap(([name, value]) => (value === undefined || value === null || value === '' ? [] : [[name, String(value)]]));
   return `#${new URLSearchParams(named)}`;
@@ -21,5 +21,5 @@ export function goToAddress(given: Parameters<typeof linkTo>[0]): void {
   window.location.hash = linkTo(given);
 }
 
-/** Return an address of the web that a browser may be sent to, nothing where it is none. */
+/** Return an HTTP address; undefined if the text is none. */
 export const webAddress = (url: string | null | undefined): string | undefined => (url && /^https?:\/\//.test(url) ? url : undefined);

@@ -50,14 +50,14 @@ export class ApiError extends Error {
     readonly requestId?: string,
     readonly detail?: string,
     readonly field?: string,
-    /** The same as `detail` in Thai and English, where it is meant for people. */
+    /** `detail` in Thai and English, if it is written for people. */
     readonly texts?: { th?: string; en?: string },
   ) {
     super(`answer ${status}`);
   }
 }
 
-/** Send a request, and wait for its answer for so long. */
+/** Send a request; it fails without an answer within this time. */
 export const patient = (request: Request): Promise<Response> => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) });
 const options = { credentials: 'same-origin', cache: 'no-store', fetch: patient } as const;
 /** The portal itself. */
@@ -70,7 +70,7 @@ export const api = createClient<recommender.paths & catalog.paths & assessment.p
 
 let whenSignedOut: () => void = () => undefined;
 
-/** Have `handler` called whenever a service answers that the session has ended. */
+/** Call `handler` each time a service answers that the session has ended. */
 export function onSignedOut(handler: () => void): void {
   whenSignedOut = handler;
 }
@@ -89,7 +89,7 @@ interface Answered<T> {
   response: Response;
 }
 
-/** Return what was answered. Throws ApiError. */
+/** Return the body of the answer. Throws ApiError. */
 export async function answer<T>(request: Promise<Answered<T>>): Promise<T> {
   let answered: Answered<T>;
   try {
@@ -102,7 +102,7 @@ export async function answer<T>(request: Promise<Answered<T>>): Promise<T> {
   throw refusalOf(response.status, response.headers.get('X-Request-Id'), error);
 }
 
-/** Return the refusal that an answer with this status and body is. */
+/** Return the error of an answer with this status and body. */
 export function refusalOf(status: number, requestId: string | null, body: unknown): ApiError {
   const problem = (typeof body === 'object' ? body : {}) as { detail?: string; field?: string; texts?: { th?: string; en?: string } } | null;
   return new ApiError(status, requestId ?? undefined, problem?.detail, problem?.field, problem?.texts);
@@ -123,7 +123,7 @@ export function newUuid(): string {
   return digits(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
-/** Return who is signed in, null where nobody is, and how people may sign in besides with a key. */
+/** Return who is signed in, null if nobody is, and how people may sign in without a key. */
 export const readStart = () => answer(own.GET('/session/start'));
 
 /** Sign in with an API key; return the session. */
@@ -151,13 +151,13 @@ export async function listFrameworks(): Promise<FrameworkSummary[]> {
 /** Return an officer's profile. */
 export const readOfficer = (officer: string) => answer(api.GET('/v1/officers/{officer_id}', { params: of(officer) }));
 
-/** Change an officer's profile, if it still is at `sequence`; ApiError 412 where it is not. */
+/** Change an officer's profile if it is still at `sequence`; otherwise throws ApiError 412. */
 export const putOfficer = (officer: string, body: PutOfficer, sequence: number) =>
   answer(
     api.PUT('/v1/officers/{officer_id}', { params: { ...of(officer), header: { 'If-Match': `"${sequence}"` } }, body }),
   );
 
-/** Start an adaptive session, or go on with the open one, on this device or another. */
+/** Start an adaptive session, or continue the open one, which may have been started on another device. */
 export async function startSession(officer: string): Promise<SessionStep> {
   try {
     return await answer(api.POST('/v1/officers/{officer_id}/sessions', { params: of(officer), body: {} }));
@@ -171,7 +171,7 @@ export async function startSession(officer: string): Promise<SessionStep> {
   return readSession(officer, open.session);
 }
 
-/** Return where a session stands: its next item, or its result. */
+/** Return the state of a session: its next item, or its result. */
 export const readSession = (officer_id: string, session_id: string): Promise<SessionStep> =>
   answer(api.GET('/v1/officers/{officer_id}/sessions/{session_id}', { params: { path: { officer_id, session_id } } }));
 

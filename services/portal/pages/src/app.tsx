@@ -1,4 +1,4 @@
-/** What stands around every page: the head, the foot, signing in, and the page of who is signed in. */
+/** The frame of every page: head, foot, sign-in, and the page of the person who is signed in. */
 
 import { signal, useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
@@ -15,7 +15,7 @@ import type { ShareLink } from './share_link';
 import { type Load, sharedPage, VIEWS } from './views';
 
 const NAMES = { th: 'ไทย', en: 'English' } as const;
-/** Said in English where the other English words could not be fetched, to whoever asked for them. */
+/** Shown to readers who choose English while the English words cannot be fetched. */
 const NO_ENGLISH = 'The page could not be shown in English. Check the connection, then try again.';
 const LONGEST_GOAL = 500; // characters
 const RECOVER_MS = 10_000;
@@ -42,7 +42,7 @@ async function enterKey(key: string): Promise<void> {
   focusOn('main');
 }
 
-/** Sign in with the key of a link, in place of whoever was signed in. Elsewhere than on the reader's own machine it does nothing. */
+/** Sign in with the key of a link, instead of the person who was signed in. Works only if the portal is on the reader's own machine. */
 export async function enterByLink(key: string): Promise<void> {
   if (!isOwnMachine(window.location.hostname)) {
     if (!session.value) await start();
@@ -66,17 +66,17 @@ const OUTCOMES: Partial<Record<string, Key>> = {
   unavailable: 'openid.unavailable',
 };
 
-/** How the last sign-in with an organisation's account ended, where the portal puts it in the address. */
+/** The result of the last sign-in with an organisation's account, which the portal puts into the address. */
 const outcome = signal(OUTCOMES[new URLSearchParams(window.location.search).get('sign-in') ?? '']);
 if (outcome.value) window.history.replaceState(null, '', `/${window.location.hash}`); // it is shown once
 
-/** Return where to go after signing in: to what the address means now. */
+/** Return the address to open after signing in: the current one, or `/` if its fragment is long or not plain. */
 function goal(): string {
   const { hash } = window.location;
   return hash.length < LONGEST_GOAL && /^[!-~]*$/.test(hash) ? `/${hash}` : '/';
 }
 
-/** Signing in with the account of one's organisation, where the portal knows a provider. */
+/** Sign-in with an organisation's account, if the portal has a provider. */
 function OpenId(): JSX.Element | null {
   if (!openid.value) return null;
   return (
@@ -123,7 +123,7 @@ const SignIn = (): JSX.Element => (
   </>
 );
 
-/** A screen that something could not be had, with a button to try again. */
+/** A screen that says what could not be fetched, with a button to try again. */
 function Failed(): JSX.Element {
   const { complaint, requestId } = shown.value;
   useEffect(() => {
@@ -162,7 +162,7 @@ function RolePage({ role }: { role: Session['role'] }): JSX.Element {
   return Page ? <Page /> : <Message title="loading" />;
 }
 
-/** What a share link opens, whoever is signed in. */
+/** What a share link opens, regardless of who is signed in. */
 function LinkPage({ link }: { link: ShareLink | null }): JSX.Element {
   const Page = useFetched(sharedPage);
   if (Page) return <Page link={link} />;
@@ -259,7 +259,7 @@ function ConnectionLine(): JSX.Element {
   );
 }
 
-/** Moves the focus to the sign-in when it takes the place of a page, and the reader back to where they were when the page returns. */
+/** Moves the focus to the sign-in when it replaces a page, and scrolls back to the reader's place when the page returns. */
 function useReturnedFocus(isOver: boolean): void {
   const held = useRef<{ focused: Element | null; top: number } | null>(null);
   useLayoutEffect(() => {

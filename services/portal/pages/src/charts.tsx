@@ -16,10 +16,10 @@ interface BarRow {
   mark?: string | undefined;
 }
 
-/** How far the middle of a bar is from the top of its picture, in px. */
+/** The distance of a bar's middle from the top of its picture, in px. */
 export const MIDDLE = 14;
 
-/** The mark of what is required, at a place on a bar. */
+/** The mark of the required level, at a place on a bar. */
 export const Required = ({ at }: { at: string }): JSX.Element => (
   <svg x={at} overflow="visible">
     <path class="required" d={`M0 ${MIDDLE - 8}V${MIDDLE + 7}M0 ${MIDDLE - 8}l-4 -6h8z`} />

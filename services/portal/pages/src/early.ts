@@ -1,4 +1,4 @@
-/** Runs while the pages' code is on its way: it has more of it fetched, and what takes a browser long the first time done. */
+/** Runs while the pages' code is being fetched: it requests further files, and makes the formatters, which take long the first time. */
 
 const locale = 'th-TH-u-ca-buddhist-nu-latn'; // any does; the code fetched later has its own formatters
 
@@ -11,7 +11,7 @@ function lastRole(): string | null {
   }
 }
 
-/** Have the officers' page fetched together with the first file, unless somebody of another role was signed in last. */
+/** Fetch the officers' page together with the first file, unless the last person who signed in has another role. */
 function fetchOfficersPage(): void {
   const files = document.querySelector<HTMLScriptElement>('script[data-files]')?.dataset.files ?? '';
   for (const href of files.split(' ').filter(Boolean)) {

@@ -36,7 +36,7 @@ const FIELDS: Partial<Record<string, Key>> = {
   weekly_hours: 'weekly',
 };
 
-/** Return the sentence for a refusal; `special` holds sentences of the place for some statuses. */
+/** Return the sentence for a refusal; `special` holds this place's own sentences for some statuses. */
 function sentenceOf(error: ApiError, special: Partial<Record<number, Key>> = {}): string {
   const { status } = error;
   return t(
@@ -56,18 +56,18 @@ export function Detail({ text }: { text: string }): JSX.Element | null {
   return thai === undefined ? <span lang="en">{text}</span> : <span>{thai}</span>;
 }
 
-/** The statuses whose detail tells a person more than the sentence for the status. */
+/** The statuses for which `detail` says more than the sentence for the status. */
 const TELLING = new Set([400, 413, 415, 422]);
 
 interface RefusalProps {
   error: ApiError;
-  /** Sentences of the place for some statuses. */
+  /** This place's own sentences for some statuses. */
   special?: Partial<Record<number, Key>> | undefined;
-  /** Names a field of the request that only the place knows, such as one of a list. */
+  /** Returns the name of a field of the request that only this place knows, such as one of a list. */
   nameOf?: ((field: string) => JSX.Element | undefined) | undefined;
 }
 
-/** The sentence for a refusal, the field that is to blame, and the service's own words: in the reader's language where it has them. */
+/** The sentence for a refusal, the wrong field, and the service's own words, in the reader's language if they exist in it. */
 export function Refusal({ error, special, nameOf }: RefusalProps): JSX.Element {
   if (error.texts) return <Localized text={error.texts} />;
   const known = FIELDS[error.field ?? ''];
@@ -90,7 +90,7 @@ interface TroubleProps extends RefusalProps {
   again?: (() => unknown) | undefined;
 }
 
-/** What could not be had, with a button to try again. */
+/** A sentence that says what could not be fetched, with a button to try again. */
 export function Trouble({ again, ...refusal }: TroubleProps): JSX.Element {
   return (
     <div class="notice refused" role="alert">
@@ -106,7 +106,7 @@ export function Trouble({ again, ...refusal }: TroubleProps): JSX.Element {
   );
 }
 
-/** Return an error if it is one of an answer; throw it on if it is a fault of the page. */
+/** Return an error of an answer; throw any other error again, because it is a fault of the page. */
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   throw error;

@@ -49,12 +49,12 @@ const present = signal<Language>('th');
 
 /** Return the language of the page. */
 export const language = (): Language => present.value;
-/** Return the language that the page could be shown in instead. */
+/** Return the other language. */
 export const otherLanguage = (): Language => (present.value === 'th' ? 'en' : 'th');
 /** Return the locale that numbers and dates are written by: in Thai of the Buddhist era, with Arabic digits. */
 export const locale = (): string => LOCALES[present.value];
 
-/** Fetch the words that are not here yet, so that the language changes at one touch, without a connection too. */
+/** Fetch the missing words, so that the language changes at once, also without a connection. */
 export async function fetchWords(): Promise<void> {
   for (const fetch of missing) {
     Object.assign(messages.en, (await fetch()).default);
@@ -78,7 +78,7 @@ export const withWords =
     return found;
   };
 
-/** Show the page in `next` from now on, and remember it on this device. Rejects where its words cannot be fetched. */
+/** Show the page in `next` from now on, and remember it on this device. Rejects if its words cannot be fetched. */
 export async function setLanguage(next: Language): Promise<void> {
   if (next === 'en') await fetchWords();
   present.value = next;
@@ -120,7 +120,7 @@ export const rich = (key: Key, values: Record<string, ComponentChild>): Componen
 const shows = (text: string | null | undefined): text is string =>
   /[\p{L}\p{N}\p{P}\p{S}]/u.test((text ?? '').replace(/[\u115f\u1160\u3164\uffa0\u2800\ufffc]/g, ''));
 
-/** Return the words of a service's text, and their language where it is not the page's. */
+/** Return the words of a service's text, and their language if it is not the page's. */
 export function localize(text: Text | null | undefined): { words: string; lang: Language | undefined } {
   if (!text) return { words: '', lang: undefined };
   for (const lang of [language(), otherLanguage()]) {

@@ -1,4 +1,4 @@
-/** What somebody has entered and not sent yet, kept in this window while another page is open. */
+/** Entries that are not sent yet, kept in this window while another page is open. */
 
 import { effect } from '@preact/signals';
 import type { Session } from './api';
@@ -31,7 +31,7 @@ export class Kept<T> {
     });
   }
 
-  /** Warn who closes the window, on whichever page, while `isUnsent` holds for anything that is kept. */
+  /** Warn a person who closes the window, on any page, while `isUnsent` holds for anything that is kept. */
   warnOf(isUnsent: (entry: T) => boolean): void {
     window.addEventListener('beforeunload', (event) => {
       if ([...this.entries.values()].some(isUnsent)) event.preventDefault();

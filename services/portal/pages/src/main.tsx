@@ -17,7 +17,7 @@ import { fetchLastPage } from './views';
 
 const WORDS_AFTER_MS = 2000; // what is shown first is fetched first
 
-/** Begin another task, so that none is long. (Browsers delay timers of a page in the background, but no messages.) */
+/** Continue in another task, so that none is long. (Browsers delay timers of a page in the background, but no messages.) */
 const anotherTask = (): Promise<unknown> =>
   new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

@@ -1,4 +1,4 @@
-/** Links to pages, or to the parts of one: on a phone, where there are many, behind a button. */
+/** Links to pages, or to the parts of one: many of them are behind a button on a phone. */
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
@@ -8,9 +8,9 @@ import { Button } from './ui';
 const MANY = 3; // more links than this are folded on a phone
 
 interface PageNavProps {
-  /** The name of the button, and its words; the words of the link that is open stand beside them. */
+  /** The name of the button, and its words; the words of the open link are shown beside them. */
   name: 'menu' | 'contents';
-  /** What the links are called together. */
+  /** The name of all links together. */
   label: Key;
   /** The links, which fold again when one is followed. */
   links: readonly { name: string; href: string; words: Key; isPresent?: boolean; onClick?: (event: Event) => unknown }[];

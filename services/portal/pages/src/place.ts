@@ -8,7 +8,7 @@ import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 interface Place {
   /** Pixels from the top. */
   top?: number;
-  /** What is not as it is at first, by its name. */
+  /** What differs from its initial state, by name. */
   kept?: Record<string, unknown>;
 }
 
@@ -26,18 +26,18 @@ function keep(more: Place): void {
   }
 }
 
-/** The place that the page is being brought back to, while it is being drawn. */
+/** The place that is being restored while the page is drawn. */
 let returning: number | undefined;
 let drawn: number | undefined;
 let over: number | undefined;
 
-/** Forget where the reader was, because somebody else reads from here on. */
+/** Forget the reader's place, because another person reads from now on. */
 export function forgetPlace(): void {
   arrive();
   window.history.replaceState(null, '');
 }
 
-/** Whether the page is being brought back to where the reader was: nothing else is to move it then. */
+/** Whether the reader's place is being restored: nothing else may scroll the page then. */
 export const isReturning = (): boolean => returning !== undefined;
 
 function arrive(): void {
@@ -74,7 +74,7 @@ export function keepPlace(): void {
   comeBack();
 }
 
-/** Return how far down the reader was when the page last stood still. */
+/** Return the scroll position at which the page last rested. */
 export const placedTop = (): number => place().top ?? 0;
 
 /** Return what was kept under a name, undefined for nothing. */

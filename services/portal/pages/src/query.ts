@@ -7,7 +7,7 @@ import { asApiError } from './errors';
 import { lapsed } from './shell';
 
 export interface Query<T> {
-  /** The newest answer; it stays while it is fetched again, and where that is refused. */
+  /** The newest answer; it stays while it is fetched again, and if that is refused. */
   value: T | undefined;
   error: ApiError | undefined;
   busy: boolean;

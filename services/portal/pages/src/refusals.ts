@@ -12,7 +12,7 @@ const isAddition = (english: string): boolean => english.startsWith('{};');
 const weight = (english: string): number => (isAddition(english) ? 1000 : english.replaceAll(VALUE, '').length);
 const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** Return what finds the Thai of a text of the services: undefined for one that the table does not have. */
+/** Return a function from a text of the services to its Thai; undefined for a text that the table does not have. */
 export function translator(table: Table): (text: string) => string | undefined {
   const patterns = Object.entries(table)
     .filter(([english]) => english.includes(VALUE))

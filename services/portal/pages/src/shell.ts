@@ -1,4 +1,4 @@
-/** Who is signed in and which screen is shown: what every page of the portal shares. */
+/** State that all pages share: who is signed in, and which screen is shown. */
 
 import { batch, signal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
@@ -12,7 +12,7 @@ export type Screen = 'loading' | 'signIn' | 'choose' | 'waiting' | 'unknown' | '
 
 interface Shown {
   screen: Screen;
-  /** What was wrong with what was entered. */
+  /** What was wrong with the entry. */
   complaint?: Key | undefined;
   requestId?: string | undefined;
 }
@@ -25,7 +25,7 @@ export const session = signal<Session | undefined>(undefined);
  * is hidden and keeps what was entered until the same person has signed in again.
  */
 export const lapsed = signal(false);
-/** Why somebody is to sign in again, or what was wrong with the key. */
+/** Why the person must sign in again, or what was wrong with the key. */
 export const signInComplaint = signal<Key | undefined>(undefined);
 export const shown = signal<Shown>({ screen: 'loading' });
 /** Whether people may sign in with the account of their organisation here. */
@@ -33,13 +33,13 @@ export const openid = signal(false);
 /** The state of the live stream; undefined on pages without one. */
 export const connection = signal<Connection | undefined>(undefined);
 
-/** How often the page was opened anew: each time its state begins from nothing. */
+/** How often the page was opened; each time its state is empty at first. */
 export const attempt = signal(0);
 
 /** What a share link opens that the address holds; null for a damaged one, undefined without one. */
 export const sharing = signal<ShareLink | null | undefined>(undefined);
 
-/** What the window is called. */
+/** The title of the window. */
 export const title = signal<Key>('title');
 
 /** Show a screen. */
@@ -47,7 +47,7 @@ export function show(screen: Screen, more: Omit<Shown, 'screen'> = {}): void {
   shown.value = { screen, ...more };
 }
 
-/** Show that a page cannot be had just now. A session that has ended shows the sign-in by itself: `lapse`. */
+/** Show that a page cannot be fetched now. If the session has ended, the sign-in is shown by `lapse`. */
 export function refused(error: ApiError): void {
   show('failed', { complaint: error.status === 0 ? 'unreachable' : undefined, requestId: error.requestId });
 }
@@ -57,7 +57,7 @@ let forgetting: number | undefined;
 /** Whether the officer who has signed in was erased: their session has ended too, and there is nothing to sign in to again. */
 const isErased = (): boolean => session.value?.role === 'officer' && shown.value.screen === 'erased';
 
-/** Ask for the sign-in again, in place of the page that is open; `why` says what happened. */
+/** Show the sign-in instead of the open page; `why` says what happened. */
 export function lapse(why: Key = 'sessionOver'): void {
   if (!session.value || (isErased() && why === 'sessionOver')) return;
   if (lapsed.value) {
@@ -100,7 +100,7 @@ function leave(complaint?: Key): void {
   });
 }
 
-/** Forget the page that is open, because somebody signs in by a link in its place. */
+/** Forget the open page, because a person signs in by a link. */
 export function makeWay(): void {
   batch(() => {
     sharing.value = shareLinkOf(window.location.hash);
@@ -117,7 +117,7 @@ export const isSame = (one: Session, other: Session): boolean =>
   one.agency === other.agency &&
   (one.officer !== null || one.person === other.person);
 
-/** Show the page of who has signed in: as it was left, if it is that person's. */
+/** Show the page of the person who has signed in; the hidden page if it is that person's. */
 export function enter(found: Session): void {
   const kept = lapsed.value && session.value && isSame(session.value, found) ? session.value : undefined;
   batch(() => {
@@ -128,14 +128,14 @@ export function enter(found: Session): void {
   });
 }
 
-/** Other tabs hear at once that somebody has signed in or out here. */
+/** Tells other tabs at once that a person has signed in or out here. */
 const tabs = new BroadcastChannel('session');
 tabs.addEventListener('message', () => void checkSession());
 
-/** Have other tabs find out who is signed in. */
+/** Tell other tabs to check who is signed in. */
 export const announceSession = (): void => tabs.postMessage(null);
 
-/** Find out whether the page's person is still signed in: in another tab somebody may have signed in or out. */
+/** Check whether the page's person is still signed in: somebody may have signed in or out in another tab. */
 export async function checkSession(): Promise<void> {
   const { value: before } = session;
   if (!before || sharing.value !== undefined) return;
@@ -164,7 +164,7 @@ export function notFetched(): void {
   show('failed', { complaint: 'unreachable' });
 }
 
-/** Find out who is signed in, and show their page, which is not open yet. */
+/** Check who is signed in, and open that person's page. */
 export async function start(): Promise<void> {
   batch(() => {
     attempt.value += 1;
@@ -188,8 +188,8 @@ export async function start(): Promise<void> {
 }
 
 /**
- * Start again, once the portal answers, where that could not be done before: without a word until then. A page that is open
- * recovers by itself.
+ * Start again once the portal answers, if the start has failed; nothing is shown until then. An open page recovers by
+ * itself.
  */
 export async function recover(): Promise<void> {
   if (session.value && !isOutdated) return;
@@ -201,7 +201,7 @@ export async function recover(): Promise<void> {
 }
 
 /**
- * Sign out on this device, or on every one where the person signed in with the account of their organisation. Return whether
+ * Sign out on this device, or on every device where the person signed in with an organisation's account. Return whether
  * that was done; if not, the page stays.
  */
 export async function signOut(everywhere = false): Promise<boolean> {
@@ -226,7 +226,7 @@ export function goTo(id: string): void {
   if (!isReturning()) document.getElementById(id)?.scrollIntoView();
 }
 
-/** Begin another page at its top and with the focus there, unless the reader comes back to it. `which` names what is shown. */
+/** Scroll a newly opened page to its top and move the focus there, unless the reader comes back to it. `which` names the page. */
 export function useTop(which: string): void {
   const before = useRef(which);
   useLayoutEffect(() => {

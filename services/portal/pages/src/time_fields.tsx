@@ -1,4 +1,4 @@
-/** Hours of study a week and a deadline: the two fields, and what was entered in them. */
+/** The two fields for hours of study a week and a deadline, and their values. */
 
 import type { JSX } from 'preact';
 import { type Key, t } from './i18n';
@@ -7,7 +7,7 @@ import { DateField, field, today } from './ui';
 const MOST = 168; // hours in a week
 type Field = 'weekly' | 'deadline';
 
-/** What is wrong with an entry, and the field that is to blame. */
+/** What is wrong with an entry, and the wrong field. */
 export interface WrongTime {
   wrong: Key;
   blamed: Field;
@@ -38,7 +38,7 @@ export function readWholeTime(form: string): { weekly: number; deadline: string 
 
 interface TimeFieldsProps {
   form: string;
-  /** What the fields hold at the beginning. */
+  /** The initial values of the fields. */
   stored: { weekly_hours?: number | null | undefined; deadline?: string | null | undefined };
   /** The field that is wrong; its message is the element `FORM-wrong`. */
   blamed: string | undefined;

@@ -1,4 +1,4 @@
-/** The small parts that pages are made of. */
+/** The small components of the pages. */
 
 import { signal } from '@preact/signals';
 import { options } from 'preact';
@@ -34,7 +34,7 @@ export function Button({ name, busy = false, submit = false, onClick, children, 
   );
 }
 
-/** A text for screen readers: which course a button is about. */
+/** A text for screen readers: the course of a button. */
 export const About = ({ title }: { title: Text }): JSX.Element => (
   <span class="unseen">
     : <Localized text={title} />
@@ -45,7 +45,7 @@ interface SectionProps {
   name: string;
   title: Key;
   why?: Key;
-  /** Whether links of the page lead here. */
+  /** Whether links of the page have this as their target. */
   target?: boolean;
   children: ComponentChildren;
 }
@@ -63,10 +63,10 @@ export function Section({ name, title, why, target = false, children }: SectionP
   );
 }
 
-/** Whether the page is being put on paper: then all of it is drawn. */
+/** Whether the page is being printed: then all of it is drawn. */
 export const printing = signal(false);
 
-/** Draw at once what is not drawn yet, because a browser prints right after it has said so. */
+/** Draw everything now, because a browser prints right after this event. */
 export function drawForPaper(): void {
   options.debounceRendering = (draw) => draw();
   printing.value = true;
@@ -78,13 +78,13 @@ interface DisclosureProps {
   summary: ComponentChildren;
   /** Whether it is open from the beginning. */
   open?: boolean;
-  /** Whether it is drawn on paper, where the page opens it then. */
+  /** Whether it is drawn when the page is printed; the page opens it then. */
   printed?: boolean;
   onOpen?: () => unknown;
   children: () => ComponentChildren;
 }
 
-/** A part that opens, and is open again when the page is loaded again. What is in it is drawn once it is opened, because a page has many such parts. */
+/** A part that opens, and is open again after the page is reloaded. Its contents are drawn when it is opened, because a page has many such parts. */
 export function Disclosure({ name, summary, open = false, printed = false, onOpen, children }: DisclosureProps): JSX.Element {
   const [first] = useState(() => (placed(name) as boolean | undefined) ?? open);
   const [opened, setOpened] = useState(first);
@@ -107,13 +107,13 @@ export function Disclosure({ name, summary, open = false, printed = false, onOpe
 
 const waiting: (() => void)[] = [];
 
-/** Draw a part in a task of its own, after those that wait already, so that the reader's own actions come in between. */
+/** Draw a part in a separate task after those that are waiting, so that the reader's actions are handled in between. */
 function inTurn(draw: () => void): void {
   waiting.push(draw);
   if (waiting.length === 1) afterFrame(drawNext);
 }
 
-/** Run something once the next frame is painted, so that no two parts are laid out at once; a page in the background has no frames. */
+/** Run a function after the next frame is painted, so that two parts are not laid out at once; a page in the background has no frames. */
 function afterFrame(run: () => void): void {
   if (document.hidden) setTimeout(run);
   else requestAnimationFrame(() => setTimeout(run));
@@ -131,7 +131,7 @@ interface AfterPaintProps {
   children: () => ComponentChildren;
 }
 
-/** Draws its children once what stands before them was painted, so that a reader sees that first. */
+/** Draws its children after everything above them is painted, so that a reader sees that first. */
 export function AfterPaint({ first = false, children }: AfterPaintProps): JSX.Element | null {
   const [painted, setPainted] = useState(first);
   useEffect(() => {
@@ -141,7 +141,7 @@ export function AfterPaint({ first = false, children }: AfterPaintProps): JSX.El
   return painted || printing.value ? <>{children()}</> : null;
 }
 
-/** What is wrong with an entry; empty while nothing is. */
+/** What is wrong with an entry; empty if it is right. */
 export const Wrong = ({ id, children }: { id: string; children: ComponentChildren }): JSX.Element => (
   <p class="wrong" id={id} role="alert">
     {children}
@@ -159,7 +159,7 @@ interface DateFieldProps {
   wrong?: string | undefined;
 }
 
-/** A date field, with its day in words beside it because Thai years differ. */
+/** A date field with its day in words beside it, because Thai years differ. */
 export function DateField({ id, label, value, wrong, ...limits }: DateFieldProps): JSX.Element {
   const [chosen, choose] = useState(value ?? '');
   return (
@@ -183,7 +183,7 @@ export function DateField({ id, label, value, wrong, ...limits }: DateFieldProps
   );
 }
 
-/** Return a field of the page by its id. Throws where there is none. */
+/** Return a field of the page by its id. Throws if there is none. */
 export function field(id: string): HTMLInputElement {
   const found = document.getElementById(id);
   if (!found) throw new Error(`no field ${id}`);
@@ -204,7 +204,7 @@ interface EntryFormProps {
   button: Key;
   complaint: Key | undefined;
   input: InputHTMLAttributes;
-  /** The level of its heading: 2 where it stands on a page with others. */
+  /** The level of its heading: 2 on a page with other headings. */
   level?: 1 | 2;
   onEntry: (value: string) => unknown;
 }

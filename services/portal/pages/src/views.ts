@@ -10,9 +10,9 @@ import { session } from './shell';
 
 export type Load<P = object> = () => Promise<{ default: ComponentType<P> }>;
 
-/** An officer's page, which roles have among other pages. */
+/** An officer's page, as one of several pages of a role. */
 export const officer: Load = () => import('./officer/page');
-/** The report of an agency, which roles have among other pages. */
+/** The report of an agency, as one of several pages of a role. */
 export const agency: Load = withWords(
   () => import('./agency/page'),
   () => import('../locales/agency.th.json'),
@@ -55,7 +55,7 @@ export const EDITOR_PAGES: Record<View, Load> = {
   ),
 };
 
-/** What somebody of a role sees after signing in. */
+/** The page that a person of a role sees after signing in. */
 export const VIEWS: Record<Session['role'], Load> = {
   officer,
   platform,
@@ -83,7 +83,7 @@ session.subscribe((present) => {
   }
 });
 
-/** Return what fetches the page that the address names, of a role that has several. */
+/** Return the function that fetches the page that the address names, for a role that has several. */
 function named(role: Session['role']): Load | undefined {
   const name = params.peek().get('view') ?? 'matches';
   if (role === 'platform') return name === 'agency' ? agency : officer;

@@ -11,7 +11,7 @@ interface WideProps {
   children: ComponentChildren;
 }
 
-/** A table scrolls by itself where it is wider than its place, also with the keyboard, and a sentence says so there. */
+/** A table that scrolls by itself if it is wider than its place, also with the keyboard; a sentence says so. */
 export function Wide({ children, ...name }: WideProps): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const scrolls = useSignal(false);

@@ -19,11 +19,11 @@ function goTo(hash: string): void {
 }
 
 describe('an address', () => {
-  it('names the requested parameters, and nothing that is empty', () => {
+  it('contains the requested parameters, without empty ones', () => {
     expect(of.linkTo({ view: 'courses', q: 'a&b', skill: '', level: undefined, most: 0, by: null })).toBe('#view=courses&q=a%26b&most=0');
   });
 
-  it('is read anew when it changes', () => {
+  it('is read again when it changes', () => {
     goTo('#view=agency&agency=north');
     expect(of.params.value.get('agency')).toBe('north');
     goTo('');

@@ -27,7 +27,7 @@ describe('the calendar file', () => {
     expect(text).toContain('URL:https://example.org/c\r\n');
   });
 
-  it('replaces the entries of an earlier file, also where only the week is another', () => {
+  it('replaces the entries of an earlier file, even if only the week differs', () => {
     const before = written('Course');
     const after = written('Course', 'why', undefined, { now: new Date(2026, 11, 3) });
     expect(all(after, 'UID')).toEqual(all(before, 'UID'));
@@ -42,7 +42,7 @@ describe('the calendar file', () => {
     expect(one?.filter((uid) => other?.includes(uid))).toEqual([]);
   });
 
-  it('lets no text end its line or begin another property', () => {
+  it('contains no text that ends its line or begins another property', () => {
     const text = written('one; two, three\\', 'first\nEND:VCALENDAR\r\nsecond');
     expect(text).toContain('SUMMARY:one\\; two\\, three\\\\\r\n');
     expect(text).toContain('DESCRIPTION:first\\nEND:VCALENDAR\\nsecond\r\n');

@@ -11,7 +11,7 @@ const path = (courses: string): LearningPath =>
     gaps: [{}],
   }) as unknown as LearningPath;
 
-describe('what changed between two paths', () => {
+describe('the changes between two paths', () => {
   it.each([
     ['abcd', 'abcd', '', '', ''],
     ['abcd', 'bcda', '', '', 'a'],

@@ -11,15 +11,15 @@ const framework = {
 } as unknown as Framework;
 const draft = (more: object) => ({ state: 'draft', proposed: { by: 'A. Wong' }, ...more }) as unknown as FrameworkDraft;
 
-describe('a change of what is required', () => {
-  it('is of one job group, stage and skill, and keeps all else', () => {
+describe('a change of a requirement', () => {
+  it('changes one job group, stage and skill only', () => {
     const after = withRequirement(framework, 'g', null, 's', 4);
     expect(after.requirements).toEqual([{ job_group: 'g', skill: 's', level: 4, weight: 1.5 }, framework.requirements?.[1]]);
     expect([requiredLevel(after, 'g', null, 's'), requiredLevel(after, 'g', 'senior', 's'), requiredLevel(after, 'h', null, 's')]).toEqual([4, 3, undefined]);
     expect(requiredLevel(framework, 'g', null, 's')).toBe(2);
   });
 
-  it('adds a row and takes one away', () => {
+  it('adds and removes a row', () => {
     const added = withRequirement(framework, 'h', 'senior', 's', 1);
     expect(added.requirements?.at(-1)).toEqual({ job_group: 'h', skill: 's', level: 1, stage: 'senior' });
     expect(changesBetween(framework, added)).toBe(1);
@@ -29,7 +29,7 @@ describe('a change of what is required', () => {
 });
 
 describe('a draft', () => {
-  it('is reviewed, approved and published, one after the other', () => {
+  it('is reviewed, then approved, then published', () => {
     expect(['draft', 'reviewed', 'approved'].map((state) => nextStep(draft({ state })))).toEqual(['review', 'approve', 'publish']);
   });
 });

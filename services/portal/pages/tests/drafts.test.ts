@@ -15,7 +15,7 @@ beforeAll(async () => {
 const published = { id: 'f', requirements: [{ job_group: 'g', skill: 's', level: 1 }] } as Framework;
 
 describe('a framework that is being changed', () => {
-  it('holds what is not proposed once a required level differs from the published one', () => {
+  it('has unproposed changes once a required level differs from the published one', () => {
     const drafts = new Drafts('f');
     expect(drafts.isUnproposed).toBe(false);
     drafts.published.value = published;
@@ -27,7 +27,7 @@ describe('a framework that is being changed', () => {
     expect(drafts.isUnproposed).toBe(false);
   });
 
-  it('keeps the revision where the changes began when its page opens again', async () => {
+  it('keeps the revision from which the changes began when its page opens again', async () => {
     const fetched = vi.fn().mockRejectedValue(new Error('not to be read'));
     vi.stubGlobal('fetch', fetched);
     const drafts = new Drafts('f');

@@ -14,7 +14,7 @@ describe('a file of courses', () => {
     ['', undefined],
   ])('%s is read as %s', (name, type) => expect(typeOf(name)).toBe(type));
 
-  it('has the columns that are read first, and each column as often as it is read', () => {
+  it('lists the columns that are read first, and a column once for each reading', () => {
     expect(columnsOf({ mapping: { title: ['Name'], tags: ['Skills', 'Field'] }, unused_columns: ['No.'] })).toEqual([
       { name: 'Name', fact: 'title' },
       { name: 'Skills', fact: 'tags' },
@@ -24,7 +24,7 @@ describe('a file of courses', () => {
     expect(columnsOf({})).toEqual([]);
   });
 
-  it('names its columns in the syntax of the import, whatever they are called', () => {
+  it('names its columns in the syntax of the import, for any column name', () => {
     const columns = [
       { name: 'ชื่อ, ไทย', fact: 'title' as const },
       { name: 'The "best" tags', fact: 'tags' as const },
@@ -37,11 +37,11 @@ describe('a file of courses', () => {
 });
 
 describe('the answer to an import', () => {
-  it('names a field as the columns are named', () => {
+  it('names a field by the name of its column', () => {
     expect(['hours', 'title.th', 'title', 'teaches[0].to', 'hasPart'].map(factOf)).toEqual(['hours', 'title_th', 'title', undefined, undefined]);
   });
 
-  it('is cut into lines wherever the pieces of the stream end', () => {
+  it('is cut into lines, for any end of the stream’s pieces', () => {
     const lines = new Lines();
     expect([lines.feed('{"line":1}\n{"li'), lines.feed('ne":2}'), lines.feed('\n\n{"line":3}'), lines.end(), lines.end()]).toEqual([
       ['{"line":1}'],

@@ -18,13 +18,13 @@ const skill = (name: string, level: number | null, framework = 'fw') => ({
   latest: [],
 });
 
-describe('what was finished', () => {
-  it('stands newest first by when it was finished, not by when it was stated', () => {
+describe('finished courses', () => {
+  it('are sorted by the time when they were finished, not when that was stated, newest first', () => {
     const all = [statement(1, '2026-03-01T05:00:00Z'), statement(2, '2026-01-01T05:00:00Z'), statement(3, '2026-04-01T05:00:00Z', 'pin'), statement(4, '2026-03-01T05:00:00Z')];
     expect(finished(all).map((one) => one.sequence)).toEqual([4, 1, 2]);
   });
 
-  it('is counted by month, oldest first, months of other years apart', () => {
+  it('are counted by month and year, oldest first', () => {
     const all = [statement(1, '2026-03-10T05:00:00Z'), statement(2, '2025-03-10T05:00:00Z'), statement(3, '2026-03-20T05:00:00Z')];
     expect(byPeriod(all).map(({ kind, begin, n }) => [kind, begin.getFullYear(), begin.getMonth(), n])).toEqual([
       ['month', 2025, 2, 1],
@@ -33,7 +33,7 @@ describe('what was finished', () => {
     expect(byPeriod([])).toEqual([]);
   });
 
-  it('is counted by year where there are more months than two years have', () => {
+  it('are counted by year if there are more than 24 months', () => {
     const of = (n: number) => Array.from({ length: n }, (_, i) => statement(i + 1, new Date(2024, i, 15).toISOString()));
     expect(byPeriod(of(24)).map(({ kind }) => kind)).toEqual(Array(24).fill('month'));
     expect(byPeriod(of(25)).map(({ kind, begin, n }) => [kind, begin.getFullYear(), begin.getMonth(), n])).toEqual([
@@ -44,8 +44,8 @@ describe('what was finished', () => {
   });
 });
 
-describe('how levels moved', () => {
-  it('is fetched for a few moments, the first and the last among them, each once', () => {
+describe('levels over time', () => {
+  it('are requested for a few moments, including the first and the last, each once', () => {
     const days = Array.from({ length: 20 }, (_, i) => `2026-01-${String(i + 1).padStart(2, '0')}T00:00:00Z`);
     const chosen = spread([...days].reverse(), 5);
     expect(chosen).toHaveLength(5);
@@ -56,7 +56,7 @@ describe('how levels moved', () => {
     expect(spread([], 5)).toEqual([]);
   });
 
-  it('holds the skills of one framework that have a level, with a gap where there was none yet', () => {
+  it('are listed for the skills of one framework that have a level; moments without a level are empty', () => {
     const before = { framework: 'fw', skills: [skill('a', 1), skill('c', null)] };
     const after = { framework: 'fw', skills: [skill('a', 2), skill('b', 3), skill('a', 4, 'old'), skill('c', null)] };
     expect(movements([before, after], 'fw')).toEqual([
@@ -65,7 +65,7 @@ describe('how levels moved', () => {
     ]);
   });
 
-  it('has a level at one moment only, or moves from the first to the last', () => {
+  it('have a first and a last one, or a single one', () => {
     expect(ends([undefined, 3])).toEqual({ from: 3, to: 3, once: true });
     expect(ends([1, undefined, 0])).toEqual({ from: 1, to: 0, once: false });
   });

@@ -66,7 +66,7 @@ describe('the queue of matches', () => {
     expect(catalog.requests.filter((one) => one.startsWith('0.9-1'))).toHaveLength(2);
   });
 
-  it('begins with the doubtful ones where that is requested', async () => {
+  it('begins with the doubtful ones on request', async () => {
     const queue = new Queue({}, 'doubtful', new Catalog({ a: 0.35, b: 0.95, c: 0.05 }));
     await queue.more();
     expect(names(queue)).toEqual(['c', 'a', 'b']);
@@ -96,15 +96,15 @@ describe('the queue of matches', () => {
       return queue.items.value.map(({ course, officers }) => `${course} ${officers}`);
     };
 
-    it('come the skills that most officers lack, then the most certain of the rest, each once', async () => {
+    it('lists the skills that most officers lack, then the most certain of the rest, each once', async () => {
       expect(await orderOf({}, sourceOf(() => Promise.resolve(open)))).toEqual(['c 40', 'a 40', 'b 10', 'd 0', 'e 0']);
     });
 
-    it('come those of a skill that was chosen, and no others', async () => {
+    it('lists only those of a chosen skill', async () => {
       expect(await orderOf({ framework: 'f', skill: 'rare' }, sourceOf(() => Promise.resolve(open)))).toEqual(['b 10']);
     });
 
-    it('come the most certain where it is unknown what officers lack', async () => {
+    it('lists the most certain first if it is unknown what officers lack', async () => {
       const nobody = sourceOf(() => Promise.reject(new ApiError(503)));
       expect(await orderOf({}, nobody)).toEqual(['d 0', 'b 0', 'c 0', 'a 0', 'e 0']);
     });
@@ -130,7 +130,7 @@ describe('the queue of matches', () => {
     expect(catalog.decided).toHaveLength(3);
   });
 
-  it('retains what did not reach the catalog, and sends it again on request', async () => {
+  it('keeps decisions that did not reach the catalog, and sends them again on request', async () => {
     const catalog = new Catalog({ a: 0.9, b: 0.8 });
     const queue = new Queue({}, 'certain', catalog);
     await queue.more();
@@ -146,7 +146,7 @@ describe('the queue of matches', () => {
     expect(queue.unsent).toBe(0);
   });
 
-  it('leaves what somebody else decided meanwhile as it is, until it is decided again', async () => {
+  it('keeps another person’s decision until the match is decided again', async () => {
     const catalog = new Catalog({ a: 0.9, b: 0.8, c: 0.7, d: 0.6, e: 0.5 });
     const queue = new Queue({}, 'certain', catalog);
     await queue.more();
@@ -165,7 +165,7 @@ describe('the queue of matches', () => {
     expect([catalog.decided, queue.items.value[0]?.state]).toEqual([['a confirmed'], 'saved']);
   });
 
-  it('takes the same decision of somebody else for its own, and may change its own', async () => {
+  it('treats the same decision of another person as its own, and may change its own', async () => {
     const catalog = new Catalog({ a: 0.9, b: 0.8 });
     const queue = new Queue({}, 'certain', catalog);
     await queue.more();
@@ -178,7 +178,7 @@ describe('the queue of matches', () => {
     expect([catalog.decided, states(queue)]).toEqual([['a confirmed', 'a rejected'], ['saved', 'open']]);
   });
 
-  it('hands its decisions to the queue of another question, those that are not stored too', async () => {
+  it('hands its decisions to the queue of another filter, also those that are not stored', async () => {
     const catalog = new Catalog({ a: 0.9, b: 0.8, c: 0.7 });
     const queue = new Queue({}, 'certain', catalog);
     await queue.more();
@@ -196,7 +196,7 @@ describe('the queue of matches', () => {
     expect([catalog.decided, next.unsent]).toEqual([['a confirmed', 'b rejected'], 0]);
   });
 
-  it('goes on where it broke off when a page could not be had', async () => {
+  it('continues from the page that could not be fetched', async () => {
     const catalog = new Catalog({ a: 0.99, b: 0.98, c: 0.97, d: 0.2 });
     const { page } = catalog;
     const source: Source = {
@@ -230,7 +230,7 @@ describe('the words that matched', () => {
     expect(marked(text, words).map(({ text: piece, hit }) => [piece, hit])).toEqual(pieces);
   });
 
-  it('are called by how sure they are', () => {
+  it('are named by their confidence', () => {
     expect([0.8, 0.7, 0.69, 0.5, 0.1].map((one) => surenessOf(one, 0.7))).toEqual(['likely', 'likely', 'maybe', 'maybe', 'doubtful']);
   });
 });

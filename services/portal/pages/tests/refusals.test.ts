@@ -5,7 +5,7 @@ import { translator } from '../src/refusals';
 const inThai = translator(table);
 const entries = Object.entries(table as Record<string, string>);
 
-describe('what services say', () => {
+describe('the texts of services', () => {
   it.each([
     ["above the scale's top, 5", 'สูงกว่าระดับสูงสุดของมาตรวัด คือ 5'],
     ['is to be a whole number or null, not a text', 'ต้องเป็นจำนวนเต็มหรือค่าว่าง แต่ที่ส่งมาเป็นข้อความ'],
@@ -20,18 +20,18 @@ describe('what services say', () => {
     ['2569 looks like a Buddhist year; is 2026 meant?', '2569 น่าจะเป็นปี พ.ศ. หมายถึงปี ค.ศ. 2026 ใช่หรือไม่'],
   ])('%s is %s', (english, thai) => expect(inThai(english)).toBe(thai));
 
-  it('is left alone where a person wrote it', () => {
+  it('are unchanged if a person wrote them', () => {
     expect(inThai("unknown course 'names nothing'")).toBe("ไม่รู้จักหลักสูตร 'names nothing'");
     expect(inThai("unknown course '{1} $& (.*)'")).toBe("ไม่รู้จักหลักสูตร '{1} $& (.*)'");
     expect(inThai('two\nlines')).toBeUndefined();
     expect(inThai('constructor')).toBeUndefined();
   });
 
-  it('is found soon, however long it is', () => {
+  it('are found quickly, even if they are long', () => {
     for (const long of ['is to be '.repeat(500), `is to hold ${' to '.repeat(1000)}`, 'is given twice; only '.repeat(100)]) inThai(long);
   });
 
-  it('has a Thai text that uses the values there are', () => {
+  it('have a Thai text that uses only existing values', () => {
     const values = (english: string): number => english.split('{}').length - 1;
     expect(entries.filter(([english, thai]) => [...thai.matchAll(/\{(\d)\}/g)].some(([, i]) => Number(i) >= values(english)))).toEqual([]);
     expect(entries.filter(([, thai]) => !/[\u0e00-\u0e7f]/.test(thai))).toEqual([]);

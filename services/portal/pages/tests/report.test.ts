@@ -40,7 +40,7 @@ const VIEW: AgencyView = {
 };
 
 describe('an agency\'s report', () => {
-  it('names the group that is furthest behind, where there is another and one that lacks anything', () => {
+  it('names the group with the largest gap, if there are several and one lacks anything', () => {
     expect(furthestBehind(VIEW.groups)).toBe('service');
     expect(furthestBehind([group('it', 3)])).toBeUndefined();
     expect(furthestBehind([group('it', 0), group('service', 0)])).toBeUndefined();
@@ -51,7 +51,7 @@ describe('an agency\'s report', () => {
     expect([topOf([]), topOf([0.2]), topOf([3, 3.1]), topOf([-1])]).toEqual([1, 1, 4, 1]);
   });
 
-  it('gives the level after the courses by what is missing then, and never a lower one than today', () => {
+  it('computes the level after the courses from what is missing then, and never below today’s', () => {
     const reading = group('it', 1).skills[0];
     if (!reading) throw new Error('no skill');
     expect(reachedOf(reading)).toBe(1.5);

@@ -49,7 +49,7 @@ beforeEach(async () => {
 });
 
 describe('a session that ends', () => {
-  it('keeps the page of its person, who is asked to sign in', async () => {
+  it('keeps the page, and shows the sign-in', async () => {
     answers.set('GET /api/v1/officers/o-1/feedback', [401, { detail: 'the API key is unknown, expired or revoked' }]);
     await expect(api.readFeedback('o-1')).rejects.toMatchObject({ status: 401 });
     expect(state()).toEqual(['o-1', true, 'path', 'sessionOver']);
@@ -57,7 +57,7 @@ describe('a session that ends', () => {
     expect(state()).toEqual(['o-1', false, 'path', undefined]);
   });
 
-  it('keeps the place on the page for its person alone', () => {
+  it('keeps the place on the page for the same person only', () => {
     history.state = { top: 900 };
     shell.lapse();
     shell.enter({ ...officer });
@@ -67,14 +67,14 @@ describe('a session that ends', () => {
     expect(history.state).toBeNull();
   });
 
-  it('says of who has signed in since that it is somebody else', async () => {
+  it('reports that another person has signed in', async () => {
     shell.lapse();
     signedIn(other);
     await shell.checkSession();
     expect(state()).toEqual(['o-1', true, 'path', 'sessionOther']);
   });
 
-  it('does not hide that the officer was erased, whichever of the two is known first', async () => {
+  it('does not hide that the officer was erased, in either order of the two events', async () => {
     shell.erased();
     signedIn(null);
     await shell.checkSession();
@@ -125,20 +125,20 @@ describe('a session that ends', () => {
     expect(state()).toEqual([undefined, false, 'signIn', 'sessionOver']);
   });
 
-  it('is not forgotten while its person goes on', () => {
+  it('does not lose the page while the person continues', () => {
     shell.lapse();
     shell.enter({ ...officer });
     vi.advanceTimersByTime(60 * 60_000);
     expect(shell.session.value).toBeDefined();
   });
 
-  it('is gone at once when its person signs out', async () => {
+  it('drops the page at once when the person signs out', async () => {
     answers.set('DELETE /session', [200, null]);
     await shell.signOut();
     expect(state()).toEqual([undefined, false, 'signIn', undefined]);
   });
 
-  it('is told apart from a key that does not work', async () => {
+  it('is distinguished from an invalid key', async () => {
     answers.set('POST /session', [401, {}]);
     await expect(api.signIn('no.key')).rejects.toMatchObject({ status: 401 });
     expect(shell.lapsed.value).toBe(false);
@@ -146,13 +146,13 @@ describe('a session that ends', () => {
 });
 
 describe('a page that is looked at again', () => {
-  it('goes on where its person is still signed in', async () => {
+  it('continues if the person is still signed in', async () => {
     signedIn({ ...officer });
     await shell.checkSession();
     expect(state()).toEqual(['o-1', false, 'path', undefined]);
   });
 
-  it('asks to sign in where the session ended meanwhile, and goes on where it was renewed in another tab', async () => {
+  it('shows the sign-in if the session has ended, and continues if it was renewed in another tab', async () => {
     signedIn(null);
     await shell.checkSession();
     expect(state()).toEqual(['o-1', true, 'path', 'sessionOver']);
@@ -167,7 +167,7 @@ describe('a page that is looked at again', () => {
     expect(state()).toEqual(['o-1', true, 'path', 'sessionOther']);
   });
 
-  it('stays while it is not known who is signed in', async () => {
+  it('stays open while it is unknown who is signed in', async () => {
     answers.set(START, [503, {}]);
     await shell.checkSession();
     answers.clear();
@@ -177,7 +177,7 @@ describe('a page that is looked at again', () => {
 });
 
 describe('a page that is opened after a session has ended', () => {
-  it('is that of whoever is signed in by then, without a word of the end', async () => {
+  it('shows the page of the person who is signed in now, without a message about the end', async () => {
     shell.lapse();
     signedIn({ ...officer });
     await shell.start();
@@ -188,7 +188,7 @@ describe('a page that is opened after a session has ended', () => {
 });
 
 describe('a link that signs in', () => {
-  it.each([[officer], [other]])('shows the page of its person from the beginning, also after a session has ended', async (person) => {
+  it.each([[officer], [other]])('shows the page of its person from the start, also after a session has ended', async (person) => {
     shell.lapse();
     answers.set('POST /session', [200, person]);
     await app.enterByLink('the.key');
@@ -197,7 +197,7 @@ describe('a link that signs in', () => {
     expect(shell.session.value).toEqual(person);
   });
 
-  it('that does not work says so, and goes on saying so', async () => {
+  it('shows a lasting message if it does not work', async () => {
     shell.lapse();
     answers.set('POST /session', [401, {}]);
     await app.enterByLink('the.key');
@@ -215,7 +215,7 @@ describe('a link that signs in', () => {
     expect([shell.sharing.value, shell.session.value]).toEqual([undefined, other]);
   });
 
-  it('on another machine leaves the page that is open as it is', async () => {
+  it('does not change the open page on another machine', async () => {
     location.hostname = 'learn.example.go.th';
     await app.enterByLink('the.key');
     expect(state()).toEqual(['o-1', false, 'path', undefined]);
@@ -224,7 +224,7 @@ describe('a link that signs in', () => {
     expect(state()).toEqual(['o-1', true, 'path', 'keyLinkElsewhere']);
   });
 
-  it('on another machine asks for the key where nobody is signed in', async () => {
+  it('asks for the key on another machine if nobody is signed in', async () => {
     location.hostname = 'learn.example.go.th';
     await shell.start();
     shell.makeWay();
@@ -234,7 +234,7 @@ describe('a link that signs in', () => {
 });
 
 describe('a portal that does not answer', () => {
-  it('signs nobody out, and leaves the page that is open', async () => {
+  it('signs nobody out, and keeps the open page', async () => {
     for (const refused of [undefined, [503, {}], [429, {}]] as const) {
       answers.delete('DELETE /session');
       if (refused) answers.set('DELETE /session', [...refused]);
@@ -246,7 +246,7 @@ describe('a portal that does not answer', () => {
     expect(state()).toEqual([undefined, false, 'signIn', undefined]);
   });
 
-  it('is asked again without a word, and the page is opened once it answers', async () => {
+  it('is asked again without a message, and the page opens once it answers', async () => {
     answers.set('DELETE /session', [200, null]);
     await shell.signOut();
     answers.clear();
@@ -259,7 +259,7 @@ describe('a portal that does not answer', () => {
     expect(state()).toEqual(['o-1', false, 'loading', undefined]);
   });
 
-  it('leaves a page that is open to itself', async () => {
+  it('does not change an open page', async () => {
     shell.show('failed');
     const before = shell.attempt.value;
     await shell.recover();
@@ -268,7 +268,7 @@ describe('a portal that does not answer', () => {
 });
 
 describe('a page whose code is gone', () => {
-  it('is loaded again once the portal answers, as the index names the present code', async () => {
+  it('is loaded again once the portal answers, because the index names the current code', async () => {
     shell.notFetched();
     answers.clear();
     await shell.start();

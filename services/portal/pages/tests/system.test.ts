@@ -16,7 +16,7 @@ const service = (...replicas: ReplicaState[]) => ({ service: 'catalog' as const,
 const figure = (name: string, value: number) => replica({ figures: { [`learning_path_${name}`]: value } });
 
 describe('the state of a service', () => {
-  it('adds up what replicas read, and takes the largest count of the one outbox', () => {
+  it('adds the counts of what replicas read, and takes the largest count of the shared outbox', () => {
     const both = (lag: number, followed: number, outbox: number) =>
       replica({
         figures: {
@@ -28,7 +28,7 @@ describe('the state of a service', () => {
     expect(figuresOf(service(both(1, 2, 5), both(3, 0, 4)))).toEqual({ lag: 6, outbox: 5, dead: undefined, skipped: undefined });
   });
 
-  it('is bad only where no replica is ready', () => {
+  it('is bad only if no replica is ready', () => {
     expect(verdictOf(service(replica()))).toBe('good');
     expect(verdictOf(service(replica({ status: 'away' })))).toBe('bad');
     expect(verdictOf(service(replica({ status: 'not ready' }), replica({ status: 'draining' })))).toBe('bad');
@@ -49,7 +49,7 @@ describe('the state of a service', () => {
     expect(verdictOf(state)).toBe('look');
   });
 
-  it('does not ask to look at work that is on its way', () => {
+  it('does not ask operators to check work in progress', () => {
     expect(verdictOf(service(figure('consumer_lag_records', 500)))).toBe('good');
   });
 

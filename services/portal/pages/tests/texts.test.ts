@@ -40,17 +40,17 @@ describe('numbers and dates', () => {
     expect(day('2026-11-26')).toBe('26 November 2026');
   });
 
-  it('have one decimal at most, and a sign where they are differences', () => {
+  it('have one decimal at most, and differences have a sign', () => {
     expect([decimal(2), decimal(2.25), percent(0.456), signed(-1.25), signed(0)]).toEqual(['2', '2.3', '46%', '-1.3', '0']);
     expect(points(0.456, 0.5)).toBe('+4');
   });
 
-  it('say 100% of all alone and 0% of nothing alone', () => {
+  it('show 100% only for all and 0% only for nothing', () => {
     expect([1, 0.9999, 0.995, 0.994, 0.004, 0.000_002, 0].map(percent)).toEqual(['100%', '99%', '99%', '99%', '1%', '1%', '0%']);
     expect([percent(1 - 1e-9), points(0.9, 0.998)]).toEqual(['100%', '+9']);
   });
 
-  it('look different where they are different', () => {
+  it('look different if they are different', () => {
     expect(apart(2.96, 3)).toEqual(['2.96', '3']);
     expect(apart(2.9999, 3)).toEqual(['2.9999', '3']);
     expect(apart(0.6, 1, 3)).toEqual(['0.6', '1', '3']);
@@ -59,12 +59,12 @@ describe('numbers and dates', () => {
     expect(apart(3 - 1e-9, 3)).toEqual(['3', '3']);
   });
 
-  it('stay as they are where a code is of no language, and empty where a message is not known', () => {
+  it('are unchanged for an unknown language code, and empty for an unknown message', () => {
     expect(['th', 'not a tag', 'x'].map(languageName)).toEqual(['ไทย', 'not a tag', 'x']);
     expect(t('because.something new' as Key)).toBe('');
   });
 
-  it('stay on one line with what they are a part of', async () => {
+  it('stay on one line with the word that they belong to', async () => {
     expect(t('assessSure', { n: 1, all: 14 })).toContain('1\u00a0จาก\u00a014\u00a0ทักษะ');
     await setLanguage('en');
     expect(t('assessSure', { n: 1, all: 14 })).toContain('1\u00a0of\u00a014\u00a0skills');

@@ -94,13 +94,13 @@ beforeEach(() => {
 afterEach(() => visit.close());
 
 describe('a path on an officer’s page', () => {
-  it('is shown at once where none is read', () => {
+  it('is shown at once if no other path is shown', () => {
     expect(shell.shown.value.screen).toBe('loading');
     stream().send('path', path(3, 'assessment'));
     expect([shown(), shell.shown.value.screen, visit.change.value]).toEqual([3, 'path', undefined]);
   });
 
-  it('is announced while another is read, with what changed, and shown when the reader asks', () => {
+  it('is announced with its changes while another is shown, and is shown on request', () => {
     stream().send('path', path(1, 'officer', ['a', 'b']));
     stream().send('path', path(2, 'catalog', ['b', 'c']));
     expect([shown(), visit.waiting.value?.revision]).toEqual([1, 2]);
@@ -109,7 +109,7 @@ describe('a path on an officer’s page', () => {
     expect([shown(), visit.waiting.value]).toEqual([2, undefined]);
   });
 
-  it('is shown at once, and once only, where it was requested here', () => {
+  it('is shown at once, and only once, if it was requested here', () => {
     stream().send('path', path(1, 'officer'));
     visit.expect('assessment', visit.revision);
     stream().send('path', path(2, 'assessment'));
@@ -118,7 +118,7 @@ describe('a path on an officer’s page', () => {
     expect([shown(), visit.waiting.value?.revision]).toEqual([2, 3]);
   });
 
-  it('is shown at once where it came before the answer to the request', () => {
+  it('is shown at once if it came before the answer to the request', () => {
     stream().send('path', path(1, 'officer'));
     stream().send('path', path(2, 'assessment'));
     visit.expect('assessment', 2); // the one that is announced was there before the request
@@ -128,14 +128,14 @@ describe('a path on an officer’s page', () => {
     expect(visit.change.value?.cause).toBe('assessment');
   });
 
-  it('never gives way to an older one', () => {
+  it('is never replaced by an older one', () => {
     stream().send('path', path(5, 'officer'));
     stream().send('path', path(7, 'catalog'));
     for (const older of [6, 7, 5]) stream().send('path', path(older, 'feedback'));
     expect([shown(), visit.waiting.value?.revision]).toEqual([5, 7]);
   });
 
-  it('is gone once the officer is erased, and is announced as new when one comes afterwards', () => {
+  it('is dropped once the officer is erased; a later path is announced as new', () => {
     stream().send('path', path(1, 'officer'));
     stream().send('erased');
     expect([shown(), shell.shown.value.screen]).toEqual([undefined, 'erased']);
@@ -143,7 +143,7 @@ describe('a path on an officer’s page', () => {
     expect([shown(), shell.shown.value.screen, visit.change.value?.difference]).toEqual([2, 'path', undefined]);
   });
 
-  it('is gone with all that was read once the officer is erased, and one that was announced as well', async () => {
+  it('is dropped with all other data once the officer is erased, also if it was only announced', async () => {
     answers.set('GET /api/v1/officers/o-1', [200, { sequence: 1 }]);
     answers.set('GET /api/v1/officers/o-1/feedback', [200, { feedback_sequence: 1, statements: [] }]);
     await visit.reload();
@@ -155,7 +155,7 @@ describe('a path on an officer’s page', () => {
     expect([visit.profile.value, visit.feedback.value]).toEqual([undefined, undefined]);
   });
 
-  it('is announced where another is read, after a request from here that was refused or changed nothing', async () => {
+  it('is announced while another is shown, after a request that was refused or changed nothing', async () => {
     answers.set('GET /api/v1/officers/o-1', [200, { sequence: 1 }]);
     stream().send('path', path(1, 'officer'));
     await vi.waitFor(async () => {
@@ -174,7 +174,7 @@ describe('a path on an officer’s page', () => {
     expect([shown(), visit.waiting.value?.revision]).toEqual([1, 3]);
   });
 
-  it('stays while the service is away', () => {
+  it('stays while the service does not answer', () => {
     stream().send('status', { status: 'unavailable' });
     expect(shell.shown.value.screen).toBe('failed');
     stream().send('path', path(1, 'officer'));
@@ -198,7 +198,7 @@ describe('alternatives', () => {
     expect([held(), requests.filter((one) => one === READ)]).toEqual([['b'], [READ, READ]]);
   });
 
-  it('of an earlier path are not shown for a new one, also while its own cannot be fetched', async () => {
+  it('of an earlier path are not shown for a new one, even if its own cannot be fetched', async () => {
     stream().send('path', path(1, 'officer'));
     answers.set(READ, [200, { path: named('b') }]);
     await visit.askAlternatives();
@@ -210,7 +210,7 @@ describe('alternatives', () => {
     expect(held()).toBeUndefined();
   });
 
-  it('are those of the path that is shown, whichever answer comes last', async () => {
+  it('belong to the shown path, in any order of the answers', async () => {
     stream().send('path', path(1, 'officer'));
     answers.set(READ, [200, { path: named('old') }]);
     const first = late(() => visit.askAlternatives());
@@ -236,7 +236,7 @@ describe('feedback', () => {
     expect(visit.isBusy('feedback')).toBe(false);
   });
 
-  it('is found to be stored where only its answer was lost', async () => {
+  it('is recognised as stored if only its answer was lost', async () => {
     answers.set(FEEDBACK, [503, { detail: 'busy' }]);
     answers.set(HELD, [200, { feedback_sequence: 1, statements: [{ course: 'a', action: 'started', sequence: 1, at: '' }] }]);
     await visit.giveFeedback(course, 'started');
@@ -244,14 +244,14 @@ describe('feedback', () => {
     expect(visit.lastFeedback.value).not.toHaveProperty('error');
   });
 
-  it('is reported as refused where it was not stored', async () => {
+  it('is reported as refused if it was not stored', async () => {
     answers.set(FEEDBACK, [409, { detail: 'no' }]);
     answers.set(HELD, [200, { feedback_sequence: 0, statements: [] }]);
     await visit.giveFeedback(course, 'pin');
     expect(visit.lastFeedback.value?.error?.status).toBe(409);
   });
 
-  it('is sent once while it is on its way', async () => {
+  it('is not sent twice at the same time', async () => {
     answers.set(FEEDBACK, [200, { stale: false, revision: 1 }]);
     await Promise.all([visit.giveFeedback(course, 'pin'), visit.giveFeedback(course, 'pin')]);
     expect(requests.filter((one) => one === FEEDBACK)).toHaveLength(1);

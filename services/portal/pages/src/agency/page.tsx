@@ -17,7 +17,7 @@ import { csvOf } from './report';
 import { type AgencyView, type AskGaps, listAgencies, readGaps } from './requests';
 import { Courses, fileNameOf, frameworkName, Groups, GroupSkills, InTime, OverTime, Skills } from './sections';
 
-/** The address `#view=agency&agency=NAME&framework=ID`; without a name an analyst of one agency means that one. */
+/** The address `#view=agency&agency=NAME&framework=ID`; without a name, the only agency of an analyst of one agency. */
 const addressOf = (agency?: string, framework?: string) => ({ view: 'agency', agency, framework });
 
 /** Open every table, so that they are on paper too. */
@@ -67,7 +67,7 @@ function Choose(): JSX.Element {
   );
 }
 
-/** Which framework is shown, with a choice where the officers are under several. */
+/** The framework that is shown; a choice if the officers are under several. */
 function FrameworkChoice({ view, known }: { view: AgencyView; known: FrameworkSummary[] }): JSX.Element {
   const ids = Object.keys(view.frameworks);
   const titleOf = (id: string) => frameworkName(id, known.find((one) => one.id === id)?.title);
@@ -149,7 +149,7 @@ function Report({ agency, framework }: { agency: string; framework: string | nul
   );
 }
 
-/** The way to another agency; none for an analyst of this one alone. */
+/** A link to the choice of another agency; none for an analyst of this agency alone. */
 const Another = ({ than }: { than: string }): JSX.Element | null =>
   than === session.value?.agency ? null : (
     <p class="actions">
@@ -159,7 +159,7 @@ const Another = ({ than }: { than: string }): JSX.Element | null =>
     </p>
   );
 
-/** The report of the agency that the address names, or the question which one is meant. */
+/** The report of the agency that the address names; without one, a form that asks for the agency. */
 export default function AgencyPage(): JSX.Element {
   useEffect(() => {
     show('page');

@@ -10,7 +10,7 @@ const PAGES: readonly RolePage[] = [
   { name: 'agency', link: linkTo({ view: 'agency' }), words: 'agency.navAgency', title: 'agency.title', load: agency },
 ];
 
-/** Both pages with the way from one to the other. */
+/** Both pages, with links between them. */
 export default function PlatformPage(): JSX.Element {
   return <RolePages label="agency.nav" pages={PAGES} open={params.value.get('view') === 'agency' ? 'agency' : 'officers'} />;
 }

@@ -1,11 +1,11 @@
-/** What is worked out of an agency's figures: who is furthest behind, and the figures as a CSV file. Pure, no DOM. */
+/** What is computed from an agency's figures: the job group with the largest gap, and a CSV file. Pure, no DOM. */
 
 import thai from '../../locales/agency.th.json';
 import { type Cell, csvFile, inBoth } from '../files';
 import type { Text } from '../i18n';
 import type { AgencyView, GroupGaps, GroupSkill } from './requests';
 
-/** Return the job group with the largest gap per officer; undefined where nobody lacks anything or there is one group. */
+/** Return the job group with the largest gap per officer; undefined if nobody lacks anything or there is only one group. */
 export function furthestBehind(groups: GroupGaps[]): string | undefined {
   if (groups.length < 2) return undefined;
   const first = groups.reduce((most, group) => (group.gap > most.gap ? group : most));
@@ -24,7 +24,7 @@ export const reachedOf = ({ level, required, after }: GroupSkill): number =>
 /** Return the top of a scale that holds these levels: a whole number, 1 at least. */
 export const topOf = (levels: number[]): number => Math.max(1, Math.ceil(Math.max(0, ...levels)));
 
-/** The columns of the file, each with its name in Thai. */
+/** The columns of the file, and the Thai name of each. */
 const COLUMNS = {
   part: 'ส่วนของภาพรวม',
   job_group: 'รหัสกลุ่มงาน',
@@ -48,7 +48,7 @@ const COLUMNS = {
 } as const;
 type Column = keyof typeof COLUMNS;
 
-/** What a line is about. */
+/** The subject of a line. */
 const PARTS: Partial<Record<string, string>> = {
   agency: 'หน่วยงาน',
   job_group: 'กลุ่มงาน',

@@ -1,4 +1,4 @@
-/** The requests of the agency's page, in the manner of `src/api.ts`. */
+/** The requests of the agency's page; see `src/api.ts`. */
 
 import type * as recommender from '../../generated/recommender';
 import { answer, api } from '../api';
@@ -11,7 +11,7 @@ export type GroupGaps = R['GroupGaps'];
 export type GroupSkill = R['GroupSkill'];
 export type PastFigures = R['PastFigures'];
 
-/** Which of an agency's officers are meant, and by when training is to close their gaps. */
+/** Which officers of an agency to report on, and by when training is to close their gaps. */
 export interface AskGaps {
   framework?: string;
   deadline?: string;

@@ -16,7 +16,7 @@ const counted = (count: number | null, view: AgencyView): string =>
 
 const SHOWN = 50; // job groups; the others are in a part that opens, and on paper
 
-/** Job groups by how much of their requirement they hold. The service puts those of IT in front. */
+/** Job groups, with the share of their requirement that they hold. The service lists those of IT first. */
 export function Groups({ view }: { view: AgencyView }): JSX.Element {
   const behind = furthestBehind(view.groups);
   const rows = view.groups.map((group) => ({
@@ -234,7 +234,7 @@ function Causes({ counts, view }: { counts: Record<string, number | null>; view:
   );
 }
 
-/** The courses that stand in most officers' paths, which close most. */
+/** The courses that are in the paths of most officers. */
 export function Courses({ view }: { view: AgencyView }): JSX.Element {
   const most = topOf(view.courses.map((one) => one.officers));
   return (
@@ -273,12 +273,12 @@ export function Courses({ view }: { view: AgencyView }): JSX.Element {
 interface InTimeProps {
   view: AgencyView;
   busy: boolean;
-  /** Whether a day was requested; without an answer then the sample was too small. */
+  /** Whether a deadline was requested; if there is no answer then, the sample was too small. */
   answered: boolean;
   onAsk: (deadline: string, weekly: number) => unknown;
 }
 
-/** What training cannot close until a day, and what to do about it. */
+/** What training cannot close before a deadline, and what to do about it. */
 export function InTime({ view, busy, answered, onAsk }: InTimeProps): JSX.Element {
   const complaint = useSignal<WrongTime | undefined>(undefined);
   const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
@@ -303,9 +303,9 @@ export function InTime({ view, busy, answered, onAsk }: InTimeProps): JSX.Elemen
 }
 
 function Answer({ view, report }: { view: AgencyView; report: NonNullable<AgencyView['in_time']> }): JSX.Element {
-  const sampled = t(report.as_of ? 'agency.sampledFrom' : 'agency.sampled', {
-    ...{ n: report.sampled, day: day(report.deadline), weekly: decimal(report.weekly_hours), hours: decimal(report.budget_hours) },
-    ...(report.as_of ? { from: day(report.as_of) } : {}),
+  const sampled = t('agency.sampled', {
+    ...{ n: report.sampled, from: day(report.as_of), day: day(report.deadline) },
+    ...{ weekly: decimal(report.weekly_hours), hours: decimal(report.budget_hours) },
   });
   if (report.skills.length === 0) {
     return (
@@ -357,5 +357,5 @@ function Answer({ view, report }: { view: AgencyView; report: NonNullable<Agency
 /** Return the name of the file of a report. */
 export const fileNameOf = (view: AgencyView): string => `${view.agency}-${view.framework}.csv`;
 
-/** Return the name of a framework, by its id until its title is known. */
+/** Return the title of a framework; its id until the title is known. */
 export const frameworkName = (id: string, title: Parameters<typeof localize>[0]): string => (title ? localize(title).words : id);

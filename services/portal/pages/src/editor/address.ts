@@ -1,4 +1,4 @@
-/** Which of the editors' pages the address means, and what it asks of it: `#view=courses&q=excel`. */
+/** Which of the editors' pages the address names, and its parameters: `#view=courses&q=excel`. */
 
 import { computed } from '@preact/signals';
 import { linkTo, params } from '../address';
@@ -12,7 +12,7 @@ const ADMINS_ONLY: readonly View[] = ['officers', 'agency', 'supervision', 'syst
 export const viewsOf = (role: Session['role'] | undefined): readonly View[] =>
   VIEW_NAMES.filter((name) => role === 'admin' || !ADMINS_ONLY.includes(name));
 
-/** Which page the address means: officers' pages have addresses of their own, and without any it is the first page. */
+/** The page that the address names, and its parameters. An officer's page has its own form of address; without a name it is the first page. */
 export const address = computed(() => {
   const query = params.value;
   const named = query.get('view');

@@ -22,7 +22,7 @@ type Filters = Partial<Record<(typeof FILTERS)[number], string>>;
 const filtersOf = (params: URLSearchParams): Filters =>
   Object.fromEntries(FILTERS.flatMap((name) => (params.get(name) ? [[name, params.get(name)]] : [])));
 
-/** A title with the places where the words of the search stand. */
+/** A title in which the words of the search are marked. */
 function Title({ course, places }: { course: CatalogCourse; places: Record<string, number[][]> | undefined }): JSX.Element {
   const { words, lang } = localize(course.title);
   const shown = lang ?? language();
@@ -68,7 +68,7 @@ interface Narrowing {
   lang?: string | undefined;
 }
 
-/** Return what the results may be narrowed to, by kind. */
+/** Return the filters that the results offer, by kind. */
 function narrowings(facets: NonNullable<CoursePage['facets']>): [key: 'provider' | 'language' | 'skill' | 'hours', Narrowing[]][] {
   const named = (text: Text) => localize(text);
   return [
@@ -125,7 +125,7 @@ function Facets({ facets, filters }: { facets: NonNullable<CoursePage['facets']>
   );
 }
 
-/** What the search is narrowed to, each with a link that takes it away. */
+/** The filters of the search, each with a link that removes it. */
 function Chosen({ filters }: { filters: Filters }): JSX.Element | null {
   const names = FILTERS.filter((name) => name !== 'q' && name !== 'framework' && filters[name]);
   if (!names.length) return null;

@@ -1,4 +1,4 @@
-/** Changes of a framework on the way to its next version. Pure. */
+/** Changes of a framework that lead to its next version. Pure. */
 
 import type { Framework, FrameworkDraft } from './requests';
 
@@ -18,7 +18,7 @@ function levelsOf(framework: Framework): ReadonlyMap<string, number> {
 const isOf = (row: Requirement, group: string, stage: string | null, skill: string): boolean =>
   row.job_group === group && (row.stage ?? null) === stage && row.skill === skill;
 
-/** Return the level that is required, undefined where none is. */
+/** Return the required level; undefined if there is none. */
 export const requiredLevel = (framework: Framework, group: string, stage: string | null, skill: string): number | undefined =>
   levelsOf(framework).get(placeOf(group, stage, skill));
 

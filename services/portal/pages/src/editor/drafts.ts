@@ -30,9 +30,9 @@ export class Drafts {
   readonly draft = maybe<FrameworkDraft>();
   readonly impact = maybe<FrameworkImpact>();
   readonly versions = maybe<FrameworkVersions['versions']>();
-  /** What somebody here is changing, not proposed yet. */
+  /** The changes made on this page that are not proposed yet. */
   readonly working = maybe<Framework>();
-  /** Who proposes it, and their comment, as far as they are entered. */
+  /** The name of the person who proposes it, and the comment, as far as they are entered. */
   readonly by = signal('');
   readonly comment = signal('');
   readonly error = maybe<ApiError>();
@@ -41,7 +41,7 @@ export class Drafts {
 
   constructor(readonly id: string) {}
 
-  /** Read everything again; not while something is being changed, which is proposed on the revision where it began. */
+  /** Read everything again, but not during a change, because a change is proposed on the revision from which it began. */
   async load(): Promise<void> {
     if (!this.working.value) await this.alone(() => this.refresh());
   }
@@ -70,7 +70,7 @@ export class Drafts {
     return published !== undefined && working !== undefined && changesBetween(published, working) > 0;
   }
 
-  /** Begin to change the draft, or the published version where there is none. */
+  /** Begin to change the draft; without a draft, the published version. */
   begin(from: Framework | undefined = this.draft.value?.framework ?? this.published.value): void {
     this.working.value = from;
   }
@@ -113,7 +113,7 @@ export class Drafts {
     });
   }
 
-  /** Do one thing at a time; after a refusal because of somebody else's change, read what there is now. */
+  /** Do one thing at a time; if it is refused because somebody else changed the draft, read the draft again. */
   private async alone(work: () => Promise<void>): Promise<boolean> {
     if (this.busy.value) return false;
     this.busy.value = true;

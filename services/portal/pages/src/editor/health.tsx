@@ -1,4 +1,4 @@
-/** The state of the catalog as a whole, with links to what can be mended. */
+/** The faults of the whole catalog, with links to the pages where they can be corrected. */
 
 import type { ComponentChildren, JSX } from 'preact';
 import { useQuery } from '../query';

@@ -1,4 +1,4 @@
-/** Loading a file of courses: looked at first, with the guessed columns to confirm; then stored, row by row. */
+/** Loads a file of courses: a dry run first, with the guessed columns to confirm; then it is stored, row by row. */
 
 import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
@@ -35,7 +35,7 @@ function Remarked({ remark: { field, detail } }: { remark: Remark }): JSX.Elemen
   );
 }
 
-/** Give the verdicts on all rows to the person as a file, in the language of the page. */
+/** Save the verdicts on all rows as a file, in the language of the page. */
 async function download(rows: RowResult[], name: string): Promise<void> {
   if (language() === 'th') await fetchRefusals();
   const found = new Map<string, string>(); // most rows of a file have the same few remarks
@@ -67,7 +67,7 @@ function FileForm({ loading }: { loading: Loading }): JSX.Element {
   );
 }
 
-/** How the letters of a text are encoded: as recognised, unless somebody knows better. A workbook has no choice. */
+/** The encoding of a text file: as recognised, or as chosen. A workbook has no choice. */
 function TextEncoding({ loading }: { loading: Loading }): JSX.Element | null {
   const found = loading.report.value?.encoding;
   const { value: chosen } = loading.encoding;
@@ -89,7 +89,7 @@ function TextEncoding({ loading }: { loading: Loading }): JSX.Element | null {
   );
 }
 
-/** The first rows of a table as they are in the file, below the names of the columns and what these are read as. */
+/** The first rows of a table as they are in the file, below the names of the columns and their meanings. */
 function Sample({ sample, columns }: { sample: TableSample; columns: Column[] }): JSX.Element {
   const read = (name: string) => columns.flatMap((one) => (one.name === name && one.fact ? [t(`fact.${one.fact}`)] : []));
   return (

@@ -1,4 +1,4 @@
-/** A file on its way into the catalog: it is looked at, then stored. Both go on while another page is open. */
+/** The import of one file: a dry run, then the import itself. Both continue while another page is open. */
 
 import { batch, computed, type Signal, signal } from '@preact/signals';
 import { ApiError, newUuid } from '../api';
@@ -58,7 +58,7 @@ export class Loading {
   readonly outdated = signal(false);
   /** Whether columns, defaults or the encoding were changed since the file was looked at. */
   readonly stale = signal(false);
-  /** What stands for facts that the file does not state. */
+  /** The values of facts that the file does not state. */
   readonly defaults = signal<Partial<Record<Fact, string>>>({});
   /** The encoding that a person chose, undefined for the one that the service recognises. */
   readonly encoding = maybe<Encoding>();
@@ -162,7 +162,7 @@ export class Loading {
     if (this.stage.value === 'lost') void this.lookFor(options.import_id, stopped);
   }
 
-  /** Show what became of an import whose answers were lost, once there is a connection and the import is over. */
+  /** Show the result of an import whose answers were lost, once there is a connection and the import has ended. */
   private async lookFor(import_id: string, stopped: AbortSignal): Promise<void> {
     const isOver = () => stopped.aborted;
     for (let wait = FIRST_WAIT_MS; !isOver(); wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
@@ -221,5 +221,5 @@ const kept = new Kept(() => new Loading());
 kept.warnOf(({ stage }) => stage.value === 'loading');
 kept.whenOver((loading) => loading.stop());
 
-/** Return the file that the person at the page has last begun to load, or none yet. */
+/** Return the import that this person began last, or a new one. */
 export const currentLoading = (): Loading => kept.get('');

@@ -48,7 +48,7 @@ function Description({ item }: { item: Item }): JSX.Element | null {
   );
 }
 
-/** What was decided of a match, and how far that got. */
+/** The decision on a match, and whether it is stored. */
 export function Decided({ item }: { item: Item }): JSX.Element | null {
   const { decided, state, error } = item;
   if (!decided) return null;
@@ -283,7 +283,7 @@ function queueOf({ framework, skill, order }: QueueFilters): Queue {
   return queue;
 }
 
-/** Warn who closes the window, on whichever page, before every decision is stored. */
+/** Warn a person who closes the window, on any page, before every decision is stored. */
 window.addEventListener('beforeunload', (event) => {
   if (kept?.queue.unsent) event.preventDefault();
 });

@@ -1,4 +1,4 @@
-/** What skills and levels are called: frameworks and courses are fetched once, when something of them is shown. */
+/** The names of skills and levels: a framework or a course is fetched once, when a part of it is shown. */
 
 import { signal } from '@preact/signals';
 import { readFramework } from '../api';
@@ -50,11 +50,11 @@ function fetchOnce(name: string, work: () => Promise<void>): void {
   });
 }
 
-/** Return what a skill is called. */
+/** Return the title of a skill. */
 export function skillTitle(framework: string, skill: string): Text {
   return frameworkOf(framework)?.skills.find(({ id }) => id === skill)?.title ?? { en: skill };
 }
 
-/** Return what a level is called: a level between two steps of the scale has a number only. */
+/** Return the name of a level: a level between two steps of the scale has only a number. */
 export const levelTitle = (framework: string, level: number): Text | undefined =>
   frameworkOf(framework)?.scale.find((step) => step.level === level)?.title;

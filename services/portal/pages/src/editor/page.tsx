@@ -1,4 +1,4 @@
-/** The pages of those who maintain the catalog. Each is fetched when it is opened. */
+/** The pages of the people who maintain the catalog. Each is fetched when it is opened. */
 
 import './editor.css';
 import type { JSX } from 'preact';

@@ -34,7 +34,7 @@ export function Level({ framework, level }: { framework: string; level: number }
   );
 }
 
-/** That a course teaches a skill from a level to a level. */
+/** A statement that a course teaches a skill from one level to another. */
 export function Span({ framework, span }: { framework: string; span: SkillSpan }): JSX.Element {
   return (
     <>
@@ -62,7 +62,7 @@ export const CourseLink = ({ id, children }: { id: string; children?: ComponentC
   <a href={link('courses', { course: id })}>{children ?? id}</a>
 );
 
-/** The same, where the title is fetched for it. */
+/** The same, but it fetches the title. */
 export const NamedCourse = ({ id }: { id: string }): JSX.Element => (
   <CourseLink id={id}>
     <Localized text={courseOf(id)?.title ?? { en: id }} />

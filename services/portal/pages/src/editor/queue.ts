@@ -1,4 +1,4 @@
-/** The queue of proposed matches: which is shown, what was decided, and how far each decision got. */
+/** The queue of proposed matches: the shown match, the decisions, and whether each is stored. */
 
 import { batch, signal } from '@preact/signals';
 import type { ApiError } from '../api';
@@ -25,7 +25,7 @@ const LOW = 20; // fewer than this ahead: more are fetched
 export const ORDERS = ['valuable', 'certain', 'doubtful'] as const;
 export type Order = (typeof ORDERS)[number];
 
-/** A match in the queue, and what was decided of it here. */
+/** A match in the queue, and the decision on it that was made here. */
 export interface Item {
   course: string;
   title: Text;
@@ -34,12 +34,12 @@ export interface Item {
   officers: number;
   decided?: Decision['status'];
   right?: SkillSpan;
-  /** `overtaken`: somebody else has decided it otherwise meanwhile, and `match` is what they made of it. */
+  /** `overtaken`: somebody else has made another decision meanwhile; `match` holds it. */
   state: 'open' | 'saving' | 'saved' | 'failed' | 'overtaken';
   error?: ApiError;
 }
 
-/** What the queue asks of the services. */
+/** The requests of the queue. */
 export interface Source {
   open: () => Promise<OpenSkill[]>;
   page: (filter: MatchFilter, least: number, most: number, after: string) => Promise<MatchPage>;
@@ -47,7 +47,7 @@ export interface Source {
   matches: (course: string) => Promise<Match[]>;
 }
 
-/** Return a page of proposed matches. What the skill of the first one is called is fetched meanwhile. */
+/** Return a page of proposed matches. The title of the first one's skill is fetched meanwhile. */
 const namedMatches: Source['page'] = async (...range) => {
   const page = await proposedMatches(...range);
   const first = page.courses[0]?.matches[0];
@@ -70,7 +70,7 @@ interface Band {
   most: number;
 }
 
-/** Return the bands in the order in which they are fetched: open skills first where that is wanted, then by tenths. */
+/** Return the bands in the order in which they are fetched: open skills first if requested, then by tenths. */
 function bandsOf(filter: MatchFilter, order: Order, open: readonly OpenSkill[]): Band[] {
   const tenths = Array.from({ length: 10 }, (_, i): Band => ({ filter, least: (9 - i) / 10, most: (10 - i) / 10 }));
   if (order === 'doubtful') return tenths.reverse();
@@ -94,10 +94,10 @@ export class Queue {
   private officers: ReadonlyMap<string, number> = new Map();
   private after = '';
   private sending = Promise.resolve();
-  /** Which questions for matches an answer belongs to: one to an earlier question is dropped. */
+  /** The number of the latest request for matches: an answer to an earlier request is dropped. */
   private turn = 0;
 
-  /** `before`: the queue that this one takes the place of. Its decisions stay here, those that are not stored too. */
+  /** `before`: the queue that this one replaces. Its decisions stay here, also those that are not stored. */
   constructor(
     private readonly filter: MatchFilter,
     private readonly order: Order = 'valuable',
@@ -150,7 +150,7 @@ export class Queue {
     });
   }
 
-  /** Find out which skills officers' paths leave open; without an answer the queue is in order of confidence. */
+  /** Fetch the skills that officers' paths leave open; without an answer the queue is in order of confidence. */
   private async begin(): Promise<Band[]> {
     const open = await this.source.open().catch((thrown: unknown) => {
       asApiError(thrown);
@@ -225,7 +225,7 @@ export class Queue {
     });
   }
 
-  /** Show what somebody else has made of a match; who decides it again has seen that. */
+  /** Show another person's decision on a match, so that it is seen before the match is decided again. */
   private async overtaken(item: Item, error: ApiError): Promise<void> {
     const now = await this.source.matches(item.course).catch((thrown: unknown) => {
       asApiError(thrown);
@@ -237,7 +237,7 @@ export class Queue {
     this.askAnew();
   }
 
-  /** Ask again for what is behind the match that is shown: somebody else decides the same ones. */
+  /** Fetch the matches after the shown one again, because somebody else is deciding the same ones. */
   private askAnew(): void {
     const at = this.at.value;
     this.turn += 1;
@@ -287,7 +287,7 @@ export function marked(text: string, words: readonly string[]): Piece[] {
   return pieces;
 }
 
-/** Return how a confidence is called: matches at or above the threshold were right four times in five. */
+/** Return the name of a confidence: matches at or above the threshold were right four times in five. */
 export function surenessOf(confidence: number, threshold: number): 'likely' | 'maybe' | 'doubtful' {
   if (confidence >= threshold) return 'likely';
   return confidence >= 0.5 ? 'maybe' : 'doubtful';

@@ -1,4 +1,4 @@
-/** The requests of the editors' pages, in the manner of `src/api.ts`. */
+/** The requests of the editors' pages; see `src/api.ts`. */
 
 import type * as catalog from '../../generated/catalog';
 import type * as recommender from '../../generated/recommender';
@@ -46,7 +46,7 @@ export const proposedMatches = (filter: MatchFilter, least: number, most: number
 /** Return the skills that officers' paths leave open, the one of most officers first. */
 export const readOpenSkills = async (): Promise<OpenSkill[]> => (await answer(api.GET('/v1/open-skills'))).skills;
 
-/** Send one decision. Throws ApiError, for one that was refused too. */
+/** Send one decision. Throws ApiError, also if the decision was refused. */
 export async function decideMatch({ status, right, ...name }: Decision): Promise<void> {
   const { results } = await answer(
     status === 'corrected' && right
@@ -79,7 +79,7 @@ export type CoursePage = Awaited<ReturnType<typeof searchCourses>>;
 const of = (framework_id: string) => ({ path: { framework_id } });
 const only = (revision: number) => ({ 'If-Match': `"${revision}"` });
 
-/** Return the draft of a framework, undefined where there is none. */
+/** Return the draft of a framework, undefined if there is none. */
 export async function readDraft(framework: string): Promise<FrameworkDraft | undefined> {
   try {
     return await answer(api.GET('/v1/frameworks/{framework_id}/draft', { params: of(framework) }));

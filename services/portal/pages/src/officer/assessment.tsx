@@ -1,4 +1,4 @@
-/** Taking the assessment: one question at a time; who stops goes on later, on any device. */
+/** The assessment: one question at a time; a person who stops can continue later, on any device. */
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
@@ -79,7 +79,7 @@ const Result = ({ result }: { result: api.SessionResult }): JSX.Element => (
 /** The name under which the session is kept whose question is open. */
 const OPEN = 'assessment';
 
-/** The section of the assessment: a button to begin or go on, then question after question, then the result. */
+/** The section of the assessment: a button to begin or continue, then the questions, then the result. */
 export function Assessment({ visit }: { visit: Visit }): JSX.Element {
   const step = useSignal<api.SessionStep | undefined>(undefined);
   const error = useSignal<api.ApiError | undefined>(undefined);

@@ -7,7 +7,7 @@ import { mondayOf, spans } from './weeks';
 const LINE = 75; // octets, without the line break
 const MINUTE_MS = 60_000;
 
-/** What is written of a step. */
+/** The texts of a step. */
 interface Written {
   title: string;
   words: string;
@@ -20,7 +20,7 @@ const escaped = (text: string): string =>
     .replace(/\r\n?|[\n\u2028\u2029]/g, '\\n')
     .replace(/\p{Cc}/gu, ' ');
 
-/** Return an address as RFC 3986 writes it, in which nothing ends a line; undefined where it is none. */
+/** Return an address in the syntax of RFC 3986, without line breaks; undefined if it is none. */
 function written(url: string | undefined): string | undefined {
   try {
     return url && new URL(url).href;

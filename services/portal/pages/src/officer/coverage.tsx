@@ -7,9 +7,9 @@ import { t } from '../i18n';
 
 type Coverage = LearningPath['coverage'];
 
-/** Return the share that is reached as courses are usually completed; `after` if the path has no such figure. */
+/** Return the share that is reached as courses are usually completed; `after` if the path closes nothing. */
 function usually({ before, after, gained, expected }: Coverage): number {
-  return gained > 0 ? before + ((after - before) * (expected ?? gained)) / gained : after;
+  return gained > 0 ? before + ((after - before) * expected) / gained : after;
 }
 
 /** The share of the requirement before and after, as a bar and in words. */

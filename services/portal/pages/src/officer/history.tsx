@@ -1,4 +1,4 @@
-/** What was: courses finished, levels at the assessments, and the paths until now. Fetched when it is opened. */
+/** The officer's history: finished courses, levels at the assessments, and earlier paths. Fetched when it is opened. */
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';

@@ -1,4 +1,4 @@
-/** The sections of an officer's page that are fetched, with their words, when somebody asks for them. */
+/** The sections of an officer's page that are fetched, with their words, when they are opened. */
 
 import { useSignal } from '@preact/signals';
 import type { ComponentType, JSX } from 'preact';
@@ -66,12 +66,12 @@ function Later({ name, title, why, button, load, visit }: LaterProps): JSX.Eleme
   );
 }
 
-/** What was. */
+/** The history. */
 export const HistorySection = ({ visit }: { visit: Visit }): JSX.Element => (
   <Later name="history" title="historyTitle" why="historyWhy" button="historyShow" load={loadHistory} visit={visit} />
 );
 
-/** Showing the plan to others by links that expire. */
+/** Share links, which show the plan to others and expire. */
 export const ShareSection = ({ visit }: { visit: Visit }): JSX.Element => (
   <Later name="share" title="shareTitle" why="shareWhy" button="shareShow" load={loadShare} visit={visit} />
 );

@@ -1,4 +1,4 @@
-/** What changed, and why: announced at once; what is being read changes only when the reader requests it. */
+/** What changed in the path, and why. It is announced at once; the path that is shown changes only when the reader requests it. */
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChild, JSX } from 'preact';

@@ -1,4 +1,4 @@
-/** Today's next step: the one course to go on with, why, and the way to it. */
+/** The next step: the course to continue with, the reason, and a link to it. */
 
 import type { JSX } from 'preact';
 import { webAddress } from '../address';
@@ -10,12 +10,12 @@ import { About, Button } from '../ui';
 import { SeedMark, statements } from './feedback';
 import type { Visit } from './visit';
 
-/** Return the step to go on with: what was started, else the first. */
+/** Return the step to continue with: the started one, else the first. */
 export function nextStep(path: LearningPath, started: (course: string) => boolean): Step | undefined {
   return path.steps.find((step) => started(step.course.id)) ?? path.steps[0];
 }
 
-/** Return the place of the step to go on with, -1 without any. */
+/** Return the index of the step to continue with; -1 if there is none. */
 export function startedFirst(path: LearningPath, visit: Visit | undefined): number {
   const held = statements(visit?.feedback.value);
   const step = nextStep(path, (id) => held.get(id)?.action === 'started');

@@ -47,7 +47,7 @@ const Choose = (): JSX.Element => (
   />
 );
 
-/** Open the visit of the officer that is meant, as long as the page is open. */
+/** Keep the visit of the chosen officer open while the page is open. */
 function useVisit(): void {
   const who = session.value;
   const role = who?.role;
@@ -97,7 +97,7 @@ function Screen(): JSX.Element {
   return <Message title="loading" />;
 }
 
-/** What is shown of the officer who is meant, below the news of their path. */
+/** The chosen officer's page below the news of the path. */
 export default function OfficerPage(): JSX.Element {
   useVisit();
   return (

@@ -1,4 +1,4 @@
-/** What the history shows, from what the services answer. No requests. */
+/** The contents of the history, computed from the services' answers. No requests. */
 
 import type { SkillProfile, Statement } from '../api';
 
@@ -15,7 +15,7 @@ export interface Period {
   n: number;
 }
 
-/** Return the months, as the reader's clock has them, in which courses were finished, the oldest first; years where they are many. */
+/** Return the months, in the reader's time zone, in which courses were finished, oldest first; years if there are many months. */
 export function byPeriod(statements: readonly Statement[]): Period[] {
   const months = counted('month', statements);
   return months.length > MOST_MONTHS ? counted('year', statements) : months;
@@ -40,13 +40,13 @@ export function spread(moments: readonly string[], most: number): string[] {
   return chosen.filter((at) => at !== undefined);
 }
 
-/** The levels of one skill at each moment, undefined where it was not assessed by then. */
+/** The levels of one skill at each moment, undefined if it was not assessed by then. */
 export interface Moved {
   skill: string;
   levels: (number | undefined)[];
 }
 
-/** Return how the skills of a framework moved over these profiles, oldest first; skills without any level are left out. */
+/** Return the levels of a framework's skills in these profiles, oldest first; skills without any level are left out. */
 export function movements(profiles: readonly Pick<SkillProfile, 'framework' | 'skills'>[], framework: string): Moved[] {
   const held = profiles.map(
     ({ skills }) => new Map(skills.filter((one) => one.framework === framework).map((one) => [one.skill, one.level ?? undefined])),

@@ -12,7 +12,7 @@ interface PlanProps {
   recommended: Recommended;
   title: string;
   framework?: Framework | undefined;
-  /** The officer's hours a week, where they are known. */
+  /** The officer's hours a week, if they are known. */
   weekly?: number | undefined;
   children?: ComponentChildren;
 }

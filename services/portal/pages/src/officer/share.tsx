@@ -15,7 +15,7 @@ import type { Visit } from './visit';
 const DAYS = [7, 14, 30, 90];
 const USUAL = 14;
 
-/** The address of a link that was made just now: it is shown this once. */
+/** The address of a link that was just made; it is shown only once. */
 function Made({ address, until }: { address: string; until: string }): JSX.Element {
   const copied = useSignal<boolean | undefined>(undefined);
   const copy = async () => {

@@ -1,4 +1,4 @@
-/** What a step is made of, for those who want to know: what it teaches, needs and opens, and what else there was. */
+/** The details of a step: what it teaches, requires and unlocks, and its alternatives. */
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChild, ComponentChildren, JSX } from 'preact';
@@ -12,7 +12,7 @@ import { focusOn, goTo } from '../shell';
 import { About, Button, Disclosure, Wrong } from '../ui';
 import type { Visit } from './visit';
 
-/** Names of courses and skills where they are known, ids where they are not. */
+/** Titles of courses and skills; ids if the titles are not known. */
 class Names {
   private readonly courses: Map<string, Text>;
   private readonly skills: Map<string, Text>;
@@ -80,7 +80,7 @@ interface AlternativeProps {
   course: CourseCard;
   step: Step;
   path: LearningPath;
-  /** Undefined: somebody reads it who is not to ask anything. */
+  /** Undefined for a reader who may not ask anything. */
   visit: Visit | undefined;
 }
 
@@ -143,7 +143,7 @@ function SimilarTo({ step, path, visit }: { step: Step; path: LearningPath; visi
 }
 
 type DetailsProps = Omit<AlternativeProps, 'course'> & {
-  /** Fetched only once somebody opens it, as it gives names alone. */
+  /** Fetched when it is opened, because it holds only names. */
   framework: () => Framework | undefined;
 };
 

@@ -1,4 +1,4 @@
-/** The path as an ordered list, by week where the officer's hours are known. */
+/** The path as an ordered list, by week if the officer's hours are known. */
 
 import { useComputed } from '@preact/signals';
 import type { JSX } from 'preact';
@@ -55,7 +55,7 @@ interface CardProps {
   mark: Mark;
   path: LearningPath;
   framework: () => Framework | undefined;
-  /** Undefined: somebody reads it who is not to change anything. */
+  /** Undefined for a reader who may not change anything. */
   visit: Visit | undefined;
 }
 
@@ -118,7 +118,7 @@ interface TakeAlongProps {
   visit: Visit | undefined;
 }
 
-/** The plan to take along: as a calendar file, where the hours a week are known, and on paper. */
+/** Buttons that save the plan as a calendar file, if the hours a week are known, and print it. */
 function TakeAlong({ path, weekly, visit }: TakeAlongProps): JSX.Element {
   const save = (hours: number, officer: string) => {
     const write = ({ course, reason }: Step) => ({
@@ -148,12 +148,12 @@ const weeksTaken = (span: Span | undefined): number => (span ? span.last - span.
 interface StepsProps {
   recommended: Recommended;
   framework: () => Framework | undefined;
-  /** The hours a week, where they are known. */
+  /** The hours a week, if they are known. */
   weekly: number | undefined;
   visit: Visit | undefined;
 }
 
-/** The section of the path; what the last change brought or moved is marked. */
+/** The section of the path; courses that the last change added or moved are marked. */
 export function Steps({ recommended, framework, weekly, visit }: StepsProps): JSX.Element {
   const { path } = recommended;
   const requested = usePlaced('steps', AT_FIRST);

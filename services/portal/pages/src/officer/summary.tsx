@@ -1,4 +1,4 @@
-/** The head of the page: what is special about the path, what to do next, and what it comes to. */
+/** The head of the page: notices about the path, the next step, and the totals. */
 
 import type { ComponentChildren, JSX } from 'preact';
 import type { Framework, Gap, LearningPath, Recommended } from '../api';
@@ -10,7 +10,7 @@ import { meets } from './skills';
 import { Missing } from './study_time';
 import type { Visit } from './visit';
 
-/** Return the title of an entry of a framework, its id where it is not known. */
+/** Return the title of an entry of a framework; its id if the title is not known. */
 export const titleOf = (entries: { id: string; title: Text }[] | undefined, id: string): Text =>
   entries?.find((entry) => entry.id === id)?.title ?? { en: id };
 
@@ -52,7 +52,7 @@ function Facts({ recommended, framework }: { recommended: Recommended; framework
   );
 }
 
-/** What an officer can do where no course is recommended: try another time, or take back what was said of courses. */
+/** What an officer can do if no course is recommended: try another time, or take back statements about courses. */
 function WayOut({ path, own }: { path: LearningPath; own: Visit }): JSX.Element {
   const dismissed = own.feedback.value?.statements.filter((one) => one.action === 'not_relevant').length ?? 0;
   const tryIt = () => {
@@ -87,7 +87,7 @@ function WayOut({ path, own }: { path: LearningPath; own: Visit }): JSX.Element 
 /** Whether a course that would close a gap does not fit into the time. */
 const isShort = (path: LearningPath): boolean => path.open.some((gap) => gap.cause === 'budget');
 
-/** What is special about a path, if anything is. */
+/** The notices about a path, if there are any. */
 function Notice({ path, own: officer }: { path: LearningPath; own: Visit | undefined }): JSX.Element | null {
   const own = <Localized as="p" text={path.reason} />;
   const notice = (title: Key, why: JSX.Element) => (
@@ -131,16 +131,16 @@ interface SummaryProps {
   framework: Framework | undefined;
   title: string;
   whose: JSX.Element | null;
-  /** What to do next: it stands above all else. */
+  /** What to do next; shown above everything else. */
   next: JSX.Element;
-  /** Whether the framework could not be fetched, so that ids stand for names. */
+  /** Whether the framework could not be fetched, so that ids are shown instead of names. */
   namesFailed?: boolean;
-  /** The visit of its officer, undefined where somebody else reads it. */
+  /** The visit of its officer; undefined if somebody else reads it. */
   own?: Visit | undefined;
   children?: ComponentChildren;
 }
 
-/** What the path comes to: courses, hours, and how many of the required skills are met. */
+/** The totals of the path: courses, hours, and how many required skills are reached. */
 function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
   const { steps, gaps, hours } = path;
   if (steps.length === 0) return null;
@@ -159,7 +159,7 @@ function Sentence({ path }: { path: LearningPath }): JSX.Element | null {
   );
 }
 
-/** The head of the page; children stand before its facts, whose names come with the framework and move nothing then. */
+/** The head of the page; children are shown before its facts, whose names arrive with the framework without moving anything. */
 export function Summary({ recommended, framework, namesFailed = false, title, whose, next, own, children }: SummaryProps): JSX.Element {
   const { path } = recommended;
   return (

@@ -1,4 +1,4 @@
-/** The toast: what became of the last feedback, at the bottom of the screen, with undo and close. */
+/** The toast: the result of the last feedback, at the bottom of the screen, with undo and close. */
 
 import type { ComponentChildren, JSX } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
@@ -35,7 +35,7 @@ function Words({ last, arrived }: { last: LastFeedback; arrived: boolean }): JSX
   );
 }
 
-/** Keeps the focus on the page while the toast is shown: on the toast, where what had the focus is gone. */
+/** Keeps the focus on the page while the toast is shown: on the toast, if the focused element is gone. */
 function useKeptFocus(shown: boolean): void {
   useLayoutEffect(() => {
     if (!shown) return undefined; // before the next event: a path may arrive before the toast is painted

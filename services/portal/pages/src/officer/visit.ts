@@ -1,4 +1,4 @@
-/** One officer's page while it is open: what is known of the officer, and the requests that change it. */
+/** The state of one officer's open page: the officer's data, and the requests that change them. */
 
 import { batch, type Signal, signal } from '@preact/signals';
 import * as api from '../api';
@@ -7,7 +7,7 @@ import { connection, erased, lapse, refused, show, shown } from '../shell';
 import { follow } from '../live';
 import { type Change, compare } from './changes';
 
-/** The last statement that was sent, and how far it got. */
+/** The last statement that was sent, and its state. */
 export interface LastFeedback {
   course: Pick<api.Course, 'id' | 'title'>;
   action: api.Action;
@@ -52,7 +52,7 @@ export class Visit {
   readonly lastFeedback = maybe<LastFeedback>();
   readonly whyNot = maybe<WhyNotRequest>();
   readonly alternatives = signal<ReadonlyMap<string, api.CourseCard[]>>(new Map());
-  /** Whether the time of "what if" was requested from elsewhere on the page. */
+  /** Whether another part of the page requested the time fields of "what if". */
   readonly tryTime = signal(false);
   private readonly busy = new Map<string, Signal<boolean>>();
   private readonly keys = new Map<string, string>();
@@ -75,7 +75,7 @@ export class Visit {
     return this.flag(name).value;
   }
 
-  /** Of each request its own, so that one that begins or ends draws nothing again but what waits for it. */
+  /** One for each request, so that its begin and end redraw only what waits for it. */
   private flag(name: string): Signal<boolean> {
     const found = this.busy.get(name) ?? signal(false);
     this.busy.set(name, found);
@@ -90,7 +90,7 @@ export class Visit {
     this.follow();
   }
 
-  /** Go on after the person has signed in again. */
+  /** Continue after the person has signed in again. */
   resume(): void {
     this.stop?.();
     this.follow();
@@ -112,7 +112,7 @@ export class Visit {
     });
   }
 
-  /** Show that the officer was erased, and keep nothing of what was read. */
+  /** Show that the officer was erased, and drop everything that was read. */
   private forget(): void {
     batch(() => {
       for (const read of [this.recommended, this.waiting, this.change, this.profile, this.feedback, this.lastFeedback, this.whyNot]) read.value = undefined;
@@ -228,7 +228,7 @@ export class Visit {
     }
   }
 
-  /** Find out why the stream was refused; return whether it is of use to try again. */
+  /** Fetch the reason why the stream was refused; return whether to try again. */
   private async mayReconnect(): Promise<boolean> {
     try {
       if (!(await api.readStart()).session) {
@@ -301,7 +301,7 @@ export class Visit {
     return (this.feedback.value?.statements ?? []).filter((one) => one.course === course).at(-1);
   }
 
-  /** Where the answer to the last feedback was lost, find out from the stored statements whether it was stored. */
+  /** If the answer to the last feedback was lost, look in the stored statements whether it was stored. */
   private recover(found: api.FeedbackPage): void {
     const sent = this.lastFeedback.value;
     if (!sent?.error || found.feedback_sequence <= sent.before.sequence) return;

@@ -1,4 +1,4 @@
-/** A path laid over the calendar: which course is studied in which week. Pure, no DOM. */
+/** A path by weeks: which course is studied in which week. Pure, no DOM. */
 
 import type { Step } from '../api';
 

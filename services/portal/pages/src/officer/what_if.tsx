@@ -1,4 +1,4 @@
-/** "What if…?": the path for another job group, stage, time or completed courses, beside the present one. Not stored. */
+/** "What if…?": the path for another job group, stage, time or completed courses, compared with the current one. Not stored. */
 
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';

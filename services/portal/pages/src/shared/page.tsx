@@ -13,7 +13,7 @@ import type { ShareLink } from '../share_link';
 import { show } from '../shell';
 import { Button, Message } from '../ui';
 
-/** Without cookies: whoever is signed in in this browser, the link's key asks. */
+/** Sends no cookies: the request uses the link's key, regardless of who is signed in in this browser. */
 const client = createClient<recommender.paths>({
   baseUrl: `${window.location.origin}/api`,
   credentials: 'omit',

@@ -1,4 +1,4 @@
-/** Whose plans supervisors may read: the tenant's policy in words, what it would open in an agency, and setting it. */
+/** The tenant's policy on whose plans supervisors may read: in words, its effect in an agency, and a form to set it. */
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
@@ -80,7 +80,7 @@ function Preview({ policy }: { policy: Policy }): JSX.Element {
   );
 }
 
-/** The lists of what a supervisor reads of such a plan, and what stays closed whatever the policy is. */
+/** The parts of such a plan that a supervisor can read, and those that no policy opens. */
 function Permits(): JSX.Element {
   return (
     <Section name="permits" title="supervision.permits">

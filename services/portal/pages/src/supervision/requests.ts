@@ -1,4 +1,4 @@
-/** What admins ask about supervision: the policy, and what it lets a supervisor of an agency read. */
+/** The requests of admins about supervision: the policy, and the plans that it opens to a supervisor of an agency. */
 
 import type * as recommender from '../../generated/recommender';
 import { answer, api } from '../api';

@@ -69,7 +69,7 @@ const BY_ID = {
   rate: { name: 'officer', title: 'supervisor.byId', why: 'supervisor.byIdWhy', button: 'supervisor.rate' },
 } as const;
 
-/** Opening the plan of an officer in a long list, or rating one whose plan is not to be seen: by the id. */
+/** A form that opens the plan of an officer in a long list, or rates an officer whose plan is hidden: by the id. */
 function ById({ view }: { view: keyof typeof BY_ID }): JSX.Element {
   const complaint = useSignal<Key | undefined>(undefined);
   const choose = (officer: string) => {
@@ -150,7 +150,7 @@ function List({ agency }: { agency: string }): JSX.Element {
   );
 }
 
-/** What is read of one officer; the framework gives names, the profile the hours a week. */
+/** The data of one officer; names come from the framework, the hours a week from the profile. */
 interface Read {
   stored: StoredPath;
   framework: Framework | undefined;

@@ -1,4 +1,4 @@
-/** The requests of the supervisors' page, in the manner of `src/api.ts`. */
+/** The requests of the supervisors' page; see `src/api.ts`. */
 
 import type * as assessment from '../../generated/assessment';
 import type * as recommender from '../../generated/recommender';

@@ -1,4 +1,4 @@
-/** The state of the system for its operators: every replica of every service, and what was imported last. */
+/** The state of the system for operators: every replica of every service, and the latest imports. */
 
 import './system.css';
 import type { JSX } from 'preact';
@@ -100,7 +100,7 @@ interface ImportsProps {
   at: Date | undefined;
 }
 
-/** The latest imports of one kind. What cannot be fetched shows an error, and nothing else waits for it. */
+/** The latest imports of one kind. If they cannot be fetched, an error is shown, and nothing else waits. */
 function Imports({ name, read, at }: ImportsProps): JSX.Element {
   const found = useQuery(read, [at]);
   const reports = found.value;

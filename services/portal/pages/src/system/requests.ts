@@ -1,4 +1,4 @@
-/** What operators ask: every replica how it is, and the owners what was imported last. */
+/** The requests of operators: the state of every replica, and the latest imports. */
 
 import type * as assessment from '../../generated/assessment';
 import type * as catalog from '../../generated/catalog';

@@ -1,10 +1,10 @@
-/** What the figures of the replicas mean together. Pure. */
+/** Figures of services, computed from those of their replicas. Pure. */
 
 import type { ReplicaState, ServiceState } from './requests';
 
 export type Verdict = 'good' | 'look' | 'bad';
 
-/** The figures of a service; undefined where no replica reports it. */
+/** The figures of a service; undefined if no replica reports them. */
 export interface Figures {
   lag: number | undefined;
   outbox: number | undefined;
@@ -27,7 +27,7 @@ export function figuresOf({ replicas }: ServiceState): Figures {
   };
 }
 
-/** Return whether a service works: `bad` without a ready replica, `look` where an operator should look at it. */
+/** Return whether a service works: `bad` without a ready replica, `look` if an operator should check it. */
 export function verdictOf(service: ServiceState): Verdict {
   const ready = service.replicas.filter(({ status }) => status === 'ready');
   if (!ready.length) return 'bad';
