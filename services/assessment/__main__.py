@@ -101,6 +101,7 @@ async def build(settings: AssessmentSettings) -> web.Application:
             "frameworks": has_frameworks,
         },
         warnings={
+            "newer_records": relay.warning,
             "topics": TopicWarning(settings, planned_topics(settings.topic, CATALOG_TOPIC, PROFILES_TOPIC)),
             "framework_parts": catalog.assembly.warning,
         },

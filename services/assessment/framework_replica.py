@@ -43,6 +43,10 @@ class FrameworkReplica:
         """Return the tenant's own framework of this id, else the shared one."""
         return self._held.get(key_of(self.owner(tenant, framework), framework))
 
+    def owners(self, framework: str) -> list[str]:
+        """Return the tenants that have a framework of this id, which may include `shared`."""
+        return [tenant for tenant, _, name in (key.partition("/") for key in self._held) if name == framework]
+
     def owner(self, tenant: str, framework: str) -> str:
         """Return the owner of the framework that a tenant uses: the tenant if it has one of this id, else `shared`."""
         return tenant if key_of(tenant, framework) in self._held else SHARED_TENANT

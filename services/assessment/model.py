@@ -259,9 +259,21 @@ def digest_of(body: SubmitAssessment) -> str:
     return hashlib.sha256(msgspec.json.encode(body)).hexdigest()
 
 
+class JobGroupOfficers(Struct, frozen=True, omit_defaults=True):
+    """The number of officers who are registered in a job group and at a career stage, or at none."""
+
+    job_group: str
+    officers: int
+    stage: str | None = None
+
+
 class FrameworkOfficers(Struct, frozen=True):
-    """The number of officers under a framework, in total and by job group."""
+    """The number of officers under a framework: in total, by job group, and by job group and career stage.
+
+    The job group and the stage are those of the registration; the framework may have replaced them since.
+    """
 
     framework: str
     officers: int
     job_groups: dict[str, int]
+    places: list[JobGroupOfficers]

@@ -18,8 +18,9 @@ from services.assessment.model import (
     SkillProfile,
 )
 from services.assessment.scoring import pieces, successor_note
-from shared.domain import Framework, Profile, SkillLevel, key_of
+from shared.domain import Framework, Profile, Requirement, SkillLevel, key_of
 from shared.errors import InvalidInput, UnknownName
+from shared.succession import job_group_of
 
 _CITIZEN_DIGITS = 13
 _WITHOUT_SEPARATORS = str.maketrans("", "", "._-")
@@ -178,12 +179,17 @@ def skill_profile(profile: Profile, statistics: Statistics, at: datetime) -> Ski
     return SkillProfile(profile.officer, at, profile.sequence, profile.framework, profile.job_group, skills, apart)
 
 
+def required_of(profile: Profile, framework: Framework) -> dict[str, Requirement]:
+    """Return {skill: requirement} of an officer, whose job group may be one of an earlier version of the framework."""
+    return framework.required(job_group_of(profile.job_group, framework)[0], profile.stage)
+
+
 def self_assessment(profile: Profile, framework: Framework) -> SelfAssessmentForm:
     """Return the form of an officer: the required skills in the framework's order, each with every level of the scale.
 
     A level has the skill's own descriptor if there is one, and otherwise only the title of the scale.
     """
-    required = framework.required(profile.job_group, profile.stage)
+    required = required_of(profile, framework)
     scale = sorted(framework.scale, key=lambda step: step.level)
     skills = []
     for skill in framework.skills:

@@ -10,7 +10,7 @@ from services.assessment.fusion import LEAST_STANDARD_DEVIATION, STANDARD_DEVIAT
 from services.assessment.model import Evidence, EvidenceKind, Result, SubmitAssessment
 from shared.domain import LEAST, Framework, key_of, millionths
 from shared.errors import InvalidInput, UnknownName
-from shared.events import AssessmentKind, sendable
+from shared.events import EARLIEST, AssessmentKind
 
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -31,7 +31,7 @@ def faults(assessment: SubmitAssessment, framework: Framework, now: datetime) ->
     """
     if assessment.taken_at - now > CLOCK_SKEW:
         yield InvalidInput("is in the future", "taken_at")
-    if sendable(assessment.taken_at) != assessment.taken_at:
+    if assessment.taken_at < EARLIEST:
         yield InvalidInput("is before the year 1900", "taken_at")
     known, top = framework.skills_by_id, framework.max_level
     seen: set[str] = set()
@@ -107,7 +107,7 @@ def successor_note(framework: Framework, of: str, former: str) -> str:
 def pieces(evidence: Evidence) -> Iterator[tuple[str, Piece]]:
     """Yield (key of the skill, piece) for each skill of an assessment; the key is `framework/skill`."""
     usual = STANDARD_DEVIATION[evidence.kind]
-    taken_at = sendable(sendable(evidence.taken_at).astimezone(UTC))
+    taken_at = evidence.taken_at.astimezone(UTC)
     for result in evidence.results:
         sd = usual if result.sd is None else result.sd
         piece = Piece(evidence.kind, result.level, sd, taken_at, evidence.assessment_id)

@@ -25,7 +25,7 @@ from services.assessment.stored_officer import (
     archived_of,
     officer_of,
 )
-from shared.domain import SHARED_TENANT, key_of
+from shared.domain import key_of
 from shared.errors import Unavailable
 from shared.events import Envelope, OfficerChanged, OfficerErased, new_event
 from shared.mongo import Database, Document, bulk_write, ensure_indexes, had_conflict, readable, unavailable
@@ -51,22 +51,26 @@ class OfficerStore:
     async def prepare(self) -> None:
         """Create the indexes. Raises Unavailable."""
         archive = [IndexModel([("officer_key", ASCENDING), *_NEWEST_FIRST], name="newest_of_officer")]
-        under = ("profile.framework", "tenant", "profile.framework_owner", "profile.job_group")
-        by_framework = IndexModel([(field, ASCENDING) for field in under], name="framework_job_group")
+        under = ("profile.framework", "tenant", "profile.job_group", "profile.stage")
+        by_framework = IndexModel([(field, ASCENDING) for field in under], name="framework_places")
         await ensure_indexes(self._database, {COLLECTION: [*OUTBOX_INDEXES, by_framework], "archive": archive})
 
-    async def job_groups_under(self, tenant: str, framework: str) -> dict[str, int]:
-        """Return {job group: number of officers} of a tenant under a framework.
+    async def places_under(
+        self, framework: str, *, tenant: str | None = None, besides: Sequence[str] = ()
+    ) -> dict[tuple[str, str | None], int]:
+        """Return {(job group, stage): number of officers} under a framework, as the officers are registered.
 
-        For the tenant `shared`, of all tenants under the shared framework of this id. Raises Unavailable.
+        Counts the officers of a tenant, or those of all tenants but `besides`. Raises Unavailable.
         """
-        whose = {"profile.framework_owner": SHARED_TENANT} if tenant == SHARED_TENANT else {"tenant": str(tenant)}
+        whose = {"$nin": [*map(str, besides)]} if tenant is None else str(tenant)
+        place = {"job_group": "$profile.job_group", "stage": "$profile.stage"}
         pipeline: list[Document] = [
-            {"$match": {"profile.framework": str(framework), **whose}},
-            {"$group": {"_id": "$profile.job_group", "officers": {"$sum": 1}}},
+            {"$match": {"profile.framework": str(framework), "tenant": whose}},
+            {"$group": {"_id": place, "officers": {"$sum": 1}}},
         ]
         with unavailable():
-            return {row["_id"]: row["officers"] async for row in self._officers.aggregate(pipeline)}
+            rows = await self._officers.aggregate(pipeline).to_list(None)
+        return {(row["_id"]["job_group"], row["_id"].get("stage")): row["officers"] for row in rows}
 
     async def find(self, tenant: str, officer: str) -> Officer | None:
         """Return an officer, also an erased one; None if there was never one with this id. Raises Unavailable."""

@@ -12,7 +12,7 @@ from services.assessment.model import Evidence
 from services.assessment.profile import Statistics
 from shared.domain import Profile, key_of
 from shared.errors import TooLarge
-from shared.events import Envelope, sendable
+from shared.events import Envelope
 from shared.mongo import Document
 from shared.outbox import outbox_insert, outbox_push
 
@@ -127,7 +127,7 @@ def officer_of(document: Document) -> Officer:
         tenant=document["tenant"],
         officer=document["officer"],
         sequence=document["sequence"],
-        profile=_profile(stored) if stored else None,
+        profile=msgspec.convert(stored, Profile) if stored else None,
         accepted={entry["id"]: accepted_of(entry) for entry in document.get("evidence", [])},
         archived=document.get("archived", False),
         erased_at=document.get("erased_at"),
@@ -154,24 +154,12 @@ def _entries(evidence: Iterable[tuple[Evidence, str]]) -> Iterator[Document]:
         yield {"id": one.assessment_id, "digest": digest, "evidence": msgspec.to_builtins(one)}
 
 
-def _profile(stored: Document) -> Profile:
-    """Return a stored profile with its times limited to the range of events."""
-    profile = msgspec.convert(stored, Profile)
-    if all(sendable(held.measured_at) is held.measured_at for held in profile.levels):
-        return profile
-    levels = [msgspec.structs.replace(held, measured_at=sendable(held.measured_at)) for held in profile.levels]
-    return msgspec.structs.replace(profile, levels=levels)
-
-
 def archived_of(key: str, entry: Document) -> Document:
     taken_at = _to_the_millisecond(msgspec.convert(entry["evidence"]["taken_at"], datetime))
     return {"officer_key": key, "digest": entry["digest"], "taken_at": taken_at, "evidence": entry["evidence"]}
 
 
 def _to_the_millisecond(moment: datetime) -> datetime:
-    """Return a time at MongoDB's precision (milliseconds). One out of range becomes the first day of the calendar."""
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        moment = datetime.min.replace(tzinfo=UTC)
+    """Return a time at MongoDB's precision (milliseconds)."""
+    moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

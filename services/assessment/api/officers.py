@@ -1,6 +1,7 @@
 """Registration of officers, their profiles, and erasure."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
 
@@ -8,11 +9,11 @@ from aiohttp import web
 
 from services.assessment import profile as profiles
 from services.assessment.api.context import context_of, known_officer, subject_of, tag_of
-from services.assessment.model import FrameworkOfficers, OfficerPut, PutOfficer, ShowProfile
+from services.assessment.model import FrameworkOfficers, JobGroupOfficers, OfficerPut, PutOfficer, ShowProfile
 from services.assessment.store import SOURCE
 from services.assessment.stored_officer import Officer
 from shared.auth import FORGOTTEN_SECONDS
-from shared.domain import key_of
+from shared.domain import SHARED_TENANT, key_of
 from shared.errors import Conflict, Erased, NotFound, PreconditionFailed
 from shared.events import OfficerErased, new_event
 from shared.merge_patch import patched
@@ -155,13 +156,22 @@ async def _allow_again(request: web.Request, erased: Officer) -> None:
 
 
 async def count_officers(request: web.Request) -> web.StreamResponse:
-    """Return how many officers are registered under a framework, by job group.
+    """Return how many officers are registered under a framework, by job group and career stage.
 
-    An admin of the tenant `shared` gets the count over all tenants for the shared framework of this id. 404 if there is
-    no such framework.
+    An admin of the tenant `shared` gets the count over all tenants that use the shared framework of this id, thus
+    without those that have their own. 404 if there is no such framework.
     """
     tenant, name = principal(request).tenant, request.match_info["framework_id"]
-    if context_of(request).index.find(tenant, name) is None:
+    index, store = context_of(request).index, context_of(request).store
+    if index.find(tenant, name) is None:
         raise NotFound("no such framework")
-    groups = await context_of(request).store.job_groups_under(tenant, name)
-    return json_response(FrameworkOfficers(name, sum(groups.values()), dict(sorted(groups.items()))))
+    if tenant == SHARED_TENANT:
+        counts = await store.places_under(name, besides=[one for one in index.owners(name) if one != SHARED_TENANT])
+    else:
+        counts = await store.places_under(name, tenant=tenant)
+    groups: Counter[str] = Counter()
+    for (job_group, _), officers in counts.items():
+        groups[job_group] += officers
+    places = [JobGroupOfficers(job_group, officers, stage) for (job_group, stage), officers in counts.items()]
+    places.sort(key=lambda one: (one.job_group, one.stage or ""))
+    return json_response(FrameworkOfficers(name, groups.total(), dict(sorted(groups.items())), places))

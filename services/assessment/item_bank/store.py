@@ -24,13 +24,12 @@ from pymongo.errors import DuplicateKeyError
 from services.assessment.item_bank.model import BankFacts, BankStatus, Item, ItemBank
 from shared.decoding import stored
 from shared.domain import SHARED_TENANT, key_of
-from shared.mongo import Database, Document, bulk_write, drop_indexes, ensure_indexes, unavailable
+from shared.mongo import Database, Document, bulk_write, ensure_indexes, unavailable
 
 _AT_ONCE = 500
 _REMEMBERED = 8
 """How many decoded editions a process caches; an edition never changes."""
 _LAST_PUBLISHED = {"publication": DESCENDING, "published_at": DESCENDING}
-_FORMER_INDEXES = ("newest_of_framework",)
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class ItemBankStore:
         self._decoded: OrderedDict[str, list[Item]] = OrderedDict()
 
     async def prepare(self) -> None:
-        """Create the indexes and drop those of earlier releases. Raises Unavailable."""
+        """Create the indexes. Raises Unavailable."""
         last = {"tenant": ASCENDING, "framework": ASCENDING, **_LAST_PUBLISHED}
         await ensure_indexes(
             self._database,
@@ -99,7 +98,6 @@ class ItemBankStore:
                 ],
             },
         )
-        await drop_indexes(self._versions, _FORMER_INDEXES)
 
     # --- published versions ------------------------------------------------------------------------------------------
 

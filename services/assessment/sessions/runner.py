@@ -20,6 +20,7 @@ import msgspec
 from services.assessment.intake import Intake
 from services.assessment.item_bank.store import ItemBankStore
 from services.assessment.model import Result, SubmitAssessment, assessment_id_of
+from services.assessment.profile import required_of
 from services.assessment.scoring import least_sd
 from services.assessment.sessions.adaptive import Sitting, answered, begun, is_over, stopped
 from services.assessment.sessions.model import (
@@ -362,7 +363,7 @@ def _skills(framework: Framework, profile: Profile, requested: Sequence[str] | N
     Raises InvalidInput naming the field.
     """
     own = framework.id == profile.framework
-    required = framework.required(profile.job_group, profile.stage) if own else {}
+    required = required_of(profile, framework) if own else {}
     known = [skill.id for skill in framework.skills]
     if requested is None:
         wanted = [skill for skill in known if skill in required and required[skill].level > 0]

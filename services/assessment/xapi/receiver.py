@@ -75,7 +75,7 @@ class StatementReceiver:
         """
         stored = await self._statements.digests(tenant, [one.id for one in batch])
         for one in batch:
-            if one.id in stored and not one.equals(stored[one.id][0]):
+            if one.id in stored and one.digest != stored[one.id][0]:
                 raise IdTaken(f"another statement has the id {one.id}", f"{places[one.id]}id")
             if one.id not in stored and (mapping is None or one.home_page != mapping.home_page):
                 message = f"is not {mapping.home_page!r}, as mapped" if mapping else "no mapping names it yet"
@@ -109,7 +109,7 @@ class StatementReceiver:
         if await self._statements.keep(tenant, kept, again) < len(kept):
             present = await self._statements.digests(tenant, [one.id for one in batch])
             for one in batch:
-                if one.id in present and not one.equals(present[one.id][0]):
+                if one.id in present and one.digest != present[one.id][0]:
                     raise IdTaken(f"another statement has the id {one.id}", "id")
         await self._drop_of_erased({one.officer_key for one in kept})
 

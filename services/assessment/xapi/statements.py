@@ -16,7 +16,7 @@ from services.assessment.scoring import CLOCK_SKEW
 from shared.decoding import convert
 from shared.domain import Identifier
 from shared.errors import Forbidden, InvalidInput, Malformed, TooLarge
-from shared.events import sendable
+from shared.events import EARLIEST
 
 VERSIONS = ("1.0.3", "2.0.0")
 """The supported versions, as `GET /xapi/about` lists them."""
@@ -112,8 +112,7 @@ class Statement(Struct, forbid_unknown_fields=True):
 class ReceivedStatement:
     """A valid statement. `content`: as received, with its id.
 
-    `digest` identifies what of it is compared with another statement of its id. `former_digest`: that of all
-    that was sent, as statements were stored at first.
+    `digest` identifies what of it is compared with another statement of its id.
     """
 
     id: str
@@ -122,12 +121,7 @@ class ReceivedStatement:
     statement: Statement
     content: Mapping[str, Any]
     digest: str
-    former_digest: str
     taken_at: datetime
-
-    def equals(self, stored_digest: str) -> bool:
-        """Return whether a stored statement is this one."""
-        return stored_digest in (self.digest, self.former_digest)
 
 
 def read_statement(given: object, place: str, now: datetime) -> ReceivedStatement:
@@ -158,7 +152,7 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
     taken_at = statement.timestamp or now
     if taken_at > now + CLOCK_SKEW:
         raise Malformed("is in the future", _at(place, "timestamp"))
-    if sendable(taken_at) != taken_at:
+    if taken_at < EARLIEST:
         raise Malformed("is before the year 1900", _at(place, "timestamp"))
     compared = {name: value for name, value in given.items() if name not in _NOT_COMPARED}
     canonical = msgspec.json.encode(compared, order="sorted")
@@ -172,7 +166,6 @@ def read_statement(given: object, place: str, now: datetime) -> ReceivedStatemen
         statement=statement,
         content={**given, "id": str(named)},
         digest=hashlib.sha256(msgspec.json.encode(_compared(compared, statement), order="sorted")).hexdigest(),
-        former_digest=hashlib.sha256(canonical).hexdigest(),
         taken_at=taken_at,
     )
 
