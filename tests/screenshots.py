@@ -24,7 +24,7 @@ LOOKS: tuple[tuple[Literal["th", "en"], int, int], ...] = (("th", 390, 844), ("e
 async def take(browser: Browser, url: str, key: str, look: tuple[Literal["th", "en"], int, int]) -> Path:
     """Write what an officer sees first in one language at one size; return the file. Raises ValueError if too large."""
     language, width, height = look
-    async with reading(browser, url, width=width, height=height) as reader:
+    async with reading(browser, url, sizes=[(width, height)]) as reader:
         await reader.sign_in(key)
         await reader.shows("path")
         await reader.page.wait_for_selector(".step")

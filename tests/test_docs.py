@@ -22,7 +22,7 @@ from shared import VERSION
 from shared.app import build_app
 from shared.auth import Authenticator
 from shared.errors import PROBLEMS, Problem
-from shared.events import TYPES
+from shared.events import TYPES, PathRecommended
 from shared.metrics import NAMESPACE
 from shared.routes import Route
 from shared.settings import BY_SERVICE, described
@@ -149,7 +149,7 @@ def test_every_event_is_described_with_its_fields_and_its_golden_example(name: s
 
 
 def test_the_types_inside_events_are_described_exactly() -> None:
-    shapes = {shape.__name__: shape for one in TYPES.values() for shape in shapes_in(one)}
+    shapes = {shape.__name__: shape for one in (*TYPES.values(), PathRecommended) for shape in shapes_in(one)}
     inner = {name: shape for name, shape in shapes.items() if shape not in TYPES.values()}
     assert set(EVENT_SECTIONS) == set(inner) | set(TYPES)
     for name, shape in inner.items():
@@ -285,34 +285,36 @@ def test_every_file_that_a_document_names_exists_and_contains_the_named_parts(pa
             assert name in {node.name for node in ast.walk(tree) if isinstance(node, kinds)}, f"{path}:{name}"
 
 
-def folders_of_the_tree() -> dict[str, set[str]]:
-    """Return {folder: the words beside it} of the tree in docs/architecture.md, with a folder's folders among them."""
+def folders_of_the_tree() -> dict[str, str]:
+    """Return {folder: the text beside it} of the tree in docs/architecture.md, with a folder's folders at its end."""
     tree = re.search(r"^```\n(services/.*?)^```", text_of("docs/architecture.md"), re.DOTALL | re.MULTILINE)
     assert tree
-    found: dict[str, set[str]] = {}
+    found: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     for line in tree[1].splitlines():
-        words = set(re.findall(r"\w+", line))
         if line.startswith(" " * 8):
-            found[above[-1][1]] |= words
+            found[above[-1][1]] += f" {line.strip()}"
             continue
         indent = len(line) - len(line.lstrip())
-        name = line.split()[0].rstrip("/")
+        name, _, text = line.strip().partition("/ ")
         above = [one for one in above if one[0] < indent]
         if above:
-            found[above[-1][1]].add(name)
+            found[above[-1][1]] += f" · {name}"
         folder = f"{above[-1][1]}/{name}" if above else name
-        found[folder] = words
+        found[folder] = text.strip()
         above.append((indent, folder))
     return found
 
 
 @pytest.mark.parametrize("folder", [one for one in folders_of_the_tree() if one.startswith(("services", "shared"))])
-def test_the_tree_names_every_module_of_a_folder(folder: str) -> None:
-    paths = [*(ROOT / folder).glob("*.py"), *(path.parent for path in (ROOT / folder).glob("*/__init__.py"))]
+def test_the_tree_names_the_modules_of_a_folder_and_no_others(folder: str) -> None:
+    here, text = ROOT / folder, folders_of_the_tree()[folder]
+    paths = [*here.glob("*.py"), *(path.parent for path in here.glob("*/__init__.py"))]
     modules = {path.stem for path in paths} - {"__init__", "__main__"}
     assert modules, folder
-    assert modules <= folders_of_the_tree()[folder], folder
+    assert modules <= set(re.findall(r"\w+", text)), folder
+    listed = {one.strip(" /") for one in re.split(r" ·|,", re.sub(r"\(.*?\)|^.*: ", "", text))} - {""}
+    assert not [name for name in listed if not (here / name).is_dir() and not (here / f"{name}.py").is_file()]
 
 
 def test_no_module_has_a_name_that_says_nothing_of_its_contents() -> None:

@@ -12,7 +12,7 @@ import aiohttp
 from deploy.local.pages import build
 from deploy.local.processes import LOCAL
 from deploy.local.stack import Stack
-from tests.support.page import NO_CHROMIUM, chromium, launched
+from tests.support.page import DESK, NO_CHROMIUM, chromium, launched
 from tests.support.places import PLACES, at
 from tests.support.platform import Platform
 
@@ -30,7 +30,7 @@ async def main(places: Sequence[str]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     async with Stack("walk") as stack, aiohttp.ClientSession() as session, launched(executable) as browser:
         for place in places:
-            async with at(place, Platform(stack, session), browser, width=1280, height=900) as reader:
+            async with at(place, Platform(stack, session), browser, sizes=DESK) as reader:
                 path = FOLDER / f"{place}.yaml"
                 path.write_text(await reader.page.locator("body").aria_snapshot() + "\n", encoding="utf-8")
             sys.stdout.write(f"{path}\n")

@@ -12,7 +12,15 @@ from deploy.local.processes import CannotStart
 from deploy.local.servers import Server
 from deploy.local.stack import Stack
 from tests.support.editors import Tenant, new_tenant
-from tests.support.page import NO_CHROMIUM, SIZES, Reader, chromium, launched, opened_at_the_path, reading
+from tests.support.page import (
+    NO_CHROMIUM,
+    SIZES,
+    Reader,
+    chromium,
+    launched,
+    opened_at_the_path,
+    reading,
+)
 from tests.support.platform import Officer, Platform
 from tests.support.servers import missing
 
@@ -56,11 +64,13 @@ async def platform(stack: Stack) -> AsyncIterator[Platform]:
         yield Platform(stack, session)
 
 
-@pytest.fixture(params=SIZES, ids=["phone", "desk"])
+@pytest.fixture
 async def reader(request: pytest.FixtureRequest, platform: Platform, browser: Browser) -> AsyncIterator[Reader]:
-    """Return a fresh page on which nobody is signed in, once in the window of a phone and once in that of a desk."""
-    width, height = request.param
-    async with reading(browser, platform.portal, width=width, height=height) as reader:
+    """Return a fresh page on which nobody is signed in, used on a phone and sound at a desk as well.
+
+    A test that takes `IN_BOTH_WINDOWS` is run on a phone and again at a desk.
+    """
+    async with reading(browser, platform.portal, sizes=getattr(request, "param", SIZES)) as reader:
         yield reader
 
 

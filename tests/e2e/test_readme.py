@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = README.split("## One officer, with curl")[1].split("\n## ")[0]
 SESSION = README.split("## From the first question to a path, with curl")[1].split("\n## ")[0]
+FRAMEWORKS = (ROOT / "docs/frameworks.md").read_text(encoding="utf-8")
+FRAMEWORK = FRAMEWORKS.split("## Your own framework")[1].split("\n## ")[0]
 CATALOG = README.split("## Your own catalog")[1].split("\n## ")[0]
 
 
@@ -46,6 +48,11 @@ async def next_path(stream: AsyncGenerator[Message, None]) -> dict[str, Any]:
             path: dict[str, Any] = message.data["path"]
             return path
     raise AssertionError("the stream ended")
+
+
+def is_closed_by_a_match(skill: str, path: dict[str, Any]) -> bool:
+    rows = [row for step in path["steps"] for row in step["closes"]]
+    return any(row["skill"] == skill and "confidence" in row for row in rows)
 
 
 async def test_the_readmes_tour_of_one_officer_works(stack: Stack) -> None:
@@ -111,11 +118,9 @@ async def test_the_readmes_session_and_pushed_path_work(stack: Stack, checkout: 
     assert pushed["steps"]
 
 
-async def test_the_readmes_import_of_thai_titles_works(stack: Stack, checkout: Path) -> None:
-    variables, titles, load, assess, read, choose, confirm = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
-    assert "make -s key ROLE=admin TENANT=my-agency" in variables
-    key = await stack.issuer.issue("my-agency", "admin")
-    env = {
+def variables_of(stack: Stack, key: str) -> dict[str, str]:
+    """Return the variables that the documents set before a catalog of one's own is imported."""
+    return {
         "A": stack.urls["assessment"][0],
         "C": stack.urls["catalog"][0],
         "R": stack.urls["recommender"][0],
@@ -125,6 +130,13 @@ async def test_the_readmes_import_of_thai_titles_works(stack: Stack, checkout: P
         "JSON": "Content-Type: application/json",
         "PYTHONPATH": str(ROOT),
     }
+
+
+async def test_the_readmes_import_of_thai_titles_works(stack: Stack, checkout: Path) -> None:
+    variables, titles, load, assess, read, choose, confirm = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
+    assert "make -s key ROLE=admin TENANT=my-agency" in variables
+    key = await stack.issuer.issue("my-agency", "admin")
+    env = variables_of(stack, key)
     await shell(titles, env, checkout)
     imported = await shell(load.replace(".venv/bin/python", sys.executable), env, checkout)
     assert re.search(r"created +5$", imported, re.MULTILINE)
@@ -158,3 +170,22 @@ async def test_the_readmes_import_of_thai_titles_works(stack: Stack, checkout: P
     assert f"{citizen} - Narrows the gap in" in shown
     assert "not confirmed" not in "".join(line for line in shown.splitlines() if citizen in line)
     assert "A rule excludes it." in shown
+
+
+async def test_the_import_of_a_matrix_in_the_documents_gives_a_path(stack: Stack, checkout: Path) -> None:
+    _, titles, load, *_ = re.findall(r"```sh\n(.*?)```", CATALOG, re.DOTALL)
+    matrix, groups, register = re.findall(r"```sh\n(.*?)```", FRAMEWORK, re.DOTALL)
+    key = await stack.issuer.issue("matrix-agency", "admin")
+    env = variables_of(stack, key)
+    await shell(titles, env, checkout)
+    await shell(load.replace(".venv/bin/python", sys.executable), env, checkout)
+    report = json.loads(await shell(matrix, env, checkout))
+    assert (report["status"], report["skills"], report["requirements"]) == ("created", 3, 6)
+    printed = dict(line.split() for line in (await shell(groups, env, checkout)).splitlines())
+    assert printed[re.findall(r'"job_group": "([^"]+)"', register)[0]] == "นักวิชาการ"
+    assert json.loads(await shell(register, env, checkout))["changed"] is True
+    async with aiohttp.ClientSession() as session, asyncio.timeout(180):
+        stream = messages(session, stack.urls["portal"][0], "mine-002", key)
+        while not is_closed_by_a_match("id-151c07f9", await next_path(stream)):
+            pass  # until the courses are compared with the new skills
+        await stream.aclose()

@@ -97,5 +97,3 @@ async def test_every_portal_serves_every_stream(stack: Stack, platform: Platform
                 await platform.audit(officers, by_the_second)
         finally:
             stack.running["portal"].reverse()
-    connections = [w.connections for w in (*by_the_first.values(), *by_the_second.values())]
-    assert connections == [1] * len(connections)

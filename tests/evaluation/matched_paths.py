@@ -140,7 +140,7 @@ def rematched(
         [CourseText.of(one, framework.id, {}) for one in bare]
     )
     return [
-        announced(course, proposed([], {framework.id: proposals}, [text_of(course)], [], calibration.enters))
+        announced(course, proposed([], {framework.id: proposals}, text_of(course), [], calibration.enters))
         for course, proposals in zip(bare, found, strict=True)
     ]
 

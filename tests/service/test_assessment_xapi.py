@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from services.assessment.api.context import CONTEXT
-from services.assessment.xapi.statements import STATEMENT_LIMIT, read_statement
+from services.assessment.xapi.statements import STATEMENT_LIMIT
 from services.assessment.xapi.store import StatementStore
 from shared.domain import ScaleLevel
 from shared.errors import Unavailable
@@ -253,18 +253,6 @@ async def test_a_repeated_statement_may_define_and_write_otherwise_what_is_not_p
         {"timestamp": (taken_at + timedelta(seconds=1)).isoformat()},
     ):
         assert (await send(service, same | other))[0] == 409, other
-
-
-def test_a_statement_that_an_earlier_version_stored_is_the_same_when_it_is_sent_again() -> None:
-    sent = {
-        "id": "6a1f1f6e-3f1b-4f55-9a43-2d1b8a0f4c11",
-        "actor": {"account": {"homePage": HOME, "name": "officer-014"}},
-        "verb": {"id": "http://adlnet.gov/expapi/verbs/passed", "display": {"en": "passed"}},
-        "object": {"id": f"{HOME}/quiz/1", "definition": {"name": {"en": "Quiz"}}},
-        "timestamp": "2026-11-02T09:00:00+07:00",
-    }
-    stored = "9cf5ea1781985c34a541f763be5606c712274558017aeea50dbe8533d999dcad"  # by version 0.3.0
-    assert read_statement(sent, "", datetime(2026, 11, 28, tzinfo=UTC)).equals(stored)
 
 
 async def test_a_repeated_statement_is_accepted_whatever_has_changed_since(service: Started) -> None:

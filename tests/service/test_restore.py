@@ -113,7 +113,7 @@ async def forget_topics(databases: Mapping[str, Database]) -> None:
     for name, collection in (("assessment", "officers"), ("catalog", "entries"), ("recommender", "plans")):
         await databases[name][collection].update_many({}, {"$unset": {"acknowledged": ""}})
         await databases[name]["leases"].update_many(
-            {}, {"$unset": {"topic_id": "", "read_back": "", "read_back_stamp": ""}}
+            {}, {"$unset": dict.fromkeys(("topic_id", "is_shorter", "read_back", "read_back_stamp"), "")}
         )
 
 

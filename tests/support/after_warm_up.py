@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from services.recommender.inputs import Estimate, Inputs, Rule
+from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.jit import signatures
+from services.recommender.rules import Rule
 from services.recommender.warmup import warm_up
 from shared.domain import SHARED_TENANT, Course
 from tests.support.builders import MOMENT, TENANT, after, catalog, framework, inputs

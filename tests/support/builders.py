@@ -71,8 +71,8 @@ def framework(
     )
 
 
-def large_framework(skills: int = 4000, version: int = 1, groups: int = 100) -> Framework:
-    """Return a framework of some 3 MB as JSON: too large for one record. Group `g7` requires `s7` at level 3."""
+def large_framework(skills: int = 2000, version: int = 1, groups: int = 100) -> Framework:
+    """Return a framework of 2.4 MB as JSON: too large for one record. Group `g7` requires `s7` at level 3."""
     long = Prose(th="ทักษะที่ต้องใช้ในงานประจำวัน " * 8, en="What officers need in their daily work. " * 8)
     return Framework(
         id=FRAMEWORK,

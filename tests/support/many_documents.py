@@ -24,6 +24,11 @@ def _of_plans(n: int) -> Document:
     return {**_of_officers(n), **agency, **taught, "replan_at": NEXT_YEAR + timedelta(seconds=n), "outbox": []}
 
 
+def _of_rules(n: int) -> Document:
+    version = {"_id": f"t{n % 50}@{n // 50}", "tenant": f"t{n % 50}", "version": n // 50 + 1}
+    return {**version, "put_at": MOMENT - timedelta(hours=n)}
+
+
 def _made(n: int) -> Document:
     return {"created_at": MOMENT + timedelta(minutes=n), "revoked_at": None}
 
@@ -72,7 +77,7 @@ COPIES: Mapping[tuple[str, str], Callable[[int], Document]] = {
     ("recommender", "plans"): _of_plans,
     ("recommender", "history"): lambda n: {"_id": f"{TENANT}/o{n // 50}@{n % 50}", "key": f"{TENANT}/o{n // 50}"},
     ("recommender", "supervision"): lambda n: {"_id": f"t{n}"},
-    ("recommender", "rules"): lambda n: {"_id": f"t{n % 50}@{n // 50}", "tenant": f"t{n % 50}", "version": n // 50 + 1},
+    ("recommender", "rules"): _of_rules,
     ("recommender", "agency_releases"): lambda n: {"_id": f"{TENANT}/agency{n}/{FRAMEWORK}", "agency": f"agency{n}"},
     ("recommender", "agency_turns"): lambda n: {"_id": f"t{n}"},
     ("owner", COLLECTION): lambda n: {"_id": f"t/{n}", "outbox": []},

@@ -1,8 +1,7 @@
 """Opens every page of the portal in a state that shows much of it, for the accessibility tests and the walk."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 from urllib.parse import urlencode
 
 from playwright.async_api import Browser
@@ -11,7 +10,7 @@ from deploy.local.keys import TENANT
 from tests.support.agencies import agency_of
 from tests.support.builders import unique
 from tests.support.editors import FRAMEWORK, Tenant, editing
-from tests.support.page import Reader, at_the_path, reading
+from tests.support.page import PHONE, Reader, at_the_path, reading
 from tests.support.platform import Officer, Platform, planned_officer
 from tests.support.waiting import until
 
@@ -26,29 +25,28 @@ _agencies: dict[int, str] = {}
 
 @asynccontextmanager
 async def at(
-    place: str, platform: Platform, browser: Browser, *, width: int = 390, height: int = 844, **more: Any
+    place: str, platform: Platform, browser: Browser, *, sizes: Sequence[tuple[int, int]] = PHONE
 ) -> AsyncIterator[Reader]:
     """Open one of the PLACES, signed in with a role that may open it."""
-    window = {"width": width, "height": height, **more}
     async with AsyncExitStack() as stack:
         if place == "sign-in":
-            reader = await stack.enter_async_context(reading(browser, platform.portal, **window))
+            reader = await stack.enter_async_context(reading(browser, platform.portal, sizes=sizes))
             await reader.page.goto(platform.portal)
             await reader.shows("signIn")
         elif place in ("agencies", "agency"):
-            reader = await stack.enter_async_context(reading(browser, platform.portal, **window))
+            reader = await stack.enter_async_context(reading(browser, platform.portal, sizes=sizes))
             await _at_an_agency(reader, platform, place)
         elif place in OF_SUPERVISORS:
-            reader = await stack.enter_async_context(reading(browser, platform.portal, **window))
+            reader = await stack.enter_async_context(reading(browser, platform.portal, sizes=sizes))
             await _at_a_supervisors(reader, platform, place)
         elif place in OF_OFFICERS:
-            officer, reader = await stack.enter_async_context(at_the_path(platform, browser, **window))
+            officer, reader = await stack.enter_async_context(at_the_path(platform, browser, sizes=sizes))
             await _IN_OFFICERS[place](reader, officer)
         elif place == "documents":
-            tenant, reader = await stack.enter_async_context(editing(platform, browser, **window))
+            tenant, reader = await stack.enter_async_context(editing(platform, browser, sizes=sizes))
             await _at_the_documents(reader, tenant)
         else:
-            tenant, reader = await stack.enter_async_context(editing(platform, browser, **window))
+            tenant, reader = await stack.enter_async_context(editing(platform, browser, sizes=sizes))
             if place == "matches":
                 await tenant.offer("one", {"th": "การวิเคราะห์ข้อมูล", "en": "Data Analytics"})
                 await until(lambda: _is_matched(tenant), "a proposed match")

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from services.recommender.inputs import Estimate, Inputs, Rule
+from services.recommender.inputs import Estimate, Inputs
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.recompute import first_difference
 from services.recommender.reference import rule as reference
+from services.recommender.rules import Rule
 from shared.domain import Completions, Course, MatchedRow, Prerequisite, Rating
 from tests.support.builders import MOMENT, after, at, catalog, course, framework, inputs
 

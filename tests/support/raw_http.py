@@ -18,7 +18,7 @@ from shared.limits import Limits
 from shared.logs import JsonLines
 from tests.support.sample_service import PEPPER, KeysInMemory, Shelf, bearer
 
-PATIENCE = 20
+PATIENCE = 90
 
 
 @dataclass(frozen=True)

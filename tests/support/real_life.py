@@ -13,9 +13,10 @@ from typing import Literal, get_args
 import msgspec
 
 from services.recommender.feedback import Action, Feedback, apply_feedback
-from services.recommender.inputs import SMALLEST_GAP, PlanRequest, Rule, TenantRules
+from services.recommender.inputs import SMALLEST_GAP, PlanRequest
 from services.recommender.plan_pool import PlannedPath, solve
 from services.recommender.planner.index.catalog import View
+from services.recommender.rules import Rule, TenantRules
 from shared.domain import Course, Framework, MatchedRow, Profile, SkillLevel
 from shared.errors import Problem
 from shared.paths import PLANNED, LearningPath

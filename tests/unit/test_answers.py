@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from sklearn.metrics.pairwise import cosine_similarity
 
-from services.recommender.inputs import Rule
 from services.recommender.planner.pipeline import (
     path_diff,
     recommend,
@@ -15,6 +14,7 @@ from services.recommender.planner.pipeline import (
     similar_courses,
     why_not,
 )
+from services.recommender.rules import Rule
 from shared.errors import NotFound
 from shared.paths import LearningPath
 from tests.support.builders import after, catalog, course, framework, inputs, view_of

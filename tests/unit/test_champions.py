@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.recommender.inputs import EXCLUDE, Inputs, Rule
+from services.recommender.inputs import Inputs
 from services.recommender.planner.course_spec import CourseSpec
 from services.recommender.planner.exact.conditions import LevelCondition
 from services.recommender.planner.index import catalog
@@ -15,6 +15,7 @@ from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.units import micro
+from services.recommender.rules import EXCLUDE, Rule
 from shared.domain import SHARED_TENANT, Course, MatchedRow, Prerequisite
 from tests.support.builders import FRAMEWORK, TENANT, after, at, course, framework, inputs, view_of
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.recommender.feedback import DEFERRED_FACTOR, RETAINED_PER_COURSE, Action, Feedback, apply_feedback
-from services.recommender.inputs import PlanRequest, Rule, TenantRules, inputs_for, rules_within
+from services.recommender.inputs import PlanRequest, inputs_for
 from services.recommender.provenance import hash_of
+from services.recommender.rules import Rule, TenantRules, rules_within
 from shared.errors import Conflict, InvalidInput
 from tests.support.builders import DAY, framework, profile
 

@@ -5,14 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.recommender.inputs import (
-    Estimate,
-    PlanRequest,
-    Rule,
-    hours_until,
-    inputs_for,
-)
+from services.recommender.inputs import Estimate, PlanRequest, hours_until, inputs_for
 from services.recommender.planner.value import ValueFunction, expected_shortfall
+from services.recommender.rules import Rule
 from shared.domain import SkillLevel
 from shared.errors import InvalidInput
 from tests.support.builders import DAY, MOMENT, framework, inputs, profile

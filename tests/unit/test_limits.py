@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import Overloaded, TooManyRequests
-from shared.limits import Admission, Buckets, Limits, check, client_address, counted_as, networks, spend
+from shared.limits import Admission, Buckets, Limits, client_address, counted_as, networks, spend
 
 
 def test_active_requests_are_bounded_in_total_and_per_key() -> None:
@@ -26,9 +26,10 @@ def test_active_requests_are_bounded_in_total_and_per_key() -> None:
 
 def test_a_rejection_is_predicted_for_a_full_service_and_for_a_key_whose_share_is_used() -> None:
     admission = Admission(Limits(concurrent_requests=3))
+    assert not admission.busy
     first = admission.enter()
     first.claim("a", 1)
-    assert admission.rejects
+    assert admission.busy
     refused = admission.rejection("a")
     assert refused is not None
     with pytest.raises(Overloaded, match=refused.detail):
@@ -37,11 +38,10 @@ def test_a_rejection_is_predicted_for_a_full_service_and_for_a_key_whose_share_i
     assert admission.rejection(None) is None
     admission.enter().claim("a", 1, detached=True)
     first.leave()
-    assert not admission.rejects
     assert admission.rejection("a") is None
     while admission.active < 3:
         admission.enter()
-    assert admission.rejects
+    assert admission.busy
     for key in ("a", None):
         assert admission.rejection(key) is not None
 
@@ -77,6 +77,11 @@ def test_a_request_that_has_waited_too_long_is_rejected() -> None:
     with pytest.raises(Overloaded):
         admission.enter(1.1)
     assert admission.active == 0
+    reserved = admission.enter()
+    assert admission.enter(0.9, reserved) is reserved
+    with pytest.raises(Overloaded):
+        admission.enter(1.1, reserved)
+    assert admission.active == 1
 
 
 def test_the_share_of_a_key_depends_on_its_role() -> None:
@@ -98,21 +103,11 @@ def test_a_bucket_refills() -> None:
         spend(buckets, "a", 200.0, "requests")
 
 
-def test_a_negative_balance_is_refilled_first() -> None:
-    buckets = Buckets(rate=1, burst=2)
-    for _ in range(50):
-        buckets.charge("a", 0.0)
-    with pytest.raises(TooManyRequests) as refused:
-        check(buckets, "a", 0.0, "x")
-    assert refused.value.retry_after == 3  # no more is owed than a burst
-    check(buckets, "a", 3.0, "x")
-
-
 def test_the_least_recently_used_bucket_is_dropped() -> None:
     buckets = Buckets(rate=1, burst=1, capacity=2)
-    for name in ("a", "b", "a", "c"):
-        buckets.charge(name, 0.0)
-    assert [bool(buckets.wait(name, 0.0)) for name in ("a", "b", "c")] == [True, False, True]
+    for name, now in (("a", 0.0), ("b", 0.0), ("a", 1.0), ("c", 1.0)):
+        assert not buckets.take(name, now)
+    assert [bool(buckets.take(name, 1.0)) for name in ("a", "b", "c")] == [True, False, True]
 
 
 @pytest.mark.parametrize(

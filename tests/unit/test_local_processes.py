@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from deploy.local.processes import ROOT, CannotStart, Child, until
 SLEEP = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
 PARENT = """
 import sys, time
+from contextlib import suppress
 from pathlib import Path
 from deploy.local.processes import Child
 child = Child("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"], Path(sys.argv[1]))
@@ -90,6 +92,41 @@ def test_the_children_of_a_killed_parent_are_gone(tmp_path: Path) -> None:
         parent.kill()
     while _alive(child):  # the time limit of the test ends a wait in vain
         time.sleep(0.02)
+
+
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+with open(sys.argv[1], "w") as note:
+    print(os.getpid(), file=note)
+time.sleep(600)
+"""
+
+RUNS_IT = """
+import asyncio, pathlib, sys
+from deploy.local.__main__ import _finish
+from deploy.local.pages import Node
+program = pathlib.Path(sys.argv[1])
+node = Node(pathlib.Path(sys.executable), program)
+sys.exit(_finish(asyncio.to_thread(node.script, program, sys.argv[2])))
+"""
+
+
+def test_ctrl_c_ends_a_command_that_does_not_obey_it(tmp_path: Path) -> None:
+    program, note = tmp_path / "program", tmp_path / "pid"
+    program.write_text(STUBBORN)
+    with subprocess.Popen([sys.executable, "-c", RUNS_IT, program, note], cwd=ROOT) as parent:
+        while not note.exists() or not note.read_text().endswith("\n"):  # the time limit of the test ends it
+            time.sleep(0.02)
+        child = int(note.read_text())
+        try:
+            parent.send_signal(signal.SIGINT)
+            assert parent.wait(60) == 130
+            assert not _alive(child)
+        finally:
+            parent.kill()
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
 
 def _alive(pid: int) -> bool:

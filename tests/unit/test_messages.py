@@ -18,8 +18,8 @@ from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput
 from shared.events import PathAnnounced, PathRecommended, new_event
 from shared.messages import with_sentences
-from shared.paths import LearningPath, Message, Reason
-from shared.templates import LANGUAGES, TEMPLATES, Language, compiled, decimals, render
+from shared.paths import LearningPath, Message
+from shared.templates import LANGUAGES, TEMPLATES, compiled, decimals, render
 from tests.bench import fixtures
 from tests.support.builders import DAY, course, framework, inputs, profile, view_of
 from tests.support.random_plans import entangled, officers
@@ -169,15 +169,6 @@ def test_paths_without_steps_are_rendered_from_an_event_too() -> None:
         recommend(inputs(framework({}), {}), view_of([])),
     ):
         assert_rendered_from_an_event(path)
-
-
-def test_a_path_stored_with_sentences_keeps_them_in_the_requested_languages() -> None:
-    path = recommend(inputs(framework({"a": 2}), {"a": 0}), view_of([course("c", ("a", 0, 2))]))
-    before = Reason("เพราะ", "because")
-    old = msgspec.structs.replace(path, reason=before, steps=[msgspec.structs.replace(path.steps[0], reason=before)])
-    languages: list[tuple[Language, ...]] = [("th",), ("en",), LANGUAGES]
-    shown = [(with_sentences(old, one).reason, with_sentences(old, one).steps[0].reason) for one in languages]
-    assert shown == [(Reason("เพราะ"),) * 2, (Reason(en="because"),) * 2, (before, before)]
 
 
 def test_inconsistent_rows_are_rejected() -> None:

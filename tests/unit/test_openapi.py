@@ -1,5 +1,6 @@
 """The OpenAPI documents: what a generator of clients makes of them fits what the services take and send."""
 
+import functools
 import importlib.util
 import re
 import subprocess
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
+@functools.cache
 def described(service: str) -> dict[str, Any]:
     return document(service, service, TABLES[service])
 
@@ -43,6 +45,7 @@ def operations(service: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield f"{method} {path}", operation
 
 
+@functools.cache
 def validator(service: str, shape: str) -> jsonschema.Draft202012Validator:
     schemas = described(service)["components"]["schemas"]
     text = msgspec.json.encode({"$ref": f"#/$defs/{shape}", "$defs": schemas})
@@ -170,26 +173,26 @@ def test_the_bodies_of_the_documents_fit_the_schemas() -> None:
         assert list(validator(service, shape).iter_errors(body | {"unknown": 1})), "an unknown field is refused"
 
 
+GENERATE = """
+import sys
+from datamodel_code_generator.__main__ import main
+options = ["--input-file-type", "openapi", "--output-model-type", "pydantic_v2.BaseModel", "--formatters", "builtin"]
+for service in sys.argv[1:]:
+    if failed := main(["--input", f"{service}.json", "--output", f"{service}_client.py", *options]):
+        sys.exit(failed)
+"""
+
+
 @pytest.fixture(scope="module")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Return, by service, the module of models that a generator of Python clients makes of its document."""
     found: dict[str, Any] = {}
     folder = tmp_path_factory.mktemp("clients")
     for service in TABLES:
-        source, made = folder / f"{service}.json", folder / f"{service}_client.py"
-        source.write_bytes(msgspec.json.encode(described(service)))
-        options = ["--input-file-type", "openapi", "--output-model-type", "pydantic_v2.BaseModel"]
-        command = [
-            sys.executable,
-            "-m",
-            "datamodel_code_generator",
-            "--input",
-            str(source),
-            "--output",
-            str(made),
-            *options,
-        ]
-        subprocess.run([*command, "--formatters", "builtin"], check=True, capture_output=True)
+        (folder / f"{service}.json").write_bytes(msgspec.json.encode(described(service)))
+    subprocess.run([sys.executable, "-c", GENERATE, *TABLES], check=True, capture_output=True, cwd=folder)
+    for service in TABLES:
+        made = folder / f"{service}_client.py"
         spec = importlib.util.spec_from_file_location(made.stem, made)
         assert spec is not None
         assert spec.loader is not None

@@ -35,7 +35,7 @@ WHOLE = Framework(
 def path(*requires: Prerequisite, job_group: str = "clerk", stage: str | None = "new") -> LearningPath:
     closes = [Closes("skill-1-0", text("skill 1 0"), 0, 1, 2, 1, 1)]
     step = Step(1, CourseCard("c", text("c"), text("p"), 1, ["th"]), closes, list(requires), UNRENDERED, 1, 1, 1)
-    coverage, versions = Coverage(0, 1, 1, 1), Versions(1, "fw@7", 1, "1")
+    coverage, versions = Coverage(0, 1, 1, 1, 1), Versions(1, "fw@7", 1, "1")
     return LearningPath(
         "ready", job_group, "fw", [step], [], [], coverage, 1, versions, date(2026, 11, 26), UNRENDERED, stage=stage
     )

@@ -84,7 +84,6 @@ CORRUPTIONS = {
     "a gap concealed": replace(PATH, gaps=PATH.gaps[1:]),
     "what is gained": replace(PATH, coverage=replace(PATH.coverage, gained=1)),
     "what is expected": replace(PATH, coverage=replace(PATH.coverage, expected=PATH.coverage.gained)),
-    "no statement of what is expected": replace(PATH, coverage=replace(PATH.coverage, expected=None)),
     "the whole gap": replace(PATH, coverage=replace(PATH.coverage, gap=PATH.coverage.gap + 100)),
     "coverage before": replace(PATH, coverage=replace(PATH.coverage, before=0.5)),
     "coverage after": replace(PATH, coverage=replace(PATH.coverage, after=1.0)),

@@ -13,10 +13,11 @@ from services.assessment.profile import (
     fused,
     is_citizen_number,
     registered,
+    self_assessment,
     skill_profile,
     with_evidence,
 )
-from shared.domain import Identifier, Profile, SkillLevel, Stage
+from shared.domain import Identifier, JobGroup, Profile, SkillLevel, Stage, VersionMapping
 from shared.errors import InvalidInput
 from tests.support.builders import FRAMEWORK, JOB_GROUP, MOMENT, framework, text
 
@@ -58,6 +59,18 @@ def test_the_same_registration_is_no_change_although_the_framework_has_changed()
     )
     assert moved is not None
     assert (moved.sequence, moved.weekly_hours, len(moved.levels)) == (3, 2, 1)
+
+
+def test_the_form_asks_what_the_successor_of_the_job_group_requires() -> None:
+    first = put(BODY)
+    assert first is not None
+    newer = msgspec.structs.replace(
+        SKILL_FRAMEWORK,
+        job_groups=[JobGroup("desk", text("desk"))],
+        requirements=[msgspec.structs.replace(row, job_group="desk") for row in SKILL_FRAMEWORK.requirements],
+        mappings=[VersionMapping(JOB_GROUP, "desk", of="job_group")],
+    )
+    assert [(one.skill, one.required) for one in self_assessment(first, newer).skills] == [("reading", 3)]
 
 
 @pytest.mark.parametrize(

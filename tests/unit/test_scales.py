@@ -12,12 +12,13 @@ from services.assessment.model import Result, SubmitAssessment
 from services.assessment.scoring import check as check_assessment
 from services.catalog.model import FrameworkScale, check_course
 from services.recommender.feedback import Feedback
-from services.recommender.inputs import Estimate, PlanRequest, TenantRules, inputs_for
+from services.recommender.inputs import Estimate, PlanRequest, inputs_for
 from services.recommender.plan_pool import plan_stateless, solve
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
+from services.recommender.rules import TenantRules
 from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Requirement, ScaleLevel, SkillLevel, Teaches
 from shared.paths import LearningPath
 from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of

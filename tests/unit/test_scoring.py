@@ -1,6 +1,6 @@
 """Scoring: what an assessment may not contain, and its uncertainty."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import get_args
 
 import msgspec
@@ -109,8 +109,9 @@ def test_a_clock_may_be_a_little_ahead_but_not_more() -> None:
 
 
 def test_assessments_before_1900_are_rejected() -> None:
-    for year, good in ((1900, True), (1899, False), (1, False)):
-        taken = msgspec.structs.replace(assessment(Result("reading", 1)), taken_at=datetime(year, 1, 1, tzinfo=UTC))
+    east = timezone(timedelta(hours=14))
+    for year, zone, good in ((1900, UTC, True), (1899, UTC, False), (1900, east, False), (1, east, False)):
+        taken = msgspec.structs.replace(assessment(Result("reading", 1)), taken_at=datetime(year, 1, 1, tzinfo=zone))
         if good:
             check(taken, SKILL_FRAMEWORK, MOMENT)
         else:

@@ -13,6 +13,7 @@ from services.catalog.model import ListCourses
 from services.catalog.search.find import Found, find
 from services.catalog.search.grams import Highlighter
 from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from services.catalog.search.tenant import TenantCourses
 from services.catalog.search_replica import SearchReplica
 from shared import outbox
 from shared.cloudevents import from_kafka, to_kafka
@@ -369,3 +370,36 @@ async def test_the_index_follows_at_once_except_while_a_backlog_is_announced(mon
     with staged.bulk():  # an import may take hours, and little of it is announced until its end
         await asyncio.wait_for(read("while-rows-are-stored"), 60)
     assert replica.index.courses == 4
+
+
+def test_a_change_looks_only_at_the_courses_of_the_tenants_that_it_concerns(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log()
+    for number in range(30):
+        log.put(course("c", en="Water"), tenant=f"t{number}")
+        log.publish(framework({"a": 1}), tenant=f"t{number}")
+    looked = list[TenantCourses]()
+    tidied = TenantCourses.tidied
+
+    def counted(self: TenantCourses) -> TenantCourses:
+        looked.append(self)
+        return tidied(self)
+
+    monkeypatch.setattr(TenantCourses, "tidied", counted)
+    log.put(course("d", en="Data"), tenant="t3")
+    log.publish(framework({"a": 2}), tenant="t3")
+    log.index = tidy(log.index)
+    assert len(looked) == 1
+    assert log.ids("data", tenant="t3") == ["d"]
+    assert log.ids("data", tenant="t4") == []
+
+
+def test_the_frameworks_of_a_tenant_are_found_without_reading_those_of_all_others() -> None:
+    class Unread(dict[Any, Any]):
+        def __iter__(self) -> Any:
+            raise AssertionError("the frameworks of all tenants are read")
+
+        items = keys = values = __iter__
+
+    index = SearchIndex({}, Unread({SHARED_TENANT: {"a": {}, "b": {}}, TENANT: {"b": {"g": frozenset("s")}}, "t": {}}))
+    assert index.frameworks(TENANT) == {"a": {}, "b": {"g": frozenset("s")}}
+    assert index.frameworks("none") == {"a": {}, "b": {}}

@@ -10,7 +10,7 @@ from services.recommender.inputs import PlanRequest, inputs_for
 from services.recommender.plan_pool import solve
 from services.recommender.planner.index.catalog import Snapshot
 from shared.compact_paths import compact, expanded
-from shared.domain import SHARED_TENANT, Framework, JobGroup, Profile, SkillLevel, VersionMapping
+from shared.domain import SHARED_TENANT, Framework, JobGroup, Profile, SkillLevel, Stage, VersionMapping
 from shared.errors import InvalidInput
 from shared.messages import path_messages, with_sentences
 from shared.paths import LearningPath, Succession, Successor
@@ -194,17 +194,37 @@ def test_a_path_states_successors_and_actions_in_both_languages() -> None:
     ("change", "code", "english", "thai"),
     [
         ({"job_group": "clerks"}, "job_group_gone", "register the officer in one of its job groups", "ในกลุ่มงานที่มีอยู่"),
-        ({"stage": "early"}, "stage_gone", "register the stage again", "ลงทะเบียนระยะ"),
+        ({"stage": "early"}, "stage_gone", "No path can be given", "ลงทะเบียนระยะ"),
     ],
 )
 def test_without_a_successor_the_path_states_what_to_do(
     change: dict[str, str], code: str, english: str, thai: str
 ) -> None:
-    path = planned(mapped(**{"DG-020": 4}), msgspec.structs.replace(profile("o"), **change))
+    yardstick = mapped(**{"DG-020": 4})
+    if "stage" in change:  # the job group requires something at another stage only
+        rows = [msgspec.structs.replace(row, stage="late") for row in yardstick.requirements]
+        yardstick = msgspec.structs.replace(yardstick, requirements=rows, stages=[Stage("late", text("Late"))])
+    path = planned(yardstick, msgspec.structs.replace(profile("o"), **change))
     assert (path.status, path.steps) == ("refused", [])
     assert [message.code for message in path.reason.messages] == [code]
     assert english in str(path.reason.en)
     assert thai in str(path.reason.th)
+
+
+def test_without_the_stage_what_is_required_at_every_stage_counts() -> None:
+    yardstick = mapped(**{"DG-020": 4})
+    late = [msgspec.structs.replace(row, stage="late", level=5) for row in yardstick.requirements]
+    yardstick = msgspec.structs.replace(
+        yardstick, requirements=[*yardstick.requirements, *late], stages=[Stage("late", text("Late"))]
+    )
+    path = planned(yardstick, msgspec.structs.replace(profile("o", {"DG-020": 1.0}), stage="early"))
+    assert (path.status, path.stage, [row.required for row in path.gaps]) == ("ready", None, [4])
+    assert path.successions == [Succession("stage", "early")]
+    assert [step.course.id for step in path.steps] == ["c"]
+    assert "no longer has the career stage “early”, so what is required at every stage counts" in str(path.reason.en)
+    assert "ใช้ระดับที่ต้องการสำหรับทุกระยะ" in str(path.reason.th)
+    refused = msgspec.structs.replace(path, status="refused", refusal="a defect")
+    assert [one.code for one in path_messages(refused)] == ["refused", "stage_ended"]
 
 
 def test_many_removed_skills_are_counted() -> None:

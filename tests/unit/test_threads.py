@@ -1,9 +1,9 @@
 """What the recommender's threads share: each test holds one thread at the point where another used to break it."""
 
 import asyncio
-from collections.abc import Iterable
 from threading import Event as Flag
 from threading import Thread
+from typing import Any
 
 import msgspec
 import pytest
@@ -54,24 +54,23 @@ async def test_changes_can_be_read_while_a_thread_folds_more_events(
     known = news(SHARED_TENANT, "framework:fw", FrameworkPublished(SHARED_TENANT, framework({"a": 1})), 1)
     catalog.take(fold_events(catalog.snapshot, [known, put("one", course("old", ("a", 0, 1)), 2)]))
     gate, through = Gate(), Flag()
-    put_courses = Snapshot.put_courses
+    changed = Snapshot.changed
 
-    def held(snapshot: Snapshot, tenant: str, courses: Iterable[Course], revision: int) -> Snapshot:
-        if tenant == "one":
-            gate.wait()
-        else:
-            through.set()
-        return put_courses(snapshot, tenant, courses, revision)
+    def held(snapshot: Snapshot, *arguments: Any) -> Snapshot:
+        gate.wait()
+        found = changed(snapshot, *arguments)
+        through.set()
+        return found
 
     class PausedRevision(int):
         """A revision that, once it is compared, lets the thread fold on and waits until it has."""
 
-        def __lt__(self, other: int) -> bool:
+        def __ge__(self, other: int) -> bool:
             gate.open()
             assert through.wait(LONG)
-            return int(self) < other
+            return int(self) >= other
 
-    monkeypatch.setattr(Snapshot, "put_courses", held)
+    monkeypatch.setattr(Snapshot, "changed", held)
     consumer = CatalogConsumer(catalog, lambda: None)
     record = Record("catalog.state", 0, 0, b"", b"", [])
     batch = [put("one", course("new", ("b", 0, 1)), 3), put("two", course("newer", ("c", 0, 1)), 4)]

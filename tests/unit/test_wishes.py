@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.recommender.api.unmatched_rules import unmatched
-from services.recommender.inputs import Estimate, Inputs, Rule, TenantRules, check_tenant_rules
+from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
+from services.recommender.rules import Rule, TenantRules, check_tenant_rules
 from shared.decoding import convert
 from shared.domain import Course, LocalizedText
 from shared.errors import InvalidInput

@@ -9,12 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from services.recommender.inputs import (
-    MOST_STEPS,
-    Estimate,
-    Inputs,
-    Rule,
-)
+from services.recommender.inputs import MOST_STEPS, Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import View
@@ -24,6 +19,7 @@ from services.recommender.planner.optimizer.solve import MAX_VISITS, TRACE_VISIT
 from services.recommender.planner.optimizer.state import SLOT_BOUND_DTYPE
 from services.recommender.planner.optimizer.trace import trace_path
 from services.recommender.planner.units import UNLIMITED
+from services.recommender.rules import Rule
 from shared.domain import Course, Framework
 from shared.paths import LearningPath
 from tests.support.builders import after, catalog, course, framework, inputs, view_of
@@ -75,7 +71,7 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return result
 
     monkeypatch.setattr(solution, "search", searched)
-    monkeypatch.setattr(solution, "trace_path", traced)
+    monkeypatch.setattr(pipeline, "trace_path", traced)
     return found
 
 
