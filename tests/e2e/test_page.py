@@ -9,7 +9,16 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.editors import editing
-from tests.support.page import IN_BOTH_WINDOWS, PHONE, Reader, at_the_path, in_both_languages, reading, switch_language
+from tests.support.page import (
+    IN_BOTH_WINDOWS,
+    PHONE,
+    Reader,
+    at_the_path,
+    in_both_languages,
+    reading,
+    sign_out,
+    switch_language,
+)
 from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.waiting import until
 
@@ -196,7 +205,7 @@ async def test_a_wrong_key_and_a_lost_connection_are_explained(platform: Platfor
     async def no_cookies() -> bool:
         return await page.context.cookies() == []
 
-    await page.click("#sign-out")
+    await sign_out(page)
     await reader.shows("signIn")
     await until(no_cookies, "the session's cookie is gone")
 

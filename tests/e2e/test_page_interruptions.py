@@ -5,7 +5,7 @@ import asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.editors import FRAMEWORK, Tenant, editing
-from tests.support.page import PHONE, Reader, at_the_path, switch_language
+from tests.support.page import PHONE, Reader, at_the_path, sign_out, switch_language
 from tests.support.platform import Officer, Platform, required
 
 LATENCY_MS = 3000
@@ -109,15 +109,14 @@ async def test_changes_of_a_framework_stay_when_their_person_signs_in_again(tena
 
     other = await page.context.new_page()
     await other.goto(reader.url)
-    await other.click("#sign-out")
-    await other.wait_for_selector("#key")
+    await sign_out(other)
     await other.close()
     await page.evaluate(LOOKED_AT)
     await reader.shows("signIn")
     await signs_in()
-    await page.click("#sign-out")
+    await sign_out(page)
     await signs_in()
-    await page.click("#sign-out")
+    await sign_out(page)
     await page.fill("#key", await tenant.editor())  # somebody else sees nothing of it
     await page.press("#key", "Enter")
     await page.wait_for_selector("[data-keep=new-draft]")
@@ -175,5 +174,5 @@ async def test_an_erasure_leaves_nothing_on_the_open_page_and_is_not_taken_for_a
     for _ in ("th", "en"):
         await reader.is_sound()
         await switch_language(page)
-    await page.click("#sign-out")
+    await sign_out(page)
     await reader.shows("signIn")

@@ -11,7 +11,7 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.seed import bearer
 from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
-from tests.support.page import PHONE, SIZES, Reader, reading, switch_language
+from tests.support.page import PHONE, SIZES, Reader, reading, sign_out, switch_language
 from tests.support.platform import Platform
 from tests.support.tcp_proxy import TcpProxy, proxied
 from tests.support.waiting import until
@@ -197,8 +197,7 @@ async def test_an_upload_stops_once_its_person_has_signed_out_in_another_tab(
         await stores_half(reader, proxy)
         other = await page.context.new_page()
         await other.goto(reader.url)
-        await other.click("#sign-out")
-        await other.wait_for_selector("#key")
+        await sign_out(other)
         await other.close()
         await page.wait_for_selector("#key")
         asked = sum("/v1/imports/" in url for url in reader.requests)
@@ -236,8 +235,7 @@ async def test_who_stops_an_upload_or_signs_out_reads_that_it_is_stopped_and_of_
         await page.click("[data-keep=load-again]")
         await proxy.reached.wait()
         await reader.reads("#load-sent", "แถว")
-        await page.click("#sign-out")
-        await page.wait_for_selector("#key")
+        await sign_out(page)
         proxy.release()
 
         async def ended() -> list[str] | None:

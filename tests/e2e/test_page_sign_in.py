@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Route, expect
 from deploy.local.keys import TENANT
 from services.portal.api.page import BUILT
 from tests.support.openid_provider import CLIENT_ID, CLIENT_SECRET, Provider, openid_provider
-from tests.support.page import DESK, PHONE, SIZES, Reader, in_both_languages, reading, switch_language
+from tests.support.page import DESK, PHONE, SIZES, Reader, in_both_languages, reading, sign_out, switch_language
 from tests.support.platform import Officer, Platform, planned_officer, required
 from tests.support.portal import Portal, running_portal, staged
 
@@ -210,7 +210,7 @@ async def test_a_sign_out_that_fails_says_that_somebody_is_still_signed_in(offic
     await page.press("#key", "Enter")
     await reader.shows("path")
     await expect(page.locator("#head-wrong")).to_be_empty()
-    await page.click("#sign-out")
+    await sign_out(page)
     await reader.shows("signIn")
     await expect(page.locator("#head-wrong")).to_be_empty()
 
@@ -221,7 +221,7 @@ async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(
     page, key = reader.page, await officer.api_key()
     other = await page.context.new_page()
     await other.goto(reader.url)
-    await other.click("#sign-out")
+    await sign_out(other)
     await other.fill("#key", await platform.stack.issuer.issue(TENANT, "analyst"))
     await other.press("#key", "Enter")
     await other.wait_for_selector("#agency")
@@ -229,7 +229,7 @@ async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(
     await page.evaluate(look)
     await reader.shows("signIn")
     await in_both_languages(reader, "#key-wrong", "แท็บอื่น", "as another person in another tab")
-    await other.click("#sign-out")
+    await sign_out(other)
     await other.fill("#key", key)
     await other.press("#key", "Enter")
     await other.wait_for_selector(".step")

@@ -3,7 +3,7 @@
 from playwright.async_api import Browser, expect
 
 from tests.support.editors import editing
-from tests.support.page import SIZES, Reader, reading, switch_language
+from tests.support.page import SIZES, Reader, reading, sign_out, switch_language
 from tests.support.platform import Platform, planned_officer
 
 AGENCY = "north"
@@ -85,7 +85,7 @@ async def test_a_tenant_without_plans_and_an_unavailable_service_have_a_plain_me
         await reader.sign_in(await tenant.editor())
         await page.wait_for_selector("[data-keep=to-matches]", state="attached")
         await expect(page.locator("[data-keep=to-supervision]")).to_have_count(0)  # it is the admin's
-        await page.click("#sign-out")
+        await sign_out(page)
         await page.fill("#key", tenant.key)
         await page.press("#key", "Enter")
         await reader.goes_to("supervision")

@@ -3,14 +3,16 @@
 The headless shell is Chromium without windows. The tests of the page take half of the processor time with it.
 """
 
+import asyncio
+import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, FloatRect, Locator, Page, Route, async_playwright, expect
+from playwright.async_api import Browser, Error, FloatRect, Locator, Page, Route, async_playwright, expect
 
 from tests.support.axe import violations
 from tests.support.platform import Officer, Platform, planned_officer
@@ -51,10 +53,13 @@ OPEN = """(inside) => {
   for (const one of parts) one.open = true;
   return parts.every((one) => one.children.length > 1);
 }"""
+_SHOWN = "[document.querySelector('main')?.dataset.view, document.body.innerText.slice(0, 1000)]"
 _DRAWN = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 BOXES = "all => all.map(one => document.querySelector(one).getBoundingClientRect().toJSON())"
 TOAST = "#toast-text"
 NO_CHROMIUM = "the pages' tests need Chromium: apt install chromium-headless-shell"
+
+log = logging.getLogger(__name__)
 
 
 def chromium() -> str | None:
@@ -280,7 +285,23 @@ async def reading(
         assert reader.errors == [], reader.errors
         assert [one for one in reader.left_the_machine() if not (provider and one.startswith(provider))] == []
     finally:
+        await _log_what_is_shown(context.pages)
         await context.close()
+
+
+async def _log_what_is_shown(pages: Sequence[Page]) -> None:
+    """Log the state of each page, which pytest shows if the test fails."""
+    for page in pages:
+        with suppress(Error, TimeoutError):
+            async with asyncio.timeout(1):  # a page that is being opened may not answer
+                log.warning("%s shows %s", page.url, await page.evaluate(_SHOWN))
+
+
+async def sign_out(page: Page) -> None:
+    """Sign out until the page asks for a key: the portal refuses it while it is busy, and the page says so."""
+    while not await page.is_visible("#key"):
+        await page.click("#sign-out")
+        await page.wait_for_selector("#key, #head-wrong:not(:empty)")
 
 
 @asynccontextmanager

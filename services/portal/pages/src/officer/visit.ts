@@ -237,7 +237,7 @@ export class Visit {
       }
     } catch (thrown) {
       const error = asApiError(thrown);
-      if (shown.value.screen === 'loading') refused(error);
+      if (this.isShown && shown.value.screen === 'loading') refused(error);
       return true;
     }
     if (this.isShown && shown.value.screen === 'loading') show('failed');
