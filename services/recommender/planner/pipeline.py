@@ -10,7 +10,7 @@ from services.recommender.inputs import Inputs
 from services.recommender.planner.exact import slot_bounds
 from services.recommender.planner.exact.conditions import CourseOption
 from services.recommender.planner.exact.dependencies import without_idle
-from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
+from services.recommender.planner.exact.refinement import PathDraft, refine
 from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp
 from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework
 from services.recommender.planner.explain.questions import path_diff, similar_courses, why_not
@@ -68,7 +68,7 @@ def _draft(found: PlanSolution) -> PathDraft[PlanSolution]:
             picks, needs = without_idle(start, whole)
     end = start.after(pick.option for pick in picks)
     residual = ResidualProblem(inputs, end, found.available, found.kept, found.finishing)
-    return new_draft(found, _scored(found, whole, picks), needs, residual)
+    return PathDraft(found, _scored(found, whole, picks), needs, residual)
 
 
 def _picks(found: PlanSolution, known: Mapping[str, CourseOption] = MappingProxyType({})) -> list[Pick]:

@@ -15,7 +15,7 @@ from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact import slot_bounds
 from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of, stairs_by_gap
 from services.recommender.planner.exact.dependencies import without_idle
-from services.recommender.planner.exact.refinement import PathDraft, new_draft, refine
+from services.recommender.planner.exact.refinement import PathDraft, refine
 from services.recommender.planner.exact.residual import (
     LeftOutCause,
     MissingHours,
@@ -101,7 +101,7 @@ def draft(plan: "Plan") -> PathDraft["Plan"]:
         plan = solve_as_kept(plan, names)
         picks, needs = without_idle(start, plan.picks)
     end = start.after(pick.option for pick in picks)
-    return new_draft(plan, picks, needs, ResidualProblem(inputs, end, plan.available, plan.kept, plan.finishing))
+    return PathDraft(plan, picks, needs, ResidualProblem(inputs, end, plan.available, plan.kept, plan.finishing))
 
 
 def solve(context: PlanContext) -> "Plan":

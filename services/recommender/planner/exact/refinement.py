@@ -5,8 +5,9 @@ or stays the same at less cost. The number of extensions tried is limited.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.exact.conditions import CourseOption, LevelCondition, PathState, score_of
@@ -14,23 +15,26 @@ from services.recommender.planner.exact.dependencies import Dependencies
 from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem
 from services.recommender.planner.params import PARAMS
-from services.recommender.planner.units import micro
 from services.recommender.planner.value import ValueFunction
 
 P = TypeVar("P")
 
 
-class PathDraft(NamedTuple, Generic[P]):
+@dataclass(slots=True, eq=False)
+class PathDraft(Generic[P]):
     """A path before it is explained: its plan, its picks, the residual problem, and the blockers of open gaps.
 
-    `needs`: the dependencies of each pick. `blocker`: (skill, level reached) -> what blocks the gap.
+    `needs`: the dependencies of each pick. `blocker`: `ResidualProblem.blocker`, computed once for each skill.
     """
 
     plan: P
     picks: list[Pick]
     needs: list[Dependencies]
     residual: ResidualProblem
-    blocker: Callable[[str, float], GapBlocker]
+    blocker: Callable[[str], GapBlocker] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blocker = cache(self.residual.blocker)
 
     @property
     def names(self) -> list[str]:
@@ -56,11 +60,6 @@ class PathDraft(NamedTuple, Generic[P]):
         if inputs.budget_hours is not None:
             hours = max(round(inputs.budget_hours * MICRO), sum(pick.option.hours for pick in self.picks))
         return self.residual.end.value >= gain_bound(requested, hours)
-
-
-def new_draft(plan: P, picks: list[Pick], needs: list[Dependencies], residual: ResidualProblem) -> PathDraft[P]:
-    """Return a draft that computes each gap blocker when it is first asked for, and only once."""
-    return PathDraft(plan, picks, needs, residual, cache(residual.blocker))
 
 
 def refine(first: PathDraft[P], value: ValueFunction, rebuilt: Callable[[list[str]], PathDraft[P]]) -> PathDraft[P]:
@@ -99,13 +98,11 @@ def _better(one: PathDraft[P], other: PathDraft[P]) -> bool:
 def _extended(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
     """Yield the path extended by the shortest closure that raises an open skill and fits, best value per cost first."""
     end, available = draft.residual.end, draft.residual.available
-    inputs, reached = draft.residual.inputs, _levels_reached(draft, value)
     options: list[list[CourseOption]] = []
-    for skill in value.gaps:
-        if not value.targets[skill].lacks(reached[skill]) or draft.blocker(skill, reached[skill]).cause != "little":
+    for key, level, required in draft.residual.open_gaps(value):
+        if draft.blocker(key[1]).cause != "little":
             continue
-        key, level = (inputs.framework.id, skill), micro(reached[skill])
-        highest = available.highest(key, level, micro(value.targets[skill].required))
+        highest = available.highest(key, level, required)
         for goal in {level + 1, highest or level + 1}:
             limits = {"steps": max(end.steps, 0), "hours": end.hours}
             found = minimum_closure(end, [LevelCondition(key, goal)], available, **limits)
@@ -113,16 +110,6 @@ def _extended(draft: PathDraft[P], value: ValueFunction) -> Iterator[list[str]]:
                 options.append(found.courses)
     ranked = sorted((-_score(end, option), [one.id for one in option]) for option in options)
     yield from ([*draft.names, *names] for score, names in ranked if score < 0)
-
-
-def _levels_reached(draft: PathDraft[P], value: ValueFunction) -> dict[str, float]:
-    """Return required skill -> the level that a path reaches."""
-    reached = {skill: target.level for skill, target in value.targets.items()}
-    for pick in draft.picks:
-        for (framework, skill), (_, level) in pick.option.spec.teaches.items():
-            if framework == draft.residual.inputs.framework.id and skill in reached:
-                reached[skill] = max(reached[skill], level)
-    return reached
 
 
 def _score(start: PathState, options: list[CourseOption]) -> int:

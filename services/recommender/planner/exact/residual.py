@@ -1,6 +1,6 @@
 """The residual problem at the end of a path: what blocks the open gaps, and how many more hours would close them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -133,12 +133,20 @@ class ResidualProblem(NamedTuple):
     kept: bool = False
     finishing: bool = False
 
-    def blocker(self, skill: str, reached: float) -> GapBlocker:
+    def open_gaps(self, value: ValueFunction) -> Iterator[tuple[SkillKey, int, int]]:
+        """Yield each gap that the path leaves open, with the micro-levels that it reaches and that are required."""
+        for skill in value.gaps:
+            key, target = (self.inputs.framework.id, skill), value.targets[skill]
+            if target.lacks((level := self.end.levels[key]) / MICRO):
+                yield key, level, micro(target.required)
+
+    def blocker(self, skill: str) -> GapBlocker:
         """Return what keeps a skill at the level that the path reaches: hours, a condition, an exclusion, no course."""
-        condition = LevelCondition((self.inputs.framework.id, skill), micro(reached) + 1)
+        reached = self.end.levels[key := (self.inputs.framework.id, skill)]
+        condition = LevelCondition(key, reached + 1)
         found = minimum_closure(self.end, [condition], self.available)
         if found is None:
-            return self._unconfirmed(skill) or self._out_of_reach(skill, micro(reached))
+            return self._unconfirmed(skill) or self._out_of_reach(skill, reached)
         if not found.courses:  # more courses than any path may hold
             shortest = next(self.available.achievers(condition))
             return GapBlocker("budget", _named(self.available.known(shortest.id).spec.course))
@@ -189,23 +197,18 @@ class ResidualProblem(NamedTuple):
             return GapBlocker("excluded", _named(course), exclusion=exclusion)
         return GapBlocker("prerequisite", _named(course))
 
-    def missing_hours(self, value: ValueFunction, reached: Mapping[str, float]) -> MissingHours | None:
+    def missing_hours(self, value: ValueFunction) -> MissingHours | None:
         """Return the hours that it takes to close all that courses can close, and the hours left after the path.
 
-        Returns None if no hours are missing, or if the officer has no budget. `reached`: skill -> level at the end of
-        the path.
+        Returns None if no hours are missing, or if the officer has no budget.
         """
         if self.inputs.budget_hours is None:
             return None
-        targets = []
-        for skill in value.gaps:
-            key, held = (self.inputs.framework.id, skill), micro(reached[skill])
-            wanted = micro(value.targets[skill].required)
-            if (
-                value.targets[skill].lacks(reached[skill])
-                and (level := self.available.highest(key, held, wanted)) is not None
-            ):
-                targets.append(LevelCondition(key, level))
+        targets = [
+            LevelCondition(key, level)
+            for key, reached, required in self.open_gaps(value)
+            if (level := self.available.highest(key, reached, required)) is not None
+        ]
         found, left = minimum_closure(self.end, targets, self.available), max(self.end.hours, 0)
         if found is None or found.hours <= left:
             return None

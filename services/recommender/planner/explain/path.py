@@ -71,7 +71,7 @@ def path_of(draft: PathDraft[Any], value: ValueFunction, notes: list[Note], cata
     if inputs.budget_hours is not None and hours > inputs.budget_hours:
         over = round(hours - inputs.budget_hours, 6) or None
     assessed = any(gap.assessed for gap in gaps) or not gaps
-    missing_hours = draft.residual.missing_hours(value, reached.levels)
+    missing_hours = draft.residual.missing_hours(value)
     return LearningPath(
         status="ready" if assessed else "provisional",
         job_group=inputs.job_group,
@@ -243,7 +243,7 @@ def _unlock_condition(condition: LevelCondition | CourseCondition, framework: Fr
     return UnlockCondition(name, skill.title if skill else None, condition.level / MICRO)
 
 
-def _open(reached: _Reached, gap: Gap, blocker_of: Callable[[str, float], GapBlocker]) -> OpenGap:
+def _open(reached: _Reached, gap: Gap, blocker_of: Callable[[str], GapBlocker]) -> OpenGap:
     """Return an open gap with its cause: what blocks the skill, unless the rest is too small or unconfirmed."""
     open_gap = partial(OpenGap, gap.skill, gap.title, gap.required, gap.reached, reason=UNRENDERED)
     if not reached.value.targets[gap.skill].lacks(gap.reached):
@@ -252,7 +252,7 @@ def _open(reached: _Reached, gap: Gap, blocker_of: Callable[[str, float], GapBlo
         course, row = matched
         nearest = CourseName(course.id, course.title)
         return open_gap(cause="unconfirmed", nearest=nearest, level=row.high / MICRO, confidence=row.confidence / MICRO)
-    blocker = blocker_of(gap.skill, gap.reached)
+    blocker = blocker_of(gap.skill)
     missing = blocker.missing
     return open_gap(
         cause=blocker.cause,
