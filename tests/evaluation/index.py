@@ -83,7 +83,7 @@ def change(snapshot: Snapshot, courses: Courses, officer: Inputs, times: int, se
         begun = time.perf_counter()
         pipeline.recommend(officer, view)
         usual = time.perf_counter()
-        later = snapshot.put_course(SHARED_TENANT, other, snapshot.catalog_revision + 1)
+        later = snapshot.put_courses(SHARED_TENANT, [other], snapshot.catalog_revision + 1)
         pipeline.recommend(officer, later.view(TENANT))
         delays.append(1000 * (time.perf_counter() - 2 * usual + begun))
         if time.perf_counter() > ends:

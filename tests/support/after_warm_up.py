@@ -39,10 +39,10 @@ def snapshots(sizes: Iterable[tuple[int, int]]) -> Iterator[tuple[str, Snapshot]
         snapshot = snapshot.put_courses(TENANT, own(count), 2)
         yield f"{shared} shared and {count} own", snapshot
         changed = snapshot.put_courses(SHARED_TENANT, catalog(3, SKILLS, seed=9), 3)
-        changed = changed.put_course(TENANT, own(1, seed=8)[0], 4)
+        changed = changed.put_courses(TENANT, [own(1, seed=8)[0]], 4)
         yield f"{shared} shared and {count} own, some changed", changed
         for name in ("c00001", "own-c00000", "own-c00002"):
-            changed = changed.withdraw_course(SHARED_TENANT if name.startswith("c") else TENANT, name, 5)
+            changed = changed.changed({SHARED_TENANT if name.startswith("c") else TENANT: {name: None}}, {}, 5)
         yield f"{shared} shared and {count} own, some withdrawn", changed
     unreachable = [msgspec.structs.replace(one, requires=[after("nothing")]) for one in own(3)]
     yield "only what cannot be reached", Snapshot().put_courses(TENANT, unreachable, 1)

@@ -21,9 +21,9 @@ from tests.support.builders import TENANT, after, catalog, course, framework, in
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:
-    snapshot = Snapshot().put_course("shared", course("a", ("a", 0, 1)), 1)
-    snapshot = snapshot.put_course("mine", course("b", ("a", 0, 1)), 2).put_course(
-        "theirs", course("c", ("a", 0, 1)), 3
+    snapshot = Snapshot().put_courses("shared", [course("a", ("a", 0, 1))], 1)
+    snapshot = snapshot.put_courses("mine", [course("b", ("a", 0, 1))], 2).put_courses(
+        "theirs", [course("c", ("a", 0, 1))], 3
     )
     assert [snapshot.view("mine").course(name) is not None for name in "abc"] == [True, True, False]
     assert [snapshot.view("nobody").course(name) is not None for name in "abc"] == [True, False, False]
@@ -31,11 +31,11 @@ def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -
 
 
 def test_an_own_course_hides_a_shared_one_until_it_is_withdrawn() -> None:
-    snapshot = Snapshot().put_course("shared", course("a", ("a", 0, 1), hours=1), 1)
-    snapshot = snapshot.put_course("mine", course("a", ("a", 0, 1), hours=9), 2)
+    snapshot = Snapshot().put_courses("shared", [course("a", ("a", 0, 1), hours=1)], 1)
+    snapshot = snapshot.put_courses("mine", [course("a", ("a", 0, 1), hours=9)], 2)
     assert snapshot.view("mine").course("a") == course("a", ("a", 0, 1), hours=9)
     assert snapshot.view("shared").course("a") == course("a", ("a", 0, 1), hours=1)
-    assert snapshot.withdraw_course("mine", "a", 3).view("mine").course("a") == course("a", ("a", 0, 1), hours=1)
+    assert snapshot.changed({"mine": {"a": None}}, {}, 3).view("mine").course("a") == course("a", ("a", 0, 1), hours=1)
 
 
 def test_an_own_framework_hides_a_shared_one() -> None:
@@ -47,14 +47,16 @@ def test_an_own_framework_hides_a_shared_one() -> None:
 
 
 def test_a_change_keeps_the_old_snapshot_and_shares_unchanged_parts() -> None:
-    before = Snapshot().put_courses("shared", catalog(30, 4, seed=1), 1).put_course("mine", course("m", ("a", 0, 1)), 2)
+    before = (
+        Snapshot().put_courses("shared", catalog(30, 4, seed=1), 1).put_courses("mine", [course("m", ("a", 0, 1))], 2)
+    )
     shelf = before.view("other").catalog
-    after = before.put_course("mine", course("n", ("a", 0, 1)), 3)
+    after = before.put_courses("mine", [course("n", ("a", 0, 1))], 3)
     assert before.view("mine").course("n") is None
     assert after.view("mine").course("n") is not None
     assert after.view("other").catalog is shelf
     assert after.put_framework("shared", framework({"a": 1}), 4).view("other").catalog is shelf
-    assert after.withdraw_course("shared", "c00001", 5).view("other").catalog is not shelf
+    assert after.changed({"shared": {"c00001": None}}, {}, 5).view("other").catalog is not shelf
     assert (before.catalog_revision, after.catalog_revision) == (2, 3)
 
 
@@ -71,17 +73,17 @@ def test_many_changes_are_copied_into_a_base_once_they_are_planned_with(monkeypa
     monkeypatch.setattr(index.BaseSegment, "__init__", counted)
     snapshot = Snapshot()
     for number in range(6):
-        snapshot = snapshot.put_course(SHARED_TENANT, course(f"c{number}", ("a", 0, 1)), number + 1)
-    snapshot = snapshot.withdraw_course(SHARED_TENANT, "c0", 7)
+        snapshot = snapshot.put_courses(SHARED_TENANT, [course(f"c{number}", ("a", 0, 1))], number + 1)
+    snapshot = snapshot.changed({SHARED_TENANT: {"c0": None}}, {}, 7)
     assert made == [], "nobody has planned with them"
     snapshot.build()
     assert made == [5]
-    after = snapshot.put_course(SHARED_TENANT, course("c6", ("a", 0, 1)), 8)
+    after = snapshot.put_courses(SHARED_TENANT, [course("c6", ("a", 0, 1))], 8)
     after.build()
     assert made == [5], "one change is kept apart from the base of the snapshot before"
     assert [after.view(TENANT).course(f"c{n}") is not None for n in range(7)] == [False, *[True] * 6]
     for number in range(7, 13):
-        after = after.put_course(SHARED_TENANT, course(f"c{number}", ("a", 0, 1)), number + 2)
+        after = after.put_courses(SHARED_TENANT, [course(f"c{number}", ("a", 0, 1))], number + 2)
     assert made == [5, 12], "too many changes for one copy are copied before"
     assert after.courses[SHARED_TENANT].changed == {}
 
@@ -89,9 +91,9 @@ def test_many_changes_are_copied_into_a_base_once_they_are_planned_with(monkeypa
 def test_the_catalogs_of_only_some_tenants_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "MERGE_THRESHOLD", 3)
     monkeypatch.setattr(index, "MAX_OVERLAYS", 4)
-    snapshot = Snapshot().put_course(SHARED_TENANT, course("s", ("a", 0, 1)), 1)
+    snapshot = Snapshot().put_courses(SHARED_TENANT, [course("s", ("a", 0, 1))], 1)
     for number in range(20):
-        snapshot = snapshot.put_course(f"t{number:02}", course(f"c{number}", ("a", 0, 1)), number + 2)
+        snapshot = snapshot.put_courses(f"t{number:02}", [course(f"c{number}", ("a", 0, 1))], number + 2)
     snapshot = snapshot.put_courses("large", catalog(30, 4, seed=1), 22)
     snapshot.view("large")
     first = snapshot.view("t00").catalog
@@ -136,10 +138,10 @@ def test_rows_of_one_skill_are_merged() -> None:
 
 def test_a_tenant_catalog_built_before_a_skill_was_numbered_can_be_planned_on() -> None:
     snapshot = Snapshot().put_courses(SHARED_TENANT, [course("old", ("a", 0, 1))], 1)
-    changed = snapshot.put_course("one", course("new", ("a", 1, 2)), 2)
+    changed = snapshot.put_courses("one", [course("new", ("a", 1, 2))], 2)
     view = changed.view("one")
     assert view.catalog.delta[0].size
-    changed.put_course("other", course("elsewhere", ("never-seen-before", 0, 1)), 3)
+    changed.put_courses("other", [course("elsewhere", ("never-seen-before", 0, 1))], 3)
     path = recommend(inputs(framework({"a": 2}), {"a": 0}), view)
     assert [step.course.id for step in path.steps] == ["old", "new"]
 

@@ -148,8 +148,8 @@ def test_an_explicit_target_replaces_the_job_group() -> None:
 
 
 def test_a_perfect_course_of_another_tenant_never_appears() -> None:
-    snapshot = Snapshot().put_course("shared", course("fair", ("a", 0, 1)), 1)
-    snapshot = snapshot.put_course("theirs", course("perfect", ("a", 0, 3), hours=0.1), 2)
+    snapshot = Snapshot().put_courses("shared", [course("fair", ("a", 0, 1))], 1)
+    snapshot = snapshot.put_courses("theirs", [course("perfect", ("a", 0, 3), hours=0.1)], 2)
     path = recommend(inputs(framework({"a": 3}), {"a": 0}), snapshot.view(TENANT))
     assert ids(path) == ["fair"]
     assert not any(step.alternatives for step in path.steps)
@@ -223,7 +223,7 @@ def test_the_order_of_the_catalog_changes_no_byte(plan: Inputs, courses: list[Co
     draw.shuffle(courses)
     snapshot = Snapshot().put_courses("shared", [], 1)
     for one in courses:
-        snapshot = snapshot.put_course("shared", one, 1)
+        snapshot = snapshot.put_courses("shared", [one], 1)
     assert msgspec.json.encode(recommend(plan, snapshot.view(TENANT))) == first
 
 

@@ -159,7 +159,7 @@ def test_duplicate_skill_mappings_and_two_successors_of_a_job_group_are_rejected
 def planned(yardstick: Framework, officer: Profile) -> LearningPath:
     """Return the path as a reader sees it: stored, announced, and put into words."""
     offered = course("c", ("DG-020", 0, 4))
-    view = Snapshot().put_framework(SHARED_TENANT, yardstick, 1).put_course(SHARED_TENANT, offered, 2).view(TENANT)
+    view = Snapshot().put_framework(SHARED_TENANT, yardstick, 1).put_courses(SHARED_TENANT, [offered], 2).view(TENANT)
     made = solve(PlanRequest(officer, DAY), view)
     assert made.violations == []
     return with_sentences(expanded(compact(made.path)))

@@ -243,7 +243,7 @@ def test_rules_without_matching_courses_are_reported() -> None:
 
 
 def test_a_provider_whose_only_course_is_withdrawn_is_unknown() -> None:
-    snapshot = Snapshot().put_courses("shared", OURS, 1).withdraw_course("shared", "A-Short", 2)
+    snapshot = Snapshot().put_courses("shared", OURS, 1).changed({"shared": {"A-Short": None}}, {}, 2)
     view = snapshot.view("agency")
     rules = [Rule("provider", [AGENCY], 0), Rule("course", ["a-short"], 0)]
     assert [one.field for one in unmatched(rules, [], view)] == ["rules[0].values[0]", "rules[1].values[0]"]

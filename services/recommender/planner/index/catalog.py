@@ -283,17 +283,9 @@ class Snapshot:
         held = self.frameworks.get(tenant, {}).get(framework)
         return held.version if held else 0
 
-    def put_course(self, tenant: str, course: Course, catalog_revision: int) -> "Snapshot":
-        """Return a snapshot in which a course is new or changed."""
-        return self.put_courses(tenant, [course], catalog_revision)
-
     def put_courses(self, tenant: str, courses: Iterable[Course], catalog_revision: int) -> "Snapshot":
         """Return a snapshot in which many courses of one tenant are new or changed; one call copies less than many."""
         return self.changed({tenant: {course.id: course for course in courses}}, {}, catalog_revision)
-
-    def withdraw_course(self, tenant: str, course_id: str, catalog_revision: int) -> "Snapshot":
-        """Return a snapshot without a course; a shared one of the same id becomes visible again."""
-        return self.changed({tenant: {course_id: None}}, {}, catalog_revision)
 
     def put_framework(self, tenant: str, framework: Framework, catalog_revision: int) -> "Snapshot":
         """Return a snapshot in which a framework is new or changed. Courses and their indexes stay."""
