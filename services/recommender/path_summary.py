@@ -26,21 +26,18 @@ class SkillOutcome(Struct, frozen=True, array_like=True):
 class PathSummary(Struct, frozen=True, omit_defaults=True):
     """The figures of one officer's path.
 
-    `gap`, `gained`: the value of all gaps, and the part that the path closes. `before`, `after`: shares of the
-    requirement held. `closes`: {course: value of the gaps that it closes}. `hours`: of the path. `short_hours`: the
-    hours missing from the budget to close all gaps that courses can close.
+    `gap`: the value of all gaps. `before`, `after`: shares of the requirement held. `closes`: {course: value of the
+    gaps that it closes}. `hours`: of the path.
     """
 
     status: str
     job_group: str
     hours: float
     gap: int
-    gained: int
     before: float
     after: float
     skills: list[SkillOutcome] = []
     closes: dict[str, int] = {}
-    short_hours: float | None = None
 
 
 def rounded_share(share: float) -> float:
@@ -56,7 +53,6 @@ def path_summary(path: LearningPath) -> PathSummary:
         job_group=path.job_group,
         hours=path.hours,
         gap=path.coverage.gap,
-        gained=path.coverage.gained,
         before=round(path.coverage.before, 6),
         after=round(path.coverage.after, 6),
         skills=[
@@ -66,5 +62,4 @@ def path_summary(path: LearningPath) -> PathSummary:
             for row in path.gaps
         ],
         closes={step.course.id: sum(row.contribution for row in step.closes) for step in path.steps},
-        short_hours=path.short_hours,
     )

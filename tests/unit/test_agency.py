@@ -51,7 +51,7 @@ def row(
 def officer(
     group: str = "service", *rows: SkillOutcome, closes: dict[str, int] | None = None, **fields: object
 ) -> PathSummary:
-    whole = {"status": "ready", "job_group": group, "hours": 4.0, "gap": MICRO, "gained": MICRO, "before": 0.5}
+    whole = {"status": "ready", "job_group": group, "hours": 4.0, "gap": MICRO, "before": 0.5}
     return msgspec.convert(
         whole | {"after": 1.0, "skills": list(rows), "closes": closes or {}} | fields, PathSummary, from_attributes=True
     )
