@@ -95,12 +95,12 @@ class FeedbackHandler:
             plan.profile,
             self.planner.date_of(now),
             feedback,
-            rules,
             plan.head.courses,
             # `not_now` and `undo` ask for another path: one that is only as good replaces the previous one.
             stable=command.action not in ("not_now", "undo"),
             # An officer who starts or completes a course of the path keeps the rest of it.
             finishing=command.action in ("started", "completed") and is_studied(plan),
+            rules=rules,
             cause="feedback",
             traceparent=command.traceparent,
         )

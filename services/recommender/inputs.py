@@ -1,11 +1,10 @@
 """The inputs of a plan, and their interpretation before planning."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
 from services.recommender.feedback import Feedback
@@ -178,13 +177,13 @@ class Inputs(Struct, frozen=True, kw_only=True):
         if self.stage is not None and self.stage not in {stage.id for stage in self.framework.stages}:
             raise UnknownName(f"unknown stage {self.stage!r} in {self.framework.id}", "stage")
         named = {"target": dict(self.target or {}), "levels": {name: held.level for name, held in self.levels.items()}}
-        for field, levels in named.items():
+        for place, levels in named.items():
             for skill, level in levels.items():
                 if skill not in skills:
-                    raise UnknownName(f"unknown skill {skill!r} in {self.framework.id}", f"{field}.{skill}")
-                if level < 0 or (field == "target" and level > self.framework.max_level):
+                    raise UnknownName(f"unknown skill {skill!r} in {self.framework.id}", f"{place}.{skill}")
+                if level < 0 or (place == "target" and level > self.framework.max_level):
                     top = f"{self.framework.max_level:g}"
-                    raise InvalidInput(f"outside the scale, 0 to {top}", f"{field}.{skill}")
+                    raise InvalidInput(f"outside the scale, 0 to {top}", f"{place}.{skill}")
         check_rules(self.rules, self.mandatory, self.framework)
         self._check_wishes()
 
@@ -253,27 +252,35 @@ def hours_until(deadline: date | None, weekly_hours: float | None, as_of: date) 
     return round(max((deadline - as_of).days, 0) / 7 * weekly_hours, 2)
 
 
-NO_FEEDBACK = Feedback()
-
-
-@dataclass(frozen=True, slots=True)
-class PlanRequest:
-    """An officer to plan for, as stored: profile, feedback, rules and previous path. `inputs_for` interprets it.
+class OfficerInputs(Struct, frozen=True):
+    """The inputs of a plan that are the officer's own: stored with the path, as catalog, framework and rules are not.
 
     `previous`: the courses of the previous path, in order. `stable`: the previous path stays unless another is notably
     better. `finishing`: only the officer's progress in the previous path, or the date, has changed; so the path stays
-    as far as it can still be studied. `cause`, `partition` and `traceparent`: of the event that requests the plan; a
-    plan that no event requests has no partition, and stays where it is.
+    as far as it can still be studied.
     """
 
     profile: Profile
     as_of: date
-    feedback: Feedback = NO_FEEDBACK
-    rules: TenantRules = NO_RULES
-    previous: Sequence[str] = ()
+    feedback: Feedback = field(default_factory=Feedback)
+    previous: list[str] = []
     stable: bool = True
     finishing: bool = False
     smallest_gap: float = SMALLEST_GAP
+
+    def officer_inputs(self) -> dict[str, Any]:
+        """Return the fields of this class by name."""
+        return {name: getattr(self, name) for name in OfficerInputs.__struct_fields__}
+
+
+class PlanRequest(OfficerInputs, frozen=True, kw_only=True):
+    """An officer to plan for, with the tenant's rules. `inputs_for` interprets it.
+
+    `cause`, `partition` and `traceparent`: of the event that requests the plan; a plan that no event requests has no
+    partition, and stays where it is.
+    """
+
+    rules: TenantRules = NO_RULES
     cause: Cause = "assessment"
     partition: int | None = None
     traceparent: str | None = None
@@ -312,7 +319,7 @@ def inputs_for(request: PlanRequest, framework: Framework) -> Inputs:
         started=feedback.started(request.previous),
         completed_at=feedback.completed_at(),
         taught=feedback.taught(),
-        previous=list(request.previous) if request.stable else [],
+        previous=request.previous if request.stable else [],
         finishing=request.finishing,
         smallest_gap=request.smallest_gap,
         least_confidence=rules.least_confidence,

@@ -7,11 +7,11 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
 from services.recommender.inputs import SMALLEST_GAP, Inputs, PlanRequest, inputs_for
 from services.recommender.plan_validator.officer_state import Find
@@ -77,8 +77,8 @@ def solve(request: PlanRequest, view: View, check: Check = validate) -> PlannedP
 
 def _stamped(path: LearningPath, request: PlanRequest) -> LearningPath:
     """Return the path with the versions of feedback and rules, which the planner does not know."""
-    versions = msgspec.structs.replace(path.versions, feedback=request.feedback.sequence, rules=request.rules.version)
-    return msgspec.structs.replace(path, versions=versions)
+    versions = replace(path.versions, feedback=request.feedback.sequence, rules=request.rules.version)
+    return replace(path, versions=versions)
 
 
 class PlanPool:

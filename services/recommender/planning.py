@@ -7,10 +7,9 @@ validator simulates it before it is saved by compare-and-set; after a write conf
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, tzinfo
 
-import msgspec
+from msgspec.structs import replace
 
 from services.recommender.catalog_replica import CatalogReplica
 from services.recommender.inputs import SMALLEST_GAP, PlanRequest
@@ -282,5 +281,5 @@ def same_path(stored: CompactPath, runners_up: Sequence[RunnersUp], path: Learni
         for note in stored.notes
         if note.kind != "withdrawn" or note.course in noted
     ]
-    before = msgspec.structs.replace(stored, notes=notes, **apart)
+    before = replace(stored, notes=notes, **apart)
     return before == planned and list(runners_up) == alternatives(path)

@@ -1,16 +1,14 @@
 """What a stored path was computed from: its inputs, by version and by hash. No I/O."""
 
 import hashlib
-from datetime import date
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from services.recommender.feedback import Feedback
-from services.recommender.inputs import ALGORITHM, SMALLEST_GAP, PlanRequest
+from services.recommender.inputs import ALGORITHM, OfficerInputs, PlanRequest
 from services.recommender.rules import TenantRules
-from shared.domain import Framework, Profile
+from shared.domain import Framework
 
 PlanField = Literal["courses", "open_skills", "framework_id"]
 """A field of a stored plan, by which the plans are found that a change of the catalog concerns."""
@@ -47,28 +45,17 @@ class Hashes(Struct, frozen=True):
     framework: str
 
 
-class InputsRecord(Struct, frozen=True, omit_defaults=True):
-    """A `PlanRequest` as it is stored with its path, so that the path can be computed again (`request_of`).
+class InputsRecord(OfficerInputs, frozen=True, kw_only=True, omit_defaults=True):
+    """The inputs of a path as they are stored with it, so that it can be computed again (`request_of`).
 
-    Courses, framework and rules are stored elsewhere and named by version. The event that requested the plan is left
-    out.
-
-    `previous`: the courses of the previous path. `stable`: that path stayed unless another was notably better.
-    `finishing`: it stayed as far as it could still be studied.
+    Courses, framework and rules are stored elsewhere and named by version.
     """
 
-    profile: Profile
-    feedback: Feedback
-    as_of: date
     framework: str
     catalog_revision: int
     algorithm: str
     hashes: Hashes
     rules_version: int = 0
-    previous: list[str] = []
-    stable: bool = True
-    finishing: bool = False
-    smallest_gap: float = SMALLEST_GAP
 
 
 def hash_of(content: object) -> str:
@@ -79,9 +66,7 @@ def hash_of(content: object) -> str:
 def record_of(request: PlanRequest, framework: Framework, catalog_revision: int) -> InputsRecord:
     """Return the record of the inputs of a path that is about to be computed."""
     return InputsRecord(
-        profile=request.profile,
-        feedback=request.feedback,
-        as_of=request.as_of,
+        **request.officer_inputs(),
         framework=f"{framework.id}@{framework.version}",
         catalog_revision=catalog_revision,
         algorithm=ALGORITHM,
@@ -89,22 +74,9 @@ def record_of(request: PlanRequest, framework: Framework, catalog_revision: int)
             hash_of(request.profile), hash_of(request.feedback), hash_of(request.rules), framework.content_hash
         ),
         rules_version=request.rules.version,
-        previous=list(request.previous),
-        stable=request.stable,
-        finishing=request.finishing,
-        smallest_gap=request.smallest_gap,
     )
 
 
 def request_of(record: InputsRecord, rules: TenantRules) -> PlanRequest:
     """Return the request that a stored path was computed for. `rules`: the version that the record names."""
-    return PlanRequest(
-        record.profile,
-        record.as_of,
-        record.feedback,
-        rules,
-        record.previous,
-        record.stable,
-        record.finishing,
-        record.smallest_gap,
-    )
+    return PlanRequest(**record.officer_inputs(), rules=rules)

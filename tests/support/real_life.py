@@ -6,7 +6,7 @@ or leaves just the smallest gap; standard deviations are of any size.
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
@@ -197,10 +197,10 @@ class Officer:
             self.profile,
             self.now.date(),
             self.feedback,
-            self.rules,
             [step.course.id for step in self.path.steps] if self.path else [],
             stable,
             finishing and self.path is not None and self.path.status in PLANNED,
+            rules=self.rules,
         )
         planned = solve(request, self.view)
         self.path = planned.path
@@ -209,4 +209,4 @@ class Officer:
 
 def repeated_request(request: PlanRequest, path: LearningPath) -> PlanRequest:
     """Return the request that follows `request` if only the path has changed, to this one."""
-    return replace(request, previous=[step.course.id for step in path.steps], stable=True)
+    return msgspec.structs.replace(request, previous=[step.course.id for step in path.steps], stable=True)

@@ -61,7 +61,7 @@ def test_a_mandatory_course_cannot_be_dismissed_and_overrides_an_older_dismissal
         apply_feedback(Feedback(), "a", "not_relevant", at=NOW, now=NOW, mandatory=["a"])
     assert caught.value.field == "action"
     dismissed = after(("a", "not_relevant"), ("b", "not_relevant"))
-    inputs = inputs_for(PlanRequest(profile(), DAY, dismissed, TenantRules(1, mandatory=["a"]), []), SKILL_FRAMEWORK)
+    inputs = inputs_for(PlanRequest(profile(), DAY, dismissed, rules=TenantRules(1, mandatory=["a"])), SKILL_FRAMEWORK)
     assert (inputs.mandatory, inputs.excluded) == (["a"], ["b"])
     inputs.check()
 
@@ -75,7 +75,7 @@ def test_a_statement_in_the_future_is_rejected() -> None:
 def test_started_courses_stay_in_the_order_of_the_previous_path() -> None:
     feedback = after(("c", "started"), ("x", "started"), ("a", "started"))
     assert feedback.started(["a", "b", "c"]) == ["a", "c", "x"]
-    inputs = inputs_for(PlanRequest(profile(), DAY, feedback, TenantRules(), ["a", "b", "c"]), SKILL_FRAMEWORK)
+    inputs = inputs_for(PlanRequest(profile(), DAY, feedback, ["a", "b", "c"]), SKILL_FRAMEWORK)
     assert (inputs.started, inputs.previous) == (["a", "c", "x"], ["a", "b", "c"])
 
 
@@ -109,7 +109,7 @@ def test_after_any_statements_a_course_has_one_state_and_the_inputs_are_valid(
     sorts.append(set(feedback.completed_at()))
     assert sum(map(len, sorts)) == len(set.union(*sorts))
     assert [one.sequence for one in feedback.statements] == sorted({one.sequence for one in feedback.statements})
-    inputs_for(PlanRequest(profile(), DAY, feedback, TenantRules(), []), SKILL_FRAMEWORK).check()
+    inputs_for(PlanRequest(profile(), DAY, feedback), SKILL_FRAMEWORK).check()
 
 
 def test_rules_about_skills_of_another_framework_are_ignored() -> None:

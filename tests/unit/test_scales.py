@@ -11,14 +11,12 @@ from hypothesis import strategies as st
 from services.assessment.model import Result, SubmitAssessment
 from services.assessment.scoring import check as check_assessment
 from services.catalog.model import FrameworkScale, check_course
-from services.recommender.feedback import Feedback
 from services.recommender.inputs import Estimate, PlanRequest, inputs_for
 from services.recommender.plan_pool import plan_stateless, solve
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
-from services.recommender.rules import TenantRules
 from shared.domain import SHARED_TENANT, Course, Framework, Prerequisite, Requirement, ScaleLevel, SkillLevel, Teaches
 from shared.paths import LearningPath
 from tests.support.builders import DAY, FRAMEWORK, MOMENT, TENANT, at, course, framework, inputs, profile, text, view_of
@@ -217,4 +215,4 @@ def test_an_older_profile_event_reads_as_it_did() -> None:
     written = msgspec.json.encode(profile())
     assert b"framework_owner" not in written
     assert msgspec.json.decode(written, type=type(profile())).framework_owner is None
-    inputs_for(PlanRequest(profile(), DAY, Feedback(), TenantRules(), []), framework({"a": 3})).check()
+    inputs_for(PlanRequest(profile(), DAY), framework({"a": 3})).check()

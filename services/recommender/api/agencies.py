@@ -201,8 +201,8 @@ async def _in_time(
             replace(plan.record.profile, deadline=deadline, weekly_hours=weekly_hours),
             today,
             plan.record.feedback,
-            rules,
             [step.course.id for step in plan.event.path.steps],
+            rules=rules,
         )
         for plan in plans
         if plan.record is not None  # otherwise the framework had not arrived

@@ -132,9 +132,9 @@ def _officer_inputs(
         replace(profile, job_group=body.job_group or profile.job_group, stage=stage),
         as_of,
         present.feedback,
-        rules,
         present.head.courses,
         finishing=bool(body.completed) and body == progress and is_studied(present),
+        rules=rules,
     )
     return inputs_for(request, framework)
 
