@@ -105,7 +105,7 @@ def _offer(offering: Offering, tenant: str, courses: Iterable[str]) -> None:
 
 
 def _affected(changes: Mapping[str, Iterable[str]], offering: Offering) -> dict[str, set[str]]:
-    """Return {tenant: ids of courses of which it may hide the shared one now, or no longer}, without `shared`."""
+    """Return {tenant: ids of shared courses that it may hide now, or no longer}, without `shared`."""
     affected = defaultdict[str, set[str]](set)
     for changed, courses in changes.items():
         for course in courses:
