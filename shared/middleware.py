@@ -80,28 +80,6 @@ def bearer(request: web.Request) -> str | None:
     return credential.strip() if scheme.lower() == "bearer" else None
 
 
-class Lifecycle:
-    """Whether this process continues; a signal or a failed background task ends it.
-
-    `draining`: the process is about to stop and reports that it is not ready, so that balancers send no more requests.
-    `failure`: why the process ends with an error.
-    """
-
-    def __init__(self) -> None:
-        self.draining = False
-        self.failure: str | None = None
-        self.stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Ask the process to stop."""
-        self.stopping.set()
-
-    def fail(self, reason: str) -> None:
-        """Ask the process to end with a failure."""
-        self.failure = self.failure or reason
-        self.stopping.set()
-
-
 class Middleware:
     """The layer between aiohttp and the handlers of one application."""
 
