@@ -364,6 +364,7 @@ async def test_work_of_a_disconnected_client_is_not_started() -> None:
         assert not shelf.entered.is_set()
 
 
+@pytest.mark.usefixtures("timeless")
 async def test_a_key_over_its_rate_gets_retry_after() -> None:
     limits = Limits(rate_per_officer=1, rate_per_key=4)
     async with wired(limits=limits) as wire:
@@ -377,6 +378,7 @@ async def test_a_key_over_its_rate_gets_retry_after() -> None:
         assert (await wire.ask(READ + platform + b"\r\n")).status == 200
 
 
+@pytest.mark.usefixtures("timeless")
 async def test_an_address_without_a_key_is_rate_limited_and_keys_from_it_are_not() -> None:
     async with wired(limits=Limits(rate_per_address=1)) as wire:
         key = await wire.key("platform")
@@ -387,6 +389,7 @@ async def test_an_address_without_a_key_is_rate_limited_and_keys_from_it_are_not
         assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
 
 
+@pytest.mark.usefixtures("timeless")
 async def test_wrong_keys_of_an_address_are_limited_and_refuse_no_right_key_of_it() -> None:
     async with wired(limits=Limits(rate_per_address=1)) as wire:
         used, fresh = await wire.key("platform"), await wire.key("platform")
