@@ -4,6 +4,7 @@ import re
 
 from playwright.async_api import Browser, expect
 
+from deploy.local.seed import answered
 from shared import VERSION
 from tests.support.editors import Tenant, editing
 from tests.support.page import SIZES, Reader, switch_language
@@ -21,7 +22,7 @@ async def imports(tenant: Tenant) -> None:
     rows = '{"id": "one", "title": {"en": "One"}, "provider": {"en": "P"}, "hours": 1, "languages": ["th"]}\n{}\n'
     headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {tenant.key}"}
     url = f"{tenant.platform.stack.urls['catalog'][0]}/v1/courses:import"
-    async with tenant.platform.session.post(url, data=rows, headers=headers) as answer:
+    async with answered(tenant.platform.session, "POST", url, data=rows, headers=headers) as answer:
         assert answer.status == 200
         await answer.read()
 
