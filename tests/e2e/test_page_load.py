@@ -167,7 +167,8 @@ async def test_an_upload_whose_answers_alone_are_lost_shows_the_stored_report(
         url = platform.stack.urls["catalog"][0] + path
         headers = {**bearer(tenant.key), "Content-Type": "text/csv"}
         async with answered(platform.session, "POST", url, data=rows.encode(), headers=headers) as answer:
-            assert '"finished"' in await answer.text()
+            verdicts = await answer.text()
+        assert '"finished"' in verdicts
         await route.abort("connectionreset")
 
     await checks(reader, tenant, file)
