@@ -220,7 +220,7 @@ _BACKGROUND: web.AppKey[list[_Background]] = web.AppKey("background", list)
 def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable[[], None] | None = None) -> Context:
     """Return the context of a task that runs as long as the service; `stop` asks it to finish its current work.
 
-    If the task ends before the service does, for whatever reason, the process ends too.
+    If the task ends before the service does, for any reason, the process ends too.
     """
 
     async def running(app: web.Application) -> AsyncIterator[None]:

@@ -220,7 +220,7 @@ class Middleware:
 
     async def set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """Set the headers that every answer has, streams included."""
-        response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none where no middleware was reached
+        response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none if no middleware was reached
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Cache-Control", "no-store")  # a cache must not show the answer to another caller
         response.headers.popall("Server", None)  # aiohttp names itself and its version
@@ -468,7 +468,7 @@ _ASCII_HEADERS = {
 """The headers that a service reads; a key that is not ASCII is an unknown key."""
 
 _SINGLE_HEADERS = ("Authorization", "Content-Encoding", "Idempotency-Key")
-"""The headers of which only one may be sent, because a proxy might read another one than the service. The HTTP parser
+"""Headers that may be sent only once, because a proxy might read another one than the service. The HTTP parser
 refuses others, such as a second `Content-Type`."""
 
 _EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 415: {"Accept-Encoding": ACCEPTED}}

@@ -86,9 +86,9 @@ def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
         owners[tenant] = (owners.get(tenant) or TenantCourses.none()).changed(courses)
         if tenant != SHARED_TENANT:
             _offer(index.offering, tenant, courses)
-    for tenant, courses in _affected(changes, index.offering).items():
+    for tenant, ids in _affected(changes, index.offering).items():
         if tenant in owners:  # not if the fold that added it to `offering` failed
-            owners[tenant] = _hiding(owners[tenant], owners.get(SHARED_TENANT), courses)
+            owners[tenant] = _hiding(owners[tenant], owners.get(SHARED_TENANT), ids)
     return SearchIndex(owners, required, revision, index.untidy | changes.keys(), index.offering)
 
 
@@ -105,7 +105,7 @@ def _offer(offering: Offering, tenant: str, courses: Iterable[str]) -> None:
 
 
 def _affected(changes: Mapping[str, Iterable[str]], offering: Offering) -> dict[str, set[str]]:
-    """Return {tenant: ids of courses of which it may hide the shared one now, or no longer}, without `shared`."""
+    """Return {tenant: ids of shared courses that it may hide now, or no longer}, without `shared`."""
     affected = defaultdict[str, set[str]](set)
     for changed, courses in changes.items():
         for course in courses:
