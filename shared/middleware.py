@@ -151,12 +151,13 @@ class Middleware:
         """Return the whole answer to a request for which there is no capacity, or the place of a request with a key.
 
         `message`: the head of the request. `peer`: the client's address. Returns None while few requests are active,
-        and for requests about which `middleware` decides: probes, streams, those of routes with a queue of their own.
+        and for requests about which `middleware` decides: probes, streams, answers in memory, those of routes with a
+        queue of their own.
         """
         if not self._admission.busy:
             return None
         route = self._route_of(message)
-        if route is None or route.quiet or route.streams or route.detached:
+        if route is None or route.quiet or route.streams or route.detached or route.in_memory:
             return None
         headers = message.headers
         scheme, _, credential = headers.get("Authorization", "").partition(" ")
@@ -267,6 +268,8 @@ class Middleware:
     async def _admitted(
         self, request: web.Request, handler: Handler, route: Route, reserved: Slot | None
     ) -> web.StreamResponse:
+        if route.in_memory:
+            return await handler(request)
         connection = request.protocol
         slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0, reserved)
         try:
