@@ -35,7 +35,7 @@ from shared import VERSION, api_page, kafka, mongo, openapi
 from shared.auth import PUBLIC, Authenticator
 from shared.connections import Application
 from shared.limits import Limits
-from shared.middleware import Credential, Lifecycle, Middleware, bearer
+from shared.middleware import Credential, Middleware, bearer
 from shared.mongo import Client, KeyStore
 from shared.routes import BODY_LIMIT, Handler, Route
 from shared.settings import Settings
@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 Context = Callable[[web.Application], AsyncIterator[None]]
 Check = Callable[[], Awaitable[str | None]]
 
-LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 REGISTRY: web.AppKey[CollectorRegistry] = web.AppKey("registry", CollectorRegistry)
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("document", dict)
 TABLE: web.AppKey[Sequence[Route]] = web.AppKey("table", Sequence)  # every route, for the tests that walk them all
@@ -54,6 +53,31 @@ _CHECK_SECONDS = 2.0
 _FINISH_SECONDS = 4.0  # how long background tasks may finish their current work, and then how long they may close
 _LINGERING_SECONDS = 3.0  # how long what is left of a refused body is read and dropped, so that its answer is seen
 _IDENTIFIER = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+
+class Lifecycle:
+    """Whether this process continues; a signal or a failed background task ends it.
+
+    `draining`: the process is about to stop and reports that it is not ready, so that balancers send no more requests.
+    `failure`: why the process ends with an error.
+    """
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.failure: str | None = None
+        self.stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask the process to stop."""
+        self.stopping.set()
+
+    def fail(self, reason: str) -> None:
+        """Ask the process to end with a failure."""
+        self.failure = self.failure or reason
+        self.stopping.set()
+
+
+LIFECYCLE: web.AppKey[Lifecycle] = web.AppKey("lifecycle", Lifecycle)
 
 
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -220,7 +244,7 @@ _BACKGROUND: web.AppKey[list[_Background]] = web.AppKey("background", list)
 def background(name: str, work: Callable[[], Awaitable[None]], *, stop: Callable[[], None] | None = None) -> Context:
     """Return the context of a task that runs as long as the service; `stop` asks it to finish its current work.
 
-    If the task ends before the service does, for whatever reason, the process ends too.
+    If the task ends before the service does, for any reason, the process ends too.
     """
 
     async def running(app: web.Application) -> AsyncIterator[None]:

@@ -116,7 +116,7 @@ def from_kafka(
         attributes, data = _parts(value, headers)
         event = _event(key, attributes, data, shapes if with_data else None)
         _check_consistent(event)
-    except Exception as error:  # noqa: BLE001 - decoding is total, whatever a shape's own check raises
+    except Exception as error:  # noqa: BLE001 - decoding is total, also if a shape's own check raises
         reason = str(error)[:_REASON] or type(error).__name__
         raise Rejected(reason) from None  # the error itself may hold the whole record
     return event

@@ -1,7 +1,7 @@
 """Frameworks that are too large for one record: divided into parts, and assembled by followers of the catalog.
 
     parts, header = divided(tenant, framework)          # the parts, and the announcement that names them
-    events = await assembly.whole(events, position)     # FrameworkPublished where one is complete
+    events = await assembly.whole(events, position)     # FrameworkPublished if one is complete
 
 The parts of a version are announced before the FrameworkAnnounced that names them. A follower keeps the parts until
 every part has arrived with the announced hash; until then the previous version stays. No I/O.

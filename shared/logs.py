@@ -1,4 +1,4 @@
-"""Logs: one JSON line per record on standard error, whatever the record contains; API keys and passwords are masked."""
+"""Logs: one JSON line per record on standard error, for any contents; API keys and passwords are masked."""
 
 import logging
 import re

@@ -80,28 +80,6 @@ def bearer(request: web.Request) -> str | None:
     return credential.strip() if scheme.lower() == "bearer" else None
 
 
-class Lifecycle:
-    """Whether this process continues; a signal or a failed background task ends it.
-
-    `draining`: the process is about to stop and reports that it is not ready, so that balancers send no more requests.
-    `failure`: why the process ends with an error.
-    """
-
-    def __init__(self) -> None:
-        self.draining = False
-        self.failure: str | None = None
-        self.stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        """Ask the process to stop."""
-        self.stopping.set()
-
-    def fail(self, reason: str) -> None:
-        """Ask the process to end with a failure."""
-        self.failure = self.failure or reason
-        self.stopping.set()
-
-
 class Middleware:
     """The layer between aiohttp and the handlers of one application."""
 
@@ -173,12 +151,13 @@ class Middleware:
         """Return the whole answer to a request for which there is no capacity, or the place of a request with a key.
 
         `message`: the head of the request. `peer`: the client's address. Returns None while few requests are active,
-        and for requests about which `middleware` decides: probes, streams, those of routes with a queue of their own.
+        and for requests about which `middleware` decides: probes, streams, answers in memory, those of routes with a
+        queue of their own.
         """
         if not self._admission.busy:
             return None
         route = self._route_of(message)
-        if route is None or route.quiet or route.streams or route.detached:
+        if route is None or route.quiet or route.streams or route.detached or route.in_memory:
             return None
         headers = message.headers
         scheme, _, credential = headers.get("Authorization", "").partition(" ")
@@ -219,7 +198,7 @@ class Middleware:
 
     async def set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         """Set the headers that every answer has, streams included."""
-        response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none where no middleware was reached
+        response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none if no middleware was reached
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Cache-Control", "no-store")  # a cache must not show the answer to another caller
         response.headers.popall("Server", None)  # aiohttp names itself and its version
@@ -289,6 +268,8 @@ class Middleware:
     async def _admitted(
         self, request: web.Request, handler: Handler, route: Route, reserved: Slot | None
     ) -> web.StreamResponse:
+        if route.in_memory:
+            return await handler(request)
         connection = request.protocol
         slot = self._admission.enter(connection.waited if isinstance(connection, Connection) else 0.0, reserved)
         try:
@@ -465,7 +446,7 @@ _ASCII_HEADERS = {
 """The headers that a service reads; a key that is not ASCII is an unknown key."""
 
 _SINGLE_HEADERS = ("Authorization", "Content-Encoding", "Idempotency-Key")
-"""The headers of which only one may be sent, because a proxy might read another one than the service. The HTTP parser
+"""Headers that may be sent only once, because a proxy might read another one than the service. The HTTP parser
 refuses others, such as a second `Content-Type`."""
 
 _EXTRA_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 415: {"Accept-Encoding": ACCEPTED}}

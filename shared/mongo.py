@@ -208,7 +208,7 @@ def readable(document: Document, decode: Callable[[Document], T]) -> T | None:
     """
     try:
         return decode(document)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others are to be read
+    except Exception as error:  # noqa: BLE001 - any error: the others are to be read
         fields = {"error": frames_of(error)}
         log.error("document %s cannot be read", document.get("_id"), extra={"fields": fields})  # noqa: TRY400 - no traceback: it may hold data
         return None

@@ -18,10 +18,9 @@ from typing import Any, NoReturn, TypeVar
 from aiohttp import web
 
 from shared import logs
-from shared.app import LIFECYCLE, READINESS, Readiness
+from shared.app import LIFECYCLE, READINESS, Lifecycle, Readiness
 from shared.console import say
 from shared.errors import Problem, Unavailable
-from shared.middleware import Lifecycle
 from shared.settings import Settings, load
 
 log = logging.getLogger(__name__)

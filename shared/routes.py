@@ -115,9 +115,10 @@ class Route:
     `produces` name media types other than JSON; if `produces` names several, `answers` describes the first. `sets`:
     headers of a success, besides `ETag` and `Content-Language`.
 
-    `reads`: the route changes nothing, whatever its method, so it is cancelled if the client disconnects. `basic`: HTTP
+    `reads`: the route changes nothing with any method, so it is cancelled if the client disconnects. `basic`: HTTP
     Basic is accepted too, with the API key as the password, for clients that support nothing else. `detached`: the
-    request waits in a queue with its own limits and does not count as active. `example`: a valid body for the OpenAPI
+    request waits in a queue with its own limits and does not count as active. `in_memory`: the answer to this public
+    route costs no more than a rejection, so a busy service gives it. `example`: a valid body for the OpenAPI
     document. `hidden`: that document leaves the route out. `wrong_query`: the error of a query with a parameter that is
     wrong, unknown or missing.
     """
@@ -136,6 +137,7 @@ class Route:
     streams: bool = False
     reads: bool = False
     detached: bool = False
+    in_memory: bool = False
     basic: bool = False
     accepts: str = "application/json"
     produces: str | Sequence[str] = "application/json"

@@ -17,6 +17,7 @@ from deploy.local.broker import EmbeddedBroker, find_broker
 from deploy.local.pages import build as build_pages
 from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Mongod, Server, find_mongodb
+from shared import limits, middleware
 from tests.support.deadlines import bound_tests, pytest_runtest_call  # noqa: F401 - a hook
 from tests.support.servers import missing, started_server
 
@@ -53,6 +54,20 @@ def _turn(item: pytest.Item) -> tuple[int, str]:
 
 def pytest_report_header() -> str:
     return "servers: started only by the tests that need them; BROKER=apache|embedded chooses the broker"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried() -> Iterator[None]:
+    """Let no service in the tests' process refuse a request because the machine was busy with the tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(limits, "_LONGEST_WAIT_SECONDS", 3600.0)
+        yield
+
+
+@pytest.fixture
+def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass for the rates of requests, however long the requests of a test take."""
+    monkeypatch.setattr(middleware, "monotonic", lambda: 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from deploy.local.seed import bearer
+from deploy.local.seed import answered, bearer
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ async def messages(
         headers["Last-Event-ID"] = last_event_id
     timeout = aiohttp.ClientTimeout(total=None, sock_read=60)
     url = f"{portal_url}/v1/officers/{officer}/live"
-    async with session.get(url, headers=headers, timeout=timeout) as answer:
+    async with answered(session, "GET", url, headers=headers, timeout=timeout) as answer:
         answer.raise_for_status()
         fields: dict[str, str] = {}
         async for raw in answer.content:

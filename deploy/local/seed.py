@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ SEED = ROOT / "deploy" / "seed"
 _SHOWN = 5
 _TOO_BUSY = {429, 503}
 _ATTEMPTS = 20
+_PAUSE_SECONDS = 1.0
 
 
 async def load_catalog(session: aiohttp.ClientSession, catalog_url: str, key: str, display: Display) -> None:
@@ -44,12 +46,8 @@ async def load_item_banks(session: aiohttp.ClientSession, assessment_url: str, k
     with display.progress("item banks", len(files)) as loaded:
         for file in files:
             url = f"{assessment_url}/v1/item-banks/{file.stem}:import?format=json&publish=true"
-            for attempt in range(_ATTEMPTS):
-                async with session.post(url, data=file.read_bytes(), headers=bearer(key)) as answer:
-                    if answer.status not in _TOO_BUSY or attempt == _ATTEMPTS - 1:
-                        await _accepted(answer)
-                        break
-                await asyncio.sleep(1)
+            async with answered(session, "POST", url, data=file.read_bytes(), headers=bearer(key)) as answer:
+                await _accepted(answer)
             loaded()
 
 
@@ -63,7 +61,8 @@ async def import_courses(
     headers = {**bearer(key), "Content-Type": "application/x-ndjson"}
     refused, changed = [], 0
     with display.progress("courses", sum(1 for line in courses.splitlines() if line.strip())) as loaded:
-        async with session.post(f"{catalog_url}/v1/courses:import", data=courses, headers=headers) as answer:
+        url = f"{catalog_url}/v1/courses:import"
+        async with answered(session, "POST", url, data=courses, headers=headers) as answer:
             await _accepted(answer)
             async for line in answer.content:
                 if not line.strip():
@@ -140,21 +139,27 @@ async def submit(
     """
     url = f"{assessment_url}/v1/officers/{officer['officer']}/assessments"
     headers = {**bearer(key), "Idempotency-Key": f"seed-{officer['officer']}"}
-    async with session.post(url, json=officer["assessment"], headers=headers) as answer:
+    async with answered(session, "POST", url, json=officer["assessment"], headers=headers) as answer:
         return await _accepted(answer)
 
 
 async def put(session: aiohttp.ClientSession, url: str, key: str, body: Any) -> dict[str, Any]:
-    """Send a PUT request with a JSON body and return the body of the answer. Raises CannotStart.
+    """Send a PUT request with a JSON body and return the body of the answer. Raises CannotStart."""
+    async with answered(session, "PUT", url, json=body, headers=bearer(key)) as answer:
+        return await _accepted(answer)
 
-    If the service is busy (429 or 503), this is tried again for about 20 s.
-    """
-    for attempt in range(_ATTEMPTS):
-        async with session.put(url, json=body, headers=bearer(key)) as answer:
-            if answer.status not in _TOO_BUSY or attempt == _ATTEMPTS - 1:
-                return await _accepted(answer)
-        await asyncio.sleep(1)
-    raise AssertionError
+
+@asynccontextmanager
+async def answered(
+    session: aiohttp.ClientSession, method: str, url: str, **options: Any
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Send a request and yield the answer; send it again for about 20 s while the service is busy (429 or 503)."""
+    for left in reversed(range(_ATTEMPTS)):
+        async with session.request(method, url, **options) as answer:
+            if answer.status not in _TOO_BUSY or not left:
+                yield answer
+                return
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def bearer(key: str) -> dict[str, str]:

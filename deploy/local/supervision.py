@@ -74,7 +74,7 @@ async def keep(
         try:
             await part.start()
         except CannotStart as error:
-            say(str(error).splitlines()[0])  # the log follows where the process has ended
+            say(str(error).splitlines()[0])  # the log follows if the process has ended
         except OSError as error:
             say(sentence_of(error))
         else:

@@ -313,7 +313,7 @@ class _Batch:
             outcome.same_origin = one.origin is not None and known.origin == one.origin
             if known.digest != digest:
                 outcome.problems = [IdTaken("this key was used for another assessment", "key")]
-            else:  # an earlier try of this row, of which no answer came
+            else:  # an earlier try of this row, without an answer
                 outcome.is_new = outcome.same_origin
             return None
         if isinstance(framework, Problem):

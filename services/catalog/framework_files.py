@@ -183,7 +183,7 @@ def _import_parser() -> argparse.ArgumentParser:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file, or all files of ESCO or O*NET")
     parser.add_argument("--format", required=True, choices=FORMATS)
     parser.add_argument("--tenant", default=SHARED_TENANT, help="whose framework it becomes (shared)")
-    parser.add_argument("--id", help="the id of the framework, where the file has none or another one is wanted")
+    parser.add_argument("--id", help="the id of the framework, if the file has none or another one is wanted")
     parser.add_argument("--title-th", help="its title in Thai")
     parser.add_argument("--title-en", help="its title in English")
     parser.add_argument("--map", help="which column of a table holds what: 'job_group=Role + Role Level,skill=Skill'")

@@ -105,7 +105,7 @@ class MatcherCache:
             del self._kept[tenant]
 
     async def _made(self, tenant: str, versions: dict[str, int], begun: float, before: Matchers | None) -> Matchers:
-        """Return the matchers of a tenant; those of `before` and of other tenants are used again where they fit."""
+        """Return the matchers of a tenant; those of `before` and of other tenants are used again if they fit."""
         prefix = framework_key(tenant, "")
         loaded: dict[str, _Version] = {}
         keys: dict[str, tuple[str, int]] = {}
@@ -146,7 +146,7 @@ class MatcherCache:
         )
 
     async def _loaded(self, key: str, version: int) -> _Version | None:
-        """Return a version of a framework; None where it cannot be read. Raises Unavailable."""
+        """Return a version of a framework; None if it cannot be read. Raises Unavailable."""
         if (found := self._versions.get((key, version))) is None and (framework := await self._store.framework(key)):
             found = self._versions[key, version] = _Version(framework)
         return found

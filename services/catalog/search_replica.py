@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from services.catalog.model import ListCourses
 from services.catalog.search.find import Found, find
 from services.catalog.search.grams import Highlighter
-from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from services.catalog.search.index import SearchIndex, fold_events, tidy
 from shared.domain import Course, LocalizedText
 from shared.errors import Unavailable
 from shared.events import FrameworkPublished, check_stamps
@@ -33,7 +33,7 @@ class SearchReplica:
     """
 
     def __init__(self, brokers: Brokers, topic: str, work: WorkQueue, staged: Staged) -> None:
-        self.index: SearchIndex = EMPTY
+        self.index = SearchIndex.empty()
         self.follower = Follower(brokers, topic, self.on_catalog)
         self.assembly = FrameworkAssembly(lambda tenant, framework: self._versions.get((tenant, framework), 0))
         self._versions: dict[tuple[str, str], int] = {}

@@ -7,6 +7,7 @@ otherwise it is a write conflict, and the method returns None.
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
@@ -56,6 +57,8 @@ COLLECTION = "entries"
 _NO_SEQUENCE = {"$not": {"$gt": 0}}
 """A MongoDB condition on `sequence`, which a document without a valid sequence meets."""
 _MATCHES = ("matches", "matched", "match_version")
+_KEPT_SCALES = 64
+"""How many frameworks stay in memory for the checks of courses; the largest one, ESCO, has 13,896 skills."""
 EVENT_LIMIT = 900_000
 """The most bytes of an event, because brokers accept records of one megabyte. A larger framework is stored in parts."""
 
@@ -74,7 +77,7 @@ class CatalogStore:
         self._staged = staged or Staged()
         self._database = database
         self._entries = database[COLLECTION]
-        self._scales: dict[str, tuple[int, FrameworkScale]] = {}
+        self._scales: OrderedDict[str, tuple[int, FrameworkScale]] = OrderedDict()
         self._imports = Staged()
         self.parts = PartStore(database, COLLECTION)
 
@@ -243,7 +246,8 @@ class CatalogStore:
     async def _framework_scale(self, key: str) -> FrameworkScale | None:
         """Return what courses are checked against in a framework, None without one. Raises Unavailable.
 
-        It stays in memory until the version changes, because an import checks thousands of courses against it.
+        Those used last stay in memory until their version changes, because an import checks thousands of courses
+        against them.
         """
         with unavailable():
             document = await self._entries.find_one({"_id": key}, {"sequence": 1})
@@ -255,6 +259,9 @@ class CatalogStore:
                     return None
                 scale = FrameworkScale(entry.content.max_level, frozenset(entry.content.skills_by_id))
                 self._scales[key] = entry.sequence, scale
+                while len(self._scales) > _KEPT_SCALES:
+                    self._scales.popitem(last=False)
+            self._scales.move_to_end(key)
         return scale
 
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:

@@ -40,7 +40,7 @@ _THAI_BLOCK = 0x0E
 _HIGH = re.compile(rb"[\x80-\xff]+")
 _NOT_THAI = re.compile(rb"[\x81-\x84\x86-\x90\x98-\xa0\xdb-\xde\xfc-\xff]")
 _THAI_DIGITS = re.compile(rb"[\xf0-\xf9]{2,}")
-"""Thai digits in cp874, as in a date; in cp1252 letters such as ð and ø, of which no two stand together."""
+"""Thai digits in cp874, as in a date; in cp1252 letters such as ð and ø, two of which never stand together."""
 _RUN = 3
 
 _LIKE_UTF_8 = re.compile(rb"\xe0[\xb8\xb9][\x80-\xbf]|[\xc2\xc3][\x80-\xbf]|\xe2\x80[\x80-\xbf]")
@@ -61,7 +61,7 @@ def eight_bit(raw: bytes) -> str:
 
 
 def has_few_faults(raw: bytes) -> bool:
-    """Return whether a row that is not UTF-8 is UTF-8 but for a few bytes, as where a text was cut within a letter."""
+    """Return whether a row that is not UTF-8 is UTF-8 but for a few bytes, as in a text cut within a letter."""
     high = [char for char in raw.decode(errors="surrogateescape") if not char.isascii()]
     valid = "".join(char for char in high if not "\udc80" <= char <= "\udcff")
     return 4 * (len(high) - len(valid)) < len(high) and _COMMON.fullmatch(valid) is not None

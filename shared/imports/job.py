@@ -50,7 +50,7 @@ class ImportJob(Generic[C, R]):
     """Imports the rows of one file; a subclass stores rows (`store_rows`) and checks the whole file (`end`).
 
     `rows_at_once`: while earlier rows are stored, up to about so many rows are collected for the next call of
-    `store_rows`. `run`: a text that no other import has, whatever the id of its report.
+    `store_rows`. `run`: a text that no other import has, even one with the same id of its report.
     """
 
     rows_at_once = 1000

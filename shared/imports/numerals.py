@@ -90,7 +90,7 @@ def count_of(text: str) -> int | None:
 
 
 def as_number(text: str) -> float:
-    """Return the number that figures state; a comma separates thousands, or decimals where it cannot be thousands.
+    """Return the number that figures state; a comma separates thousands, or decimals if it cannot separate thousands.
 
     `1,200` is 1200, `1,5` is 1.5, `1.234,5` is 1234.5.
     """

@@ -5,8 +5,8 @@
                  that no retry solves, such as a record that is too large.
 `GroupConsumer`  at least once. The uncommitted offset marks what is to be retried: a batch is delivered until the
                  handler accepts it, then committed, several batches together. `Unavailable` is retried in place;
-                 `Rejected`, and whatever fails three times, goes to the dead-letter topic with its reason and original
-                 headers (truncated if too large), and the consumer continues.
+                 `Rejected`, and a record that fails three times, goes to the dead-letter topic with its reason and
+                 original headers (truncated if too large), and the consumer continues.
 `Follower`       every replica reads every record; nothing is committed. Records that cannot be read or handled are
                  skipped, counted and logged.
 

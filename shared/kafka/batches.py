@@ -98,7 +98,7 @@ class _Batch:
             reason = self._unusable()
             if reason is None:
                 yield from self._records()
-        except Exception as error:  # noqa: BLE001 - whatever a parser raises must not stop the partition
+        except Exception as error:  # noqa: BLE001 - no error of a parser may stop the partition
             reason = f"a batch of {len(self._raw)} bytes cannot be read: {type(error).__name__}"
         if reason is not None:
             yield _Unreadable(self.next_offset - 1, bytes(self._packed), [(UNREADABLE, reason.encode())])

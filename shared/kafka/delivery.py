@@ -1,7 +1,7 @@
 """Delivers batches for both readers: decodes a batch, passes it on until the handler accepts it, isolates bad records.
 
-`Unavailable` is retried in place. `Rejected`, and whatever fails three times, is given up with a reason, but only for a
-single record: a failing batch is halved until the record is alone.
+`Unavailable` is retried in place. `Rejected`, and a record that fails three times, is given up with a reason, but only
+for a single record: a failing batch is halved until the record is alone.
 """
 
 import asyncio
@@ -102,7 +102,7 @@ class Delivery:
     async def _attempt(self, batch: list[ConsumedEvent]) -> Exception | None:
         try:
             await self._on_events(batch)
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises must not stop the partition
+        except Exception as error:  # noqa: BLE001 - no error of a handler may stop the partition
             return error
         return None
 

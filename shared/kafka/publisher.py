@@ -24,7 +24,7 @@ _MAX_REQUEST_BYTES = MAX_VALUE_BYTES + 1024 * 1024
 
 _BATCH_BYTES = 768 * 1024
 """How many bytes of records, uncompressed, share a request: those of 500 courses. Requests to a partition follow each
-other, and each of them wakes every reader. Below the megabyte that a broker takes, whatever compression gains."""
+other, and each of them wakes every reader. Below the megabyte that a broker takes, even without compression."""
 
 
 class _InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka has no types

@@ -100,7 +100,7 @@ class BulkPacing:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 behind = await ask()
-        except Exception as error:  # noqa: BLE001 - whatever fails there, events are sent
+        except Exception as error:  # noqa: BLE001 - any error: events are sent nevertheless
             if not self._backlog_failed:
                 log.warning("the backlog of the readers of %s is not known: %r", self._topic, error)
             self._backlog_failed = True

@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from pymongo import UpdateMany, UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.errors import Unavailable
@@ -23,11 +21,12 @@ from shared.kafka import (
     RecordMetadata,
     is_permanent,
 )
-from shared.mongo import Database, Document, Write, bulk_write
+from shared.mongo import Database, Document, bulk_write
 from shared.outbox import BULK_DELAY, BULK_PAUSE_SECONDS, PENDING, PENDING_INDEX, Staged, staged_events
 from shared.relay.bulk_pacing import BulkPacing
 from shared.relay.lease import RENEW_SECONDS, Lease
 from shared.relay.read_back import ReadBack
+from shared.relay.removals import AcknowledgedEvent, removals
 
 log = logging.getLogger(__name__)
 
@@ -50,17 +49,6 @@ class _Batch:
     stamps: Sequence[int] = ()
     results: Sequence[RecordMetadata | Exception] = ()
     generation: int = 0
-
-
-class _Acknowledged(NamedTuple):
-    """An event that the broker has taken, and its position in which topic of this name (`generation`)."""
-
-    event: str
-    sequence: int
-    generation: int
-    stamp: int
-    partition: int
-    offset: int
 
 
 class Relay:
@@ -119,7 +107,7 @@ class Relay:
             settle=self._remove_acknowledged,
             counter=counter,
         )
-        self._acknowledged: dict[str, list[_Acknowledged]] = {}
+        self._acknowledged: dict[str, list[AcknowledgedEvent]] = {}
         self._removing = asyncio.Lock()
         self._remove_at = float("inf")
         self._fields = {"outbox": 1} | ({held_in: 1} if held_in else {})
@@ -392,55 +380,19 @@ class Relay:
             self._unsendable.add(key)
         self._too_large.add(event_id)
 
-    def _acknowledged_of(self, batch: _Batch) -> dict[str, list[_Acknowledged]]:
+    def _acknowledged_of(self, batch: _Batch) -> dict[str, list[AcknowledgedEvent]]:
         """Return the acknowledged events of a batch by document, without those that follow one without an answer."""
-        acknowledged: dict[str, list[_Acknowledged]] = {}
+        acknowledged: dict[str, list[AcknowledgedEvent]] = {}
         blocked = set()
         for (key, envelope), stamp, result in zip(batch.entries, batch.stamps, batch.results, strict=True):
             if not isinstance(result, RecordMetadata):
                 blocked.add(key)
             elif key not in blocked:
                 place = batch.generation, stamp, result.partition, result.offset
-                acknowledged.setdefault(key, []).append(_Acknowledged(envelope.id, envelope.sequence, *place))
+                acknowledged.setdefault(key, []).append(AcknowledgedEvent(envelope.id, envelope.sequence, *place))
         return acknowledged
 
-    async def _write_removals(self, acknowledged: Mapping[str, Sequence[_Acknowledged]]) -> None:
+    async def _write_removals(self, acknowledged: Mapping[str, Sequence[AcknowledgedEvent]]) -> None:
         if acknowledged:
-            await bulk_write(self._documents, list(_removals(acknowledged)))
+            await bulk_write(self._documents, list(removals(acknowledged)))
             self.sent += sum(map(len, acknowledged.values()))
-
-
-def _removals(acknowledged: Mapping[str, Sequence[_Acknowledged]]) -> Iterator[Write]:
-    """Yield the updates that remove acknowledged events and note the newest one of each document.
-
-    Documents with one event each, of the same sequence and in the same partition, share an update, for which the server
-    needs a third of the time. The update notes the lowest stamp and offset of these events for all of them. So more
-    records count as late when they are read back than are late; an event that is announced again without need changes
-    nothing.
-    """
-    together: dict[tuple[int, int, int], dict[str, _Acknowledged]] = {}
-    for key, events in acknowledged.items():
-        if len(events) == 1:
-            [one] = events
-            together.setdefault((one.sequence, one.generation, one.partition), {})[key] = one
-        else:
-            yield UpdateOne({"_id": key}, _removal(events, events[-1]))
-    for group in together.values():
-        lowest = min(group.values(), key=attrgetter("offset"))
-        change = _removal(list(group.values()), lowest)
-        if len(group) == 1:  # the driver repeats it by itself
-            yield UpdateOne({"_id": next(iter(group))}, change)
-        else:
-            yield UpdateMany({"_id": {"$in": list(group)}}, change)
-
-
-def _removal(events: Sequence[_Acknowledged], newest: _Acknowledged) -> Document:
-    mark = {
-        "sequence": newest.sequence,
-        "topic_generation": newest.generation,
-        "stamp": newest.stamp,
-        "partition": newest.partition,
-        "offset": newest.offset,
-    }
-    # `$max` (by sequence, topic, stamp): a paused relay that acknowledges late must not lower the mark.
-    return {"$pull": {"outbox": {"id": {"$in": [one.event for one in events]}}}, "$max": {"acknowledged": mark}}

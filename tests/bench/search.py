@@ -23,7 +23,7 @@ from rich.console import Console
 from deploy.local.processes import ROOT
 from services.catalog.model import ListCourses
 from services.catalog.search.find import find
-from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from services.catalog.search.index import SearchIndex, fold_events, tidy
 from shared.domain import SHARED_TENANT, Course, LocalizedText, Prose, key_of
 from shared.events import CoursePublished, Event, new_event
 from shared.texts import fold
@@ -83,7 +83,7 @@ def measure(count: int) -> list[Figure]:
 
 
 def _index(count: int, chance: random.Random) -> tuple[SearchIndex, list[str], float]:
-    index, seconds = EMPTY, 0.0
+    index, seconds = SearchIndex.empty(), 0.0
     titles: list[str] = []
     batch: list[Event] = []
     for number, course in enumerate(courses(count, chance), 1):

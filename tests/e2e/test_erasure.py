@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from deploy.local.keys import TENANT
 from deploy.local.live import messages
 from deploy.local.processes import ROOT
-from deploy.local.seed import bearer
+from deploy.local.seed import answered, bearer
 from deploy.local.stack import Stack
 from shared.cloudevents import to_kafka
 from shared.domain import Profile
@@ -79,7 +79,7 @@ async def import_result(platform: Platform, officer: Officer) -> None:
     row = {"officer": officer.name, "skill": SKILLS[0], "level": 1, "taken_at": taken_at}
     headers = bearer(platform.stack.keys.platform) | {"Content-Type": "application/x-ndjson"}
     url = f"{platform.stack.urls['assessment'][0]}/v1/assessments:import"
-    async with platform.session.post(url, data=msgspec.json.encode(row), headers=headers) as answer:
+    async with answered(platform.session, "POST", url, data=msgspec.json.encode(row), headers=headers) as answer:
         assert '"created"' in await answer.text()
 
 
@@ -127,7 +127,8 @@ async def test_the_privacy_page_lists_exactly_what_an_erasure_leaves(
     keys = [document for document in left["access/keys"] if document["officer"] == officer.name]
     assert keys
     assert all(document["revoked_at"] for document in keys)
-    async with platform.session.get(f"{stack.urls['portal'][0]}/session", headers=bearer(key)) as answer:
+    url = f"{stack.urls['portal'][0]}/session"
+    async with answered(platform.session, "GET", url, headers=bearer(key)) as answer:
         assert answer.status in (200, 401)  # at the portal it may be remembered for 2 s, and opens nothing
     values = {topic: (await newest(stack, topic, officer.key.encode()))[0] for topic in TOPICS}
     assert values.pop(PROFILES_TOPIC) == msgspec.json.encode({"tenant": TENANT, "officer": officer.name})

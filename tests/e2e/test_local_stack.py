@@ -14,7 +14,7 @@ import pytest
 from deploy.local.broker import find_broker
 from deploy.local.live import messages
 from deploy.local.processes import ROOT, CannotStart
-from deploy.local.seed import register, sample_officers
+from deploy.local.seed import answered, register, sample_officers
 from deploy.local.stack import Stack
 from tests.support.servers import missing
 
@@ -63,7 +63,8 @@ async def _assessed(stack: Stack, session: aiohttp.ClientSession, officer: dict[
     url = stack.urls["assessment"][0]
     key = {"Authorization": f"Bearer {stack.keys.platform}", "Idempotency-Key": officer["assessment"]["kind"]}
     body = officer["assessment"]
-    async with session.post(f"{url}/v1/officers/{officer['officer']}/assessments", json=body, headers=key) as answer:
+    url += f"/v1/officers/{officer['officer']}/assessments"
+    async with answered(session, "POST", url, json=body, headers=key) as answer:
         assert answer.status == 202, await answer.text()
         sequence = (await answer.json())["profile_sequence"]
     return await _path(stack, session, officer, after=sequence)

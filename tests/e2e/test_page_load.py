@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Route, expect
 
-from deploy.local.seed import bearer
+from deploy.local.seed import answered, bearer
 from tests.support.builders import unique
 from tests.support.editors import Tenant, editing
 from tests.support.page import PHONE, SIZES, Reader, reading, sign_out, switch_language
@@ -166,9 +166,9 @@ async def test_an_upload_whose_answers_alone_are_lost_shows_the_stored_report(
         path = route.request.url.partition("/api")[2]
         url = platform.stack.urls["catalog"][0] + path
         headers = {**bearer(tenant.key), "Content-Type": "text/csv"}
-        async with platform.session.post(url, data=rows.encode(), headers=headers) as response:
-            answered = await response.text()
-        assert '"finished"' in answered
+        async with answered(platform.session, "POST", url, data=rows.encode(), headers=headers) as answer:
+            verdicts = await answer.text()
+        assert '"finished"' in verdicts
         await route.abort("connectionreset")
 
     await checks(reader, tenant, file)

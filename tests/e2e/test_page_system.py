@@ -4,9 +4,11 @@ import re
 
 from playwright.async_api import Browser, expect
 
+from deploy.local.seed import answered
 from shared import VERSION
 from tests.support.editors import Tenant, editing
 from tests.support.page import SIZES, Reader, switch_language
+from tests.support.places import DRAWN_LAST
 from tests.support.platform import Platform
 
 WORDS = {
@@ -20,7 +22,7 @@ async def imports(tenant: Tenant) -> None:
     rows = '{"id": "one", "title": {"en": "One"}, "provider": {"en": "P"}, "hours": 1, "languages": ["th"]}\n{}\n'
     headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {tenant.key}"}
     url = f"{tenant.platform.stack.urls['catalog'][0]}/v1/courses:import"
-    async with tenant.platform.session.post(url, data=rows, headers=headers) as answer:
+    async with answered(tenant.platform.session, "POST", url, data=rows, headers=headers) as answer:
         assert answer.status == 200
         await answer.read()
 
@@ -105,6 +107,7 @@ async def test_admins_read_and_try_every_services_api_document_on_every_screen(
             await page.click(".opblock.opblock-get .opblock-summary-control >> nth=0")
             await page.click(".opblock.is-open .try-out__btn >> nth=0")
             await page.wait_for_selector(".opblock.is-open .execute")
+            await page.wait_for_selector(DRAWN_LAST)
             await reader.is_sound()
             # 1280 x 1024 at 400 % is 320 x 256 CSS pixels
             for width, height in ((320, 256), (320, 640), (3840, 2160)):

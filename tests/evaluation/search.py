@@ -16,7 +16,7 @@ from rich.table import Table
 
 from services.catalog.model import ListCourses
 from services.catalog.search.find import find
-from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from services.catalog.search.index import SearchIndex, fold_events, tidy
 from shared.cloudevents import from_kafka, to_kafka
 from shared.domain import Course, LocalizedText
 from shared.events import CoursePublished, Event, new_event
@@ -50,7 +50,7 @@ def indexed(every: list[Course]) -> SearchIndex:
     for stamp, course in enumerate(every, 1):
         envelope = new_event("/evaluation", f"t/{course.id}", 1, CoursePublished("t", course))
         events.append(from_kafka(*to_kafka(msgspec.structs.replace(envelope, catalog_revision=stamp))))
-    return tidy(fold_events(EMPTY, events))
+    return tidy(fold_events(SearchIndex.empty(), events))
 
 
 def without_a_tone_mark(text: str, chance: random.Random) -> str | None:

@@ -1,13 +1,12 @@
 """What is compiled is compiled before the first test, so that no test waits for it; what several files of tests use."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from services.catalog.match_store import MatchStore
 from services.catalog.store import CatalogStore
 from services.recommender.warmup import warm_up
-from shared import limits
 from shared.events import CATALOG_TOPIC, PATHS_TOPIC, PROFILES_TOPIC
 from shared.settings import AssessmentSettings, CatalogSettings, PortalSettings, RecommenderSettings, Settings
 from tests.support.all_services import Services, everything
@@ -26,14 +25,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Compile where tests are to be run; it takes long only once."""
     if session.items and not session.config.option.collectonly:
         warm_up()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def unhurried() -> Iterator[None]:
-    """Let no service refuse a request because the machine was busy with the tests."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(limits, "_LONGEST_WAIT_SECONDS", 3600.0)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -181,6 +181,7 @@ async def test_the_portal_times_out_a_stalled_body(stage: tuple[PortalSettings, 
             assert (got.status, got.problem["title"]) == (408, "Body too slow")
 
 
+@pytest.mark.usefixtures("timeless")
 async def test_guessing_keys_at_the_sign_in_is_rate_limited(stage: tuple[PortalSettings, Owner]) -> None:
     settings, owner = stage
     async with running_portal(replace(settings, rate_per_address=1), owner) as portal:

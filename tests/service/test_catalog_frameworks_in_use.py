@@ -1,6 +1,7 @@
 """Every framework in use gets proposals for every course that has no rows in it, on real servers."""
 
 import msgspec
+import pytest
 
 from services.catalog.__main__ import match
 from services.catalog.match_store import MatchStore
@@ -165,3 +166,20 @@ async def test_the_command_matches_again_whatever_lacks_rows_in_a_framework(agen
     assert isinstance(agency.service.settings, CatalogSettings)
     assert await match(agency.service.settings) >= 1
     assert set(await agency.matches("by-hand")) == {("agency", "glass")}
+
+
+async def test_what_courses_are_checked_against_stays_in_memory_for_the_frameworks_used_last(
+    stores: tuple[CatalogStore, MatchStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.catalog.store._KEPT_SCALES", 2)
+    catalog_store, _ = stores
+    for name in "abc":
+        await catalog_store.put_framework(None, "t", msgspec.convert(crafts(name, GLASS), Framework), "")
+    first = await catalog_store.framework_scales("t", "ab")
+    again = await catalog_store.framework_scales("t", "a")
+    assert again["a"] is first["a"]
+    await catalog_store.framework_scales("t", "c")  # b was used least recently
+    last = await catalog_store.framework_scales("t", "ab")
+    assert last["a"] is first["a"]
+    assert last["b"] is not first["b"]
+    assert last == first

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.portal.api.page import read_assets
+from shared import limits
 from shared.settings import PortalSettings
 from tests.support.portal import Owner, Portal, running_portal
 
@@ -51,6 +52,15 @@ async def test_each_file_has_a_strict_policy_and_is_not_sent_twice(pages: Portal
             assert (answer.status, answer.headers["Cache-Control"], await answer.read()) == (304, caching, b"")
         async with pages.session.head(pages.url + target) as answer:
             assert (answer.status, await answer.read()) == (200, b"")
+
+
+async def test_the_pages_are_served_while_other_requests_are_refused(
+    pages: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "_LONGEST_WAIT_SECONDS", -1.0)  # every request has waited too long
+    for target, status in (("/session/start", 503), ("/", 200), ("/static/main-abc.js", 200)):
+        async with pages.session.get(pages.url + target) as answer:
+            assert answer.status == status, target
 
 
 async def test_text_is_compressed_for_clients_that_accept_it(pages: Portal) -> None:

@@ -479,6 +479,15 @@ async def test_a_deadline_that_has_passed_is_left_alone(office: Office) -> None:
     assert (await office.plan_of("past"))["replan_at"] is None
 
 
+async def test_the_rules_of_a_tenant_are_kept_only_while_they_are_recent(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tenant, seconds in (("a", 0.0), ("b", 0.0), ("a", 1000.0), ("c", 1000.0)):
+        monkeypatch.setattr(rules, "_RECENT_SECONDS", seconds)
+        await office.store.rules.of(tenant)
+    assert [*office.store.rules._recent] == ["a", "c"]
+
+
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,9 @@ OF_SUPERVISORS = ("plans", "plan", "rating")
 OF_EDITORS = ("matches", "courses", "load", "health", "frameworks", "supervision", "system")
 PLACES = ("sign-in", *OF_OFFICERS, "agencies", "agency", *OF_SUPERVISORS, *OF_EDITORS, "documents")
 
+DRAWN_LAST = ".models .json-schema-2020-12-expand-deep-button"
+"""What is drawn last of the page of an OpenAPI document."""
+
 _agencies: dict[int, str] = {}
 """{id of a stack: the agency in it that has enough officers for figures}."""
 
@@ -123,6 +126,7 @@ async def _at_the_documents(reader: Reader, tenant: Tenant) -> None:
     await reader.page.click(".opblock.opblock-get .opblock-summary-control >> nth=0")
     await reader.page.click(".opblock.is-open .try-out__btn >> nth=0")
     await reader.page.wait_for_selector(".opblock.is-open .execute")
+    await reader.page.wait_for_selector(DRAWN_LAST)
 
 
 async def _at_a_supervisors(reader: Reader, platform: Platform, place: str) -> None:

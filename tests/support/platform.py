@@ -22,6 +22,7 @@ from deploy.local.seed import SEED, bearer
 from deploy.local.stack import Stack
 from services.recommender.feedback import Feedback, Statement
 from shared.domain import key_of
+from shared.errors import Overloaded, type_of
 from shared.events import PATHS_TOPIC, PROFILES_TOPIC, Event, PathAnnounced
 from shared.kafka import ConsumedEvent, Follower
 from tests.support.builders import unique
@@ -62,12 +63,19 @@ class Platform:
     async def ask(
         self, service: Service, method: str, path: str, *, key: str | None = "", **options: Any
     ) -> tuple[int, Any]:
-        """Return status and JSON of one request; `key` "" is the platform's own, None is none."""
+        """Return status and JSON of one request; `key` "" is the platform's own, None is none.
+
+        A request for which a busy service has done nothing is sent again.
+        """
         headers = {**options.pop("headers", {}), **({} if key is None else bearer(key or self.stack.keys.platform))}
         timeout = aiohttp.ClientTimeout(total=60)
         url = f"{self.stack.urls[service][0]}{path}"
-        async with self.session.request(method, url, headers=headers, timeout=timeout, **options) as answer:
-            return answer.status, await answer.json(content_type=None) if await answer.read() else None
+        while True:
+            async with self.session.request(method, url, headers=headers, timeout=timeout, **options) as answer:
+                body = await answer.json(content_type=None) if await answer.read() else None
+            if answer.status != 503 or not body or body["type"] != type_of(Overloaded.kind):
+                return answer.status, body
+            await asyncio.sleep(0.1)
 
     async def insist(self, service: Service, method: str, path: str, **options: Any) -> Any:
         """Return the JSON of a success; repeat the same request while a service is unreachable or busy."""

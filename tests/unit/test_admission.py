@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from shared import access_log
-from shared.auth import EVERYONE, StoredKey
+from shared.auth import EVERYONE, PUBLIC, StoredKey
 from shared.connections import Connection
 from shared.limits import Limits, networks
 from shared.routes import Route
@@ -41,7 +41,8 @@ class Held(Shelf):
             "PUT", "/v1/officers/{officer_id}/things", self.put_thing, EVERYONE, body=Thing, answers={201: Thing}
         )
         stream = Route("GET", "/v1/mine", self.events, EVERYONE, streams=True, produces="text/event-stream")
-        return [*super().routes(), kept, mine, stream]
+        shown = Route("GET", "/v1/shown", self.trace, PUBLIC, in_memory=True)
+        return [*super().routes(), kept, mine, stream, shown]
 
     async def fill(self, wire: Wire, *headers: bytes, places: int) -> None:
         """Occupy so many places with requests that wait for the gate."""
@@ -51,7 +52,7 @@ class Held(Shelf):
             await asyncio.wait_for(self.inside.acquire(), PATIENCE)
 
 
-async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not() -> None:
+async def test_requests_over_the_limit_are_rejected_at_once_unless_their_answer_costs_nothing() -> None:
     shelf = Held()
     async with wired(shelf, Limits(concurrent_requests=2)) as wire:
         held = [await wire.open() for _ in range(2)]
@@ -63,8 +64,8 @@ async def test_requests_over_the_limit_are_rejected_at_once_and_probes_are_not()
             got = await wire.ask(TRACE)
             assert (got.status, got.headers["retry-after"]) == (503, "1")
             assert got.problem["title"] == "Temporarily unavailable"
-        for probe in (b"/livez", b"/readyz", b"/metrics"):
-            got = await wire.ask(b"GET " + probe + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+        for path in (b"/v1/shown", b"/livez", b"/readyz", b"/metrics"):
+            got = await wire.ask(b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n")
             assert got.status == 200
         assert b"learning_path_http_server_active_requests 2.0" in got.body
         shelf.go_on.set()
@@ -364,6 +365,7 @@ async def test_work_of_a_disconnected_client_is_not_started() -> None:
         assert not shelf.entered.is_set()
 
 
+@pytest.mark.usefixtures("timeless")
 async def test_a_key_over_its_rate_gets_retry_after() -> None:
     limits = Limits(rate_per_officer=1, rate_per_key=4)
     async with wired(limits=limits) as wire:
@@ -377,6 +379,7 @@ async def test_a_key_over_its_rate_gets_retry_after() -> None:
         assert (await wire.ask(READ + platform + b"\r\n")).status == 200
 
 
+@pytest.mark.usefixtures("timeless")
 async def test_an_address_without_a_key_is_rate_limited_and_keys_from_it_are_not() -> None:
     async with wired(limits=Limits(rate_per_address=1)) as wire:
         key = await wire.key("platform")
@@ -387,6 +390,7 @@ async def test_an_address_without_a_key_is_rate_limited_and_keys_from_it_are_not
         assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
 
 
+@pytest.mark.usefixtures("timeless")
 async def test_wrong_keys_of_an_address_are_limited_and_refuse_no_right_key_of_it() -> None:
     async with wired(limits=Limits(rate_per_address=1)) as wire:
         used, fresh = await wire.key("platform"), await wire.key("platform")

@@ -71,7 +71,8 @@ def test_buffered_bytes_are_bounded_and_released() -> None:
     assert admission.bytes == 0
 
 
-def test_a_request_that_has_waited_too_long_is_rejected() -> None:
+def test_a_request_that_has_waited_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.limits._LONGEST_WAIT_SECONDS", 1.0)
     admission = Admission(Limits())
     admission.enter(0.9).leave()
     with pytest.raises(Overloaded):

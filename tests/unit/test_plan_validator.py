@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from services.recommender.inputs import Estimate
+from services.recommender.plan_validator.officer_state import OfficerState
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.pipeline import recommend, waiting_for_framework
 from shared.domain import MatchedRow
@@ -185,3 +186,20 @@ def test_a_path_with_a_withdrawn_or_changed_course_is_rejected() -> None:
 
 def test_a_path_without_steps_is_valid_if_it_has_a_reason() -> None:
     assert validate(waiting_for_framework(profile(), VIEW.catalog_revision, DAY), PLAN, VIEW.course) == []
+
+
+def test_the_state_of_the_officer_is_not_copied_for_each_open_skill(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[OfficerState] = []
+    original = OfficerState.copy
+    monkeypatch.setattr(OfficerState, "copy", lambda state: copies.append(state) or original(state))
+    made = []
+    for count in (5, 50):
+        skills = [f"s{number}" for number in range(count)]
+        view = view_of([course(f"c-{skill}", (skill, 0, 3), hours=2) for skill in skills])
+        plan = inputs(framework(dict.fromkeys(skills, 3)), dict.fromkeys(skills, 0.0), sd=0.4, budget_hours=3)
+        path = recommend(plan, view)
+        assert {row.cause for row in path.open} == {"budget"}
+        copies.clear()
+        assert validate(path, plan, view.course) == []
+        made.append(len(copies))
+    assert made[0] == made[1]

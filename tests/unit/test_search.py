@@ -12,7 +12,7 @@ from services.catalog import search_replica
 from services.catalog.model import ListCourses
 from services.catalog.search.find import Found, find
 from services.catalog.search.grams import Highlighter
-from services.catalog.search.index import EMPTY, SearchIndex, fold_events, tidy
+from services.catalog.search.index import SearchIndex, fold_events, tidy
 from services.catalog.search.tenant import TenantCourses
 from services.catalog.search_replica import SearchReplica
 from shared import outbox
@@ -39,7 +39,7 @@ class Log:
     """A catalog's log: events with stamps that count up, and the index that was folded from them."""
 
     def __init__(self) -> None:
-        self.index: SearchIndex = EMPTY
+        self.index = SearchIndex.empty()
         self.stamp = 0
 
     def event(self, tenant: str, name: str, data: Data) -> Event:
@@ -391,6 +391,46 @@ def test_a_change_looks_only_at_the_courses_of_the_tenants_that_it_concerns(monk
     assert len(looked) == 1
     assert log.ids("data", tenant="t3") == ["d"]
     assert log.ids("data", tenant="t4") == []
+
+
+def test_a_change_of_a_shared_course_looks_only_at_the_tenants_with_a_course_of_its_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log()
+    for number in range(30):
+        log.put(course("c", en="Water"), tenant=f"t{number}")
+    log.put(course("d", en="Data"), tenant="t3")
+    looked = set[int]()
+    contains = TenantCourses.__contains__
+
+    def counted(self: TenantCourses, name: str) -> bool:
+        looked.add(id(self))
+        return contains(self, name)
+
+    monkeypatch.setattr(TenantCourses, "__contains__", counted)
+    log.put(course("d", en="Shared data"), course("e", en="Shared words"), tenant=SHARED_TENANT)
+    assert len(looked) == 2  # the shared courses, and those of t3
+    assert log.index.hidden("t3") == {"d"}
+    assert log.index.hidden("t4") == frozenset()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_tenant_hides_exactly_the_shared_courses_with_ids_of_its_own(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same changes each time
+    log, present = Log(), {tenant: set[str]() for tenant in (SHARED_TENANT, "t0", "t1", "t2")}
+    for _ in range(80):
+        changed = chance.sample(sorted(present), chance.choice([1, 2]))  # their changes are folded together
+        events = []
+        for tenant in changed:
+            names = {f"c{chance.randrange(8)}" for _ in range(3)}
+            withdrawn = chance.random() < 0.4
+            present[tenant] = present[tenant] - names if withdrawn else present[tenant] | names
+            for name in sorted(names):
+                data = CourseWithdrawn(tenant, name) if withdrawn else CoursePublished(tenant, course(name))
+                events.append(log.event(tenant, name, data))
+        log.index = tidy(fold_events(log.index, events))
+        for tenant in ("t0", "t1", "t2"):
+            assert log.index.hidden(tenant) == present[tenant] & present[SHARED_TENANT]
 
 
 def test_the_frameworks_of_a_tenant_are_found_without_reading_those_of_all_others() -> None:

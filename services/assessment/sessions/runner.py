@@ -250,7 +250,7 @@ class SessionRunner:
         return after, problem
 
     async def _end(self, sitting: Sitting, ending: SessionEnding, trace: Callable[[], str]) -> Sitting:
-        """Return a session that is ended and submitted, whatever its state before."""
+        """Return a session that is ended and submitted; its state before may be any."""
 
         async def decide() -> Sitting | None:
             nonlocal sitting

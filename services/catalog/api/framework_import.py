@@ -58,7 +58,7 @@ class ImportFramework(Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Annotated[FormatName, Meta(description="The format of the file.")]
     dry_run: bool = False
-    id: Annotated[Identifier | None, Meta(description="The id of the framework, where the file has none.")] = None
+    id: Annotated[Identifier | None, Meta(description="The id of the framework, if the file has none.")] = None
     title_th: Annotated[ShortText | None, Meta(description="Its title in Thai.")] = None
     title_en: Annotated[ShortText | None, Meta(description="Its title in English.")] = None
     map: Annotated[str, Meta(max_length=4000)] | None = None

@@ -239,7 +239,7 @@ class Builder:
             return None
         for language, words in parts.items():
             if len(words) > PROSE_LIMIT:
-                reason = f"has {len(words)} characters, of which the first {PROSE_LIMIT} are kept"
+                reason = f"has {len(words)} characters; the first {PROSE_LIMIT} are kept"
                 self.fault(reason, row=row, id=id, field=f"description.{language}", verdict="changed")
         return Prose(**{language: _cut(words, PROSE_LIMIT) or None for language, words in parts.items()})
 
@@ -316,7 +316,7 @@ class Builder:
         ]
         if not parts["job_groups"]:
             parts["job_groups"] = [EVERYBODY]
-            self.assume("the file names no job group; one for everybody is made, of which nothing is required")
+            self.assume("the file names no job group; one for everybody is made, without requirements")
         whole: dict[str, Any] = {
             **self._head,
             "id": self.options.id or self._head.get("id", ""),

@@ -28,7 +28,7 @@ _THAI_AMOUNT = re.compile(
     rf"(?:จำนวน|ระยะเวลา|เวลา)\s*[(\[]?\s*{_UNIT}\s*[)\]]?(?:\s*(?:ที่)?(?:อบรม|เรียน|เรียนรู้|ฝึกอบรม|การอบรม|การเรียนรู้))?"
 )
 _UNITS_OF_NAMES = {"estimated content length": "minutes", "หน่วยกิต": "หน่วยกิต"}
-"""{name of a column: its unit}, where the name is the unit, or only the platform's documentation states it (Udemy)."""
+"""{name of a column: its unit}, if the name is the unit, or if only the platform's documentation states it (Udemy)."""
 
 _NUMBER = re.compile(r"[\d๐-๙.,\s–-]*[\d๐-๙]\s*(?:\([\d๐-๙]{1,2}(?:[-–][\d๐-๙]{1,2}){2}\)\s*)?")
 """A number, perhaps with the hours of a week that make up credits: `3(2-2-5)`."""

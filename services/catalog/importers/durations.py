@@ -87,7 +87,7 @@ _QUARTERS = re.compile(r"(?:(three)[\s-]+|a\s+)?quarters?\s+of\s+an\s+hour")
 _CONTENTS = r"(?:video\s+)?(?:modules?|lessons?|lectures?|units?|chapters?|videos?|บทเรียน|บท)"
 _PARTS = rf"(?:{_CONTENTS}|sessions?|classes|ครั้ง|คาบ)"
 _CONTENTS_BESIDE = re.compile(rf"\d{{1,4}}\s*{_CONTENTS}(?![a-z])")
-"""A count of what a course consists of is no time: `20 hours, 10 lectures`, where the hours are taken for the whole."""
+"""A count of what a course consists of is no time: `20 hours, 10 lectures`, in which the hours count for the whole."""
 
 _EACH_PART = re.compile(r"\b(?:each|every|per)\b|[/x×*]|ละ|ต่อ")
 _AND_A_HALF = re.compile(r"(\d+)\s*(hours?|hrs?|ชั่วโมง|ชม\.?|days?|วัน|weeks?|สัปดาห์)\s*(?:and\s+a\s+half|ครึ่ง)")

@@ -83,7 +83,7 @@ class JsonLdReader:
     def end(self) -> Iterator[Row[Course] | None]:
         """Yield the remaining rows.
 
-        Raises Malformed as `feed` does, for a page of HTML without JSON-LD, and for JSON of which no object is a course.
+        Raises Malformed as `feed` does, for a page of HTML without JSON-LD, and for JSON in which no object is a course.
         """
         if self._html is None:
             yield from self._rows(self._splitter.end())

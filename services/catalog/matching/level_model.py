@@ -309,7 +309,7 @@ class LevelTable:
         }
 
     def _edges(self) -> list[tuple[int, int]]:
-        """Return (row, row) for each skill that two courses teach of which the second follows the first."""
+        """Return (row, row) for each skill that two courses teach, the second of which follows the first."""
         rows = defaultdict[int, dict[int, int]](dict)
         for at, (course, skill) in enumerate(zip(self._course, self._skill, strict=True)):
             rows[course].setdefault(skill, at)

@@ -31,7 +31,7 @@ class MappedSkill(Struct, frozen=True):
     """The skill in a framework that a row of a course stands for.
 
     `origin`: the framework and the skill that the row names. `levels`: the levels before and after the course on the
-    scale of the new framework, None where they cannot be converted.
+    scale of the new framework, None if they cannot be converted.
     """
 
     skill: str
@@ -76,7 +76,7 @@ class SkillMappings:
                 yield MappedSkill(one.target, (framework, row.skill), (low, high))
 
     def _named(self, home: str, target: str) -> Key | None:
-        """Return the skill that a relation of the framework `home` names; None where it is not known which."""
+        """Return the skill that a relation of the framework `home` names; None if it is not known which."""
         framework, divided, skill = target.partition("/")
         if divided and "://" not in target:
             there = framework not in self._skills or skill in self._skills[framework]

@@ -7,5 +7,5 @@ find       finds a page of the courses that a tenant sees, with scores, filters,
 index      applies events of the catalog to the index
 
 The score of a course depends only on the query, the course and the weights of the query's n-grams. A cursor contains
-these weights. So the next page continues where the last one ended, whatever else changes in the catalog.
+these weights. So the next page continues where the last one ended, even if the catalog changes.
 """

@@ -5,7 +5,7 @@ As in every reader, an event is used only if its stamp is above the largest stam
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from services.catalog.search.tenant import TenantCourses
 from shared.domain import SHARED_TENANT, Course, Framework
@@ -13,6 +13,8 @@ from shared.events import CoursePublished, CourseWithdrawn, Event, FrameworkPubl
 
 Required = dict[str, frozenset[str]]
 """{id of a job group: ids of the skills that it requires}, of one framework."""
+Offering = dict[str, tuple[str, ...]]
+"""{id of a course: the tenants that have, or once had, a course of their own with this id}."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,20 @@ class SearchIndex:
     """The courses of every tenant, and the skills that job groups require, at a revision of the catalog.
 
     `owners`: {tenant: its courses}. `required`: {tenant: {framework id: {job group: skills}}}. `untidy`: the tenants
-    whose courses have changed since `tidy`.
+    whose courses have changed since `tidy`. `offering`: one object of all the indexes folded from one another, to which
+    only the thread that folds adds; it reads it alone.
     """
 
     owners: Mapping[str, TenantCourses]
     required: Mapping[str, Mapping[str, Required]]
     revision: int = 0
     untidy: frozenset[str] = frozenset()
+    offering: Offering = field(default_factory=dict)
+
+    @classmethod
+    def empty(cls) -> "SearchIndex":
+        """Return an index without courses."""
+        return cls({}, {})
 
     def sees(self, tenant: str) -> list[tuple[str, TenantCourses]]:
         """Return what a tenant sees as (owner, courses of the owner): the tenant's own, then the shared ones.
@@ -53,9 +62,6 @@ class SearchIndex:
         return sum(map(len, self.owners.values()))
 
 
-EMPTY = SearchIndex({}, {})
-
-
 def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
     """Return a new index with the changes of events, which must be in the order of the topic.
 
@@ -78,9 +84,12 @@ def fold_events(index: SearchIndex, events: Iterable[Event]) -> SearchIndex:
     owners = dict(index.owners)
     for tenant, courses in changes.items():
         owners[tenant] = (owners.get(tenant) or TenantCourses.none()).changed(courses)
-    for tenant, courses in changes.items():
-        _hide(owners, tenant, courses)
-    return SearchIndex(owners, required, revision, index.untidy | changes.keys())
+        if tenant != SHARED_TENANT:
+            _offer(index.offering, tenant, courses)
+    for tenant, ids in _affected(changes, index.offering).items():
+        if tenant in owners:  # not if the fold that added it to `offering` failed
+            owners[tenant] = _hiding(owners[tenant], owners.get(SHARED_TENANT), ids)
+    return SearchIndex(owners, required, revision, index.untidy | changes.keys(), index.offering)
 
 
 def tidy(index: SearchIndex) -> SearchIndex:
@@ -89,17 +98,27 @@ def tidy(index: SearchIndex) -> SearchIndex:
     return replace(index, owners=owners, untidy=frozenset())
 
 
-def _hide(owners: dict[str, TenantCourses], changed: str, courses: Iterable[str]) -> None:
-    """Recompute which shared courses a tenant's own courses hide, if the tenant's courses changed."""
-    shared = owners.get(SHARED_TENANT)
-    if shared is None:
-        return
-    for tenant in [name for name in owners if name != SHARED_TENANT] if changed == SHARED_TENANT else [changed]:
-        own = owners[tenant]
-        both = {name for name in courses if name in own and name in shared}
-        hides = (own.hides - set(courses)) | both
-        if hides != own.hides:
-            owners[tenant] = replace(own, hides=hides)
+def _offer(offering: Offering, tenant: str, courses: Iterable[str]) -> None:
+    for course in courses:
+        if tenant not in (tenants := offering.get(course, ())):
+            offering[course] = (*tenants, tenant)
+
+
+def _affected(changes: Mapping[str, Iterable[str]], offering: Offering) -> dict[str, set[str]]:
+    """Return {tenant: ids of shared courses that it may hide now, or no longer}, without `shared`."""
+    affected = defaultdict[str, set[str]](set)
+    for changed, courses in changes.items():
+        for course in courses:
+            for tenant in offering.get(course, ()) if changed == SHARED_TENANT else (changed,):
+                affected[tenant].add(course)
+    return affected
+
+
+def _hiding(own: TenantCourses, shared: TenantCourses | None, courses: set[str]) -> TenantCourses:
+    """Return a tenant's courses after finding out again which of these shared courses they hide."""
+    both = {name for name in courses if name in own and shared and name in shared}
+    hides = (own.hides - courses) | both
+    return own if hides == own.hides else replace(own, hides=hides)
 
 
 def _required(framework: Framework) -> Required:

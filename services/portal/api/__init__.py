@@ -27,8 +27,17 @@ def routes(  # noqa: PLR0913, PLR0917 - each is one part of the portal
 ) -> list[Route]:
     """Return all routes of the portal, with the methods of these objects as handlers."""
     return [
-        Route("GET", "/", page.get_page, PUBLIC, answers={200: str}, produces="text/html", hidden=True),
-        Route("GET", "/static/{name}", page.get_asset, PUBLIC, answers={200: str}, produces="*/*", hidden=True),
+        Route("GET", "/", page.get_page, PUBLIC, answers={200: str}, produces="text/html", in_memory=True, hidden=True),
+        Route(
+            "GET",
+            "/static/{name}",
+            page.get_asset,
+            PUBLIC,
+            answers={200: str},
+            produces="*/*",
+            in_memory=True,
+            hidden=True,
+        ),
         Route(
             "POST",
             "/session",

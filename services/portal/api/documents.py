@@ -26,7 +26,7 @@ _SIGNED_IN = "Requests from this page go through the portal as the user who is s
 class ApiSite:
     """Serves a page for each service, the service's OpenAPI document, and the files of the page.
 
-    `owners`: {service: its replicas}, from one of which the document is fetched.
+    `owners`: {service: its replicas}; the document is fetched from one of them.
     """
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:

@@ -114,7 +114,7 @@ def check_origin(request: web.Request) -> None:
     """Raise Forbidden if a browser sent the request from a page of another origin."""
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get(hdrs.ORIGIN)
-    if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out where there is no HTTPS
+    if site is None and origin is not None:  # browsers leave Sec-Fetch-Site out without HTTPS
         site = "same-origin" if _host_of(origin) == request.host else "cross-site"
     if site not in (None, "same-origin"):
         raise Forbidden("this request must come from the officers' page itself")

@@ -111,7 +111,7 @@ class System:
             return ReplicaState(number, "away", None, None, {}, {}, {})
 
     async def _read(self, url: str) -> bytes:
-        """Return the body of an answer, whatever its status; empty if none came in time."""
+        """Return the body of an answer of any status; empty if none came in time."""
         try:
             async with (
                 asyncio.timeout(PATIENCE_SECONDS),

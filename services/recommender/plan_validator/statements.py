@@ -81,10 +81,10 @@ def _closing_courses(path: LearningPath, framework: str, row: OpenGap, end: Offi
         if row.courses or row.hours is not None:
             yield f"{row.cause}, yet courses are named that close it"
         return
-    now, hours, reached, left = end.copy(), 0.0, 0.0, _left(path)
+    now, hours, reached, left = end.entry_state(), 0.0, 0.0, _left(path)
     for name in row.courses:
         course = find(name)
-        if course is None or name in now.done or now.is_excluded(course) or not now.enters(course):
+        if course is None or name in now.done or end.is_excluded(course) or not now.enters(course):
             yield f"{name} cannot be taken"
             return
         now.take(course)

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -28,6 +29,7 @@ class RuleStore:
     def __init__(self, database: Database) -> None:
         self.versions: dict[str, int] = {}
         self._recent: dict[str, tuple[float, TenantRules]] = {}
+        """{tenant: (until when its rules are recent, rules)}, those that end first at the beginning."""
         self._rules = database[COLLECTION]
 
     async def of(self, tenant: str) -> TenantRules:
@@ -36,7 +38,11 @@ class RuleStore:
             found = await self._rules.find_one({"tenant": tenant}, sort=[("version", DESCENDING)])
         rules = _rules(found)
         self._note(tenant, rules.version)
-        self._recent[tenant] = time.monotonic() + _RECENT_SECONDS, rules
+        now = time.monotonic()
+        for other in [name for name, _ in takewhile(lambda one: one[1][0] <= now, self._recent.items())]:
+            del self._recent[other]
+        self._recent.pop(tenant, None)
+        self._recent[tenant] = now + _RECENT_SECONDS, rules
         return rules
 
     async def recent(self, tenant: str, known: int = 0) -> TenantRules:

@@ -108,7 +108,7 @@ def _unpacked(raw: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _member(package: zipfile.ZipFile, info: zipfile.ZipInfo, most: int = _MEMBER_LIMIT) -> bytes:
-    """Return a file of a package, up to `most` bytes whatever its header says."""
+    """Return a file of a package, up to `most` bytes, even if its header states fewer."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise Malformed(f"{info.filename[:200]!r} has a compression method that is not supported")
     try:

@@ -41,6 +41,8 @@ export type SessionResult = A['SessionResult'];
 export type Course = Pick<CourseCard, 'id' | 'title' | 'hours'>;
 
 const LONGEST_MS = 30_000; // nobody waits longer than this for an answer
+const AGAIN_MS = 10_000;
+const JSON_TYPE = 'application/json';
 export const WORDS = 'th,en'; // both, whatever the browser prefers: the page changes its language without asking again
 
 /** A response other than success. `status` 0: no response. `field` and `detail` are the service's own words. */
@@ -57,8 +59,39 @@ export class ApiError extends Error {
   }
 }
 
-/** Send a request; it fails without an answer within this time. */
-export const patient = (request: Request): Promise<Response> => fetch(request, { signal: AbortSignal.timeout(LONGEST_MS) });
+/** Requests to which a repetition changes nothing: sign-ins, adaptive sessions, and recommendations, which are not stored. */
+const POSTED_AGAIN = /^(\/session|\/api\/v1\/(recommendations|officers\/[^/]+\/sessions.*))$/;
+
+/** Whether a request may be sent again although it may have been carried out, as the portal decides for other replicas. */
+function isRepeatable({ method, headers, url }: Request): boolean {
+  if (method === 'POST') return headers.has('Idempotency-Key') || POSTED_AGAIN.test(new URL(url).pathname);
+  return !headers.has('If-Match') && !headers.has('If-None-Match');
+}
+
+/** Whether a service says that it has done nothing for a request. */
+async function isUntouched(answered: Response): Promise<boolean> {
+  const problem = (await answered.clone().json().catch(() => null)) as { type?: string } | null;
+  return problem?.type === '/problems/overloaded';
+}
+
+const isFile = (headers: Headers): boolean => (headers.get('Content-Type') ?? JSON_TYPE) !== JSON_TYPE;
+
+/**
+ * Send a request; it fails without an answer within 30 s. A service that cannot answer it for a moment is asked again
+ * when it says so, for at most 10 s.
+ */
+export async function patient(request: Request): Promise<Response> {
+  const signal = AbortSignal.timeout(LONGEST_MS);
+  if (isFile(request.headers)) return fetch(request, { signal });
+  const last = Date.now() + AGAIN_MS;
+  for (;;) {
+    const answered = await fetch(request.clone(), { signal });
+    const wait = 1000 * Number(answered.headers.get('Retry-After') ?? Infinity);
+    if (answered.status !== 503 || Date.now() + wait > last) return answered;
+    if (!isRepeatable(request) && !(await isUntouched(answered))) return answered;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
 const options = { credentials: 'same-origin', cache: 'no-store', fetch: patient } as const;
 /** The portal itself. */
 export const own = createClient<portal.paths>({ baseUrl: window.location.origin, ...options });
