@@ -191,7 +191,12 @@ def test_a_path_without_steps_is_valid_if_it_has_a_reason() -> None:
 def test_the_state_of_the_officer_is_not_copied_for_each_open_skill(monkeypatch: pytest.MonkeyPatch) -> None:
     copies: list[OfficerState] = []
     original = OfficerState.copy
-    monkeypatch.setattr(OfficerState, "copy", lambda state: copies.append(state) or original(state))
+
+    def counted(state: OfficerState) -> OfficerState:
+        copies.append(state)
+        return original(state)
+
+    monkeypatch.setattr(OfficerState, "copy", counted)
     made = []
     for count in (5, 50):
         skills = [f"s{number}" for number in range(count)]
