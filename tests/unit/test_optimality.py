@@ -1,5 +1,6 @@
 """A path says that it is proved optimal only where no path of the weighed courses closes more."""
 
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -177,3 +178,30 @@ def most_gained(officer: Inputs, view: View, courses: Sequence[Course], path: Le
 def can_be_studied(officer: Inputs, state: PathState, option: CourseOption) -> bool:
     enters = option.id in officer.started or state.admits(option)
     return enters and option.id not in state.done and option.hours <= state.hours and state.steps > 0
+
+
+@pytest.mark.parametrize("seed", [1, 5, 25, 45, 90, 94, 110, 114, 129])
+def test_a_path_of_few_courses_closes_as_much_as_any_three_courses(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311 - test data
+    skills = [f"s{number:02}" for number in range(8)]
+    courses = [
+        course(
+            f"c{number:02}",
+            *((skill, 0, draw.choice([1, 2, 3])) for skill in draw.sample(skills, draw.choice([1, 1, 2, 3, 4]))),
+            hours=draw.choice([0.25, 0.5, 1, 2, 4, 8, 16]),
+        )
+        for number in range(18)
+    ]
+    courses = published(courses)
+    required = framework(dict.fromkeys(skills, 3))
+    officer = inputs(required, dict.fromkeys(skills, 0.0), max_steps=3, budget_hours=40)
+    best = 0.0
+    for chosen in itertools.combinations(courses, 3):
+        reached: dict[str, float] = {}
+        for row in (row for one in chosen for row in one.teaches):
+            reached[row.skill] = max(row.to_level, reached.get(row.skill, 0.0))
+        if sum(one.hours for one in chosen) <= 40:
+            best = max(best, sum(reached.values()))
+    view = view_of(courses)
+    assert recommend(officer, view).coverage.gained == round(best * MICRO)
+    assert differences(officer, view, courses) is None

@@ -65,7 +65,7 @@ class CourseList(AvailableCourses):
     def closure_costs(self, start: PathState) -> ClosureCosts:
         """Return the functions that compute closure costs from the state `start`, in micro-hours, not weighted."""
         courses = self._reachable.courses
-        timed = ProblemData(courses, self._reachable.achievers, by_hours=True)
+        timed = ProblemData(courses, self._reachable.achievers, unit="hours")
         lower_bound, additive_cost = timed.costs(start, join=max), timed.costs(start)
         return ClosureCosts(
             lambda course_id, _: lower_bound.of(courses[course_id]),

@@ -7,9 +7,9 @@ branch of an `any`. Levels are in micro-levels, hours and costs in micro-hours: 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from services.recommender.inputs import Inputs
+from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import SkillKey, course_spec
 from services.recommender.planner.exact.conditions import (
     AnyCondition,
@@ -69,12 +69,14 @@ class ProblemData:
 
     courses: Mapping[str, CourseOption]
     achievers: Mapping[Condition, Sequence[Achiever]]
-    by_hours: bool = False
-    """Whether a course costs its plain hours instead of its weighted hours."""
+    unit: Literal["weighted hours", "hours", "courses"] = "weighted hours"
+    """What a course costs: its weighted hours, its plain hours, or an hour like every other course."""
 
     def price(self, achievers: Iterable[Achiever]) -> int:
         """Return the sum of what `achievers` cost by themselves, without their conditions, in micro-hours."""
-        return sum(one.hours if self.by_hours else one.cost for one in achievers)
+        if self.unit == "courses":
+            return sum(MICRO for one in achievers if isinstance(one, CourseOption))
+        return sum(one.hours if self.unit == "hours" else one.cost for one in achievers)
 
     def costs(
         self,

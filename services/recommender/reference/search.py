@@ -4,11 +4,12 @@ greedy                T0: repeatedly the closure of the highest gain per cost th
 after_exchanges       T1: local search by starts and exchanges
 after_discrepancies   limited discrepancy search with hours as costs, if an attainable gap is still open
 after_beam            then a beam search, if the targets raise several gaps each
+after_wide_search     both: with hours as costs, then with equal costs if the path holds as many courses as it may
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
 from services.recommender.planner.params import PARAMS
@@ -148,7 +149,8 @@ def best_path(search: Search, *, overlapping: bool) -> CoursePath:
     """Return the best path that the search finds (T1 of docs/ranking.md).
 
     It runs the greedy with each exponent, then starts and exchanges. If an attainable gap is still open, discrepancies
-    follow, and a beam search if `overlapping`: the targets raise several gaps each.
+    follow, and a beam search if `overlapping`: the targets raise several gaps each. Hours are the costs there; both run
+    again with equal costs if the path holds as many courses as it may.
     """
     problem, start_state, targets = search
     best = CoursePath(-1, 0, [])
@@ -156,12 +158,21 @@ def best_path(search: Search, *, overlapping: bool) -> CoursePath:
         best = best.better(search.pruned(greedy(problem, start_state.copy(), targets, exponent)))
     attainable = start_state.after(targets).value
     best = after_exchanges(search, best, attainable)
-    timed = search._replace(problem=ProblemData(problem.courses, problem.achievers, by_hours=True))
     found = best
     if best.value < attainable:
-        found = after_discrepancies(timed, best)
-        found = after_beam(timed, found) if overlapping else found
+        found = after_wide_search(search, best, "hours", overlapping=overlapping)
+        if len(found.courses) >= start_state.steps:
+            found = after_wide_search(search, found, "courses", overlapping=overlapping)
     return best if found is best else after_exchanges(search, found, attainable)
+
+
+def after_wide_search(
+    search: Search, best: CoursePath, unit: Literal["hours", "courses"], *, overlapping: bool
+) -> CoursePath:
+    """Return `best`, or a path of higher value that discrepancies or a beam find. `unit`: what courses cost."""
+    recosted = search._replace(problem=ProblemData(search.problem.courses, search.problem.achievers, unit))
+    best = after_discrepancies(recosted, best)
+    return after_beam(recosted, best) if overlapping else best
 
 
 def after_exchanges(search: Search, best: CoursePath, attainable: int) -> CoursePath:
@@ -197,7 +208,7 @@ def after_discrepancies(search: Search, best: CoursePath) -> CoursePath:
     """Return `best`, or a path of higher value.
 
     Tries discrepancies of the greedy from the start state and after each start, and each pair of the first `max_paired`
-    starts. In `search` each course costs its plain hours.
+    starts. In `search` a course costs its plain hours, or all cost the same.
     """
     problem, start_state, targets = search
     starts, costs = starts_of(search, complete=False), problem.costs(start_state)
@@ -224,7 +235,7 @@ def after_beam(search: Search, best: CoursePath) -> CoursePath:
     """Return `best`, or a path of higher value that a beam search finds.
 
     Each path of the beam is extended by the closures of the best starts at its end, and completed by the greedy. Of
-    equal paths the first found is kept. In `search` each course costs its plain hours.
+    equal paths the first found is kept. For costs see `after_discrepancies`.
     """
     problem, start_state, targets = search
     beam: list[list[CourseOption]] = [[]]

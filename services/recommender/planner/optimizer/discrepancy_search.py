@@ -1,11 +1,12 @@
 """Limited discrepancy search (Harvey, Ginsberg 1995), if an attainable gap is still open.
 
-Hours are scarce then, so each course costs its plain hours. The greedy runs from the start state, from the end of each
-start's closure, and from the end of the closures of each pair of the first starts. For each of its choices it runs once
-more, without the target of that choice.
+Hours are scarce then, so each course costs its plain hours; where the number of courses is, each costs the same. The
+greedy runs from the start state, from the end of each start's closure, and from the end of the closures of each pair of
+the first starts. For each of its choices it runs once more, without the target of that choice.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.recommender.planner.jit import NONE, jit
 from services.recommender.planner.optimizer.closure import build_closure, fits
@@ -28,12 +29,14 @@ from services.recommender.planner.units import UNREACHABLE
 MAX_PAIRED = PARAMS.max_paired
 
 
-def by_hours(problem: ProblemData, start_state: PlanState, workspace: Workspace) -> tuple[ProblemData, PlanState]:
-    """Return a copy of a problem and of its start state, in which each course costs its plain hours."""
+def with_costs(
+    problem: ProblemData, start_state: PlanState, workspace: Workspace, cost: NDArray[np.int64]
+) -> tuple[ProblemData, PlanState]:
+    """Return a copy of a problem and of its start state, in which the courses have these costs in micro-hours."""
     courses = problem.courses.copy()
-    courses["cost"] = courses["hours"]
+    courses["cost"] = cost
     unusable = start_state.done | (start_state.costs.cost == 0)
-    state = recosted(problem, start_state, workspace, np.where(unusable, 0, courses["hours"][:-1]))
+    state = recosted(problem, start_state, workspace, np.where(unusable, 0, cost[:-1]))
     return problem._replace(courses=courses), state
 
 
