@@ -56,6 +56,13 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", _SPACES.sub(" ", text).strip().casefold())
 
 
+def visible(text: str) -> str:
+    """Return a text without its characters that have no width, and without spaces around it."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    return "".join(char for char in text if not _has_no_width(char)).strip()
+
+
 def letters_of(text: str) -> str:
     """Return the folded letters, marks and digits of a text, without spaces and punctuation."""
     return "".join(char for char in fold(text) if unicodedata.category(char)[0] in "LMN")

@@ -179,3 +179,35 @@ def test_in_a_file_with_ids_conditions_refer_to_ids() -> None:
 @pytest.mark.parametrize("text", ["CS 101-103", "CS101-CS103 and CS101-105", "MATH 201 - 204"])
 def test_codes_from_one_to_another_are_not_read_as_one_code(text: str) -> None:
     assert not conditions_of(text, str.casefold).understood
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CS101 AND NOT CS102", "NOT CS101", "NO", "TBC", "SEE NOTES", "UNLESS CS101", "CS101 RECOMMENDED", "OPTIONAL",
+        "GPA 2.00", "ISO 27001", "IELTS 6.5", "PRE-REQ FOR CS102", "CS101 XOR CS102",
+    ],
+)  # fmt: skip
+def test_prose_in_capitals_is_no_id(text: str) -> None:
+    """In a file with ids, a word in capitals may be one; `NOT` before an id means the contrary of requiring it."""
+    assert not conditions_of(text, code_key, ids=True).understood
+
+
+@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    ["1. CS101 2. CS102", "1) CS101\n2) CS102", "- CS101\n- CS102", "• CS101 • CS102", "CS101 (3-0-6), CS102 (2-2-5)"],
+)
+def test_the_marks_of_a_list_and_hours_of_credits_are_no_courses(text: str, *, ids: bool) -> None:
+    found = conditions_of(text, code_key, ids=ids)
+    assert msgspec.to_builtins(found.requires) == [c("cs101"), c("cs102")]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("Co-req CS101", "corequisites"), ("Coreqs: CS101", "corequisites"), ("Anti-req: CS101", "antirequisites")],
+)
+@pytest.mark.parametrize("ids", [True, False])
+def test_short_words_for_other_conditions_are_read(text: str, name: str, *, ids: bool) -> None:
+    found = conditions_of(text, code_key, ids=ids)
+    assert (found.requires, getattr(found, name)) == ([], ["cs101"])

@@ -57,6 +57,18 @@ def _refuse_manifest(text: bytes) -> None:
         )
 
 
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|meta|body|style|table|\?xml)\b", re.IGNORECASE)
+_JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*"[^"]{1,100}"\s*:')
+
+
+def _refuse_other_table(text: bytes) -> None:
+    """Raise Malformed for HTML, XML or JSON that is sent as a table; programs write HTML into files named `.xls`."""
+    if _PAGE.match(text[:2000]):
+        raise Malformed("this is HTML or XML, not CSV or Excel; open it in a spreadsheet program and save it as .xlsx")
+    if _JSON.match(text[:2000]):
+        raise Malformed("this is JSON, not CSV or Excel; name the file .json, or send it as application/ld+json")
+
+
 class ListReader:
     """Reads a list of courses in one of the formats, in any encoding that `shared/imports/encodings` knows."""
 
@@ -72,7 +84,7 @@ class ListReader:
             self._reader = JsonLdReader(options)
         else:
             self._reader = WorkbookReader(options)
-        self._begun = form == "xlsx"
+        self._begun = False
         self._recoder = None if form == "xlsx" else Recoder(options.encoding)
 
     @property
@@ -106,18 +118,24 @@ class ListReader:
         for text in self._recoder.feed(piece) if self._recoder else (piece,):
             if not self._begun and text.strip():
                 self._begun = True
-                _refuse_manifest(text)
+                self._refuse_other(text)
             yield from self._reader.feed(text)
 
     def end(self) -> Iterator[Row[Course] | None]:
         """Yield the rows that remain at the end of the file. Raises Problem if the whole file is rejected."""
         for text in self._recoder.end() if self._recoder else ():
             if not self._begun:
-                _refuse_manifest(text)
+                self._refuse_other(text)
             yield from self._reader.feed(text)
         yield from self._reader.end()
         if self.table:
             self.table.end()
+
+    def _refuse_other(self, text: bytes) -> None:
+        if self.form != "xlsx":
+            _refuse_manifest(text)
+        if self.form in ("csv", "xlsx"):
+            _refuse_other_table(text)
 
     def close(self) -> None:
         """Delete the temporary file, if the reader has one."""

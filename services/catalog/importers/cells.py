@@ -23,6 +23,9 @@ _PREFIX = re.compile(r"[A-Za-z]{1,10}[ ./_-]?")
 _CARRIAGE_RETURN = "_x000D_"
 """How a workbook writes the first character of a line end of Windows; the second one follows as it is."""
 
+_ROUNDED_FROM = 1e15
+"""A spreadsheet keeps 15 digits of a number, so that those of larger ones are lost."""
+
 _UNIT = re.compile(rf"(?:{UNITS_OF_TIME})\.?")
 
 
@@ -58,6 +61,8 @@ def text_of(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and abs(value) >= _ROUNDED_FROM:
+        return f"{value:.14E}"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, datetime):

@@ -79,9 +79,23 @@ _LEAST_MINUTES = 15
 
 _UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
 _FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
+_PART_OF_COURSE = re.compile(
+    r"lectures?|theory|practic|lab\b|laborator|workshop|online|on-?site|class|self-?study|project|"
+    r"บรรยาย|ทฤษฎี|ปฏิบัติ|ฝึก|ออนไลน์|ออนไซต์|ในห้อง|ศึกษาด้วยตนเอง|ศึกษาดูงาน"
+)
+_WHOLE = re.compile(r"total|altogether|รวม|ทั้งหมด|ทั้งสิ้น|[()=]")
+"""What shows that an amount is that of the whole course, beside those of its parts."""
+
+_SPAN = re.compile(
+    rf"(?P<low>{NUMBER})\s*(?P<unit>{UNITS_OF_HOURS}|{UNITS_OF_MINUTES}|{UNITS_OF_PERIODS})\.?\s*(?:-|–|—|to|ถึง)\s*"
+    rf"(?P<high>{NUMBER})\s*(?P<of>{UNITS_OF_HOURS}|{UNITS_OF_MINUTES}|{UNITS_OF_PERIODS})\.?(?![a-z])"
+)
+"""A range that states the unit of both ends: `30 minutes to 1 hour`."""
+
 _CLOCK = re.compile(r"^(\d{1,4}):([0-5]\d)(?::([0-5]\d)(?:\.\d{1,2})?)?\s*(?:hours?|hrs?|h|ชั่วโมง|ชม\.?)?$")
 _KIND_OF_HOURS = re.compile(
-    r"(?<=\d)[\s-]+(?:total|contact|learning|training|teaching|study|class|classroom|cpd)[\s-]+(?=hours?|hrs?|mins?|minutes?)"
+    r"(?<=\d)[\s-]+(?:total|contact|learning|training|teaching|study|class|classroom|cpd)[\s-]+(?=hours?|hrs?|mins?|minutes?)|"
+    r"(?<=\d)[\s-]+(?:working|business|work|training|consecutive)[\s-]+(?=days?)"
 )
 _QUARTERS = re.compile(r"(?:(three)[\s-]+|a\s+)?quarters?\s+of\s+an\s+hour")
 _CONTENTS = r"(?:video\s+)?(?:modules?|lessons?|lectures?|units?|chapters?|videos?|บทเรียน|บท)"
@@ -175,6 +189,7 @@ def _duration(text: str) -> Duration | None:
     text = _EACH.sub(_per, text)
     text = _MINUTES_AFTER_HOURS.sub(r"\1 \2\3 min", text)
     text = _PRODUCT.sub(_multiplied, _SESSIONS.sub(_in_all, _BESIDE.sub(" ", text)))
+    text = _SPAN.sub(_between, text)
     contents = 0
     if not _EACH_PART.search(text):
         text, contents = _CONTENTS_BESIDE.subn(" ", text)
@@ -185,6 +200,26 @@ def _duration(text: str) -> Duration | None:
     return read and read._replace(
         unread=(*read.unread, *NUMBER_WORD.findall(rest)), assumed=read.assumed or contents > 0
     )
+
+
+def _between(found: re.Match[str]) -> str:
+    """Return a range in one unit: `30 min - 1 hour` is `30-60 min`; unchanged if its first end is not the lower one."""
+    low, high = as_number(found["low"]), as_number(found["high"])
+    of_unit = {
+        name: hours
+        for name, (pattern, hours, _) in _UNITS.items()
+        for unit in found.group("unit", "of")
+        if re.fullmatch(pattern, unit)
+    }
+    if len(of_unit) == 1:
+        return f"{low:g}-{high:g} {found['of']}" if low < high else found[0]
+    if of_unit.keys() != {"minute", "hour"}:
+        return found[0]
+    first, last = (
+        number * 60 if re.fullmatch(UNITS_OF_HOURS, unit) else number
+        for number, unit in ((low, found["unit"]), (high, found["of"]))
+    )
+    return f"{first:g}-{last:g} min" if first < last else found[0]
 
 
 def _in_all(found: re.Match[str]) -> str:
@@ -209,11 +244,14 @@ def _days(found: re.Match[str]) -> str:
 
 def _of_amounts(text: str) -> Duration | None:
     bound = bool(_BOUND.search(text))
+    if (total := _stated_total(text)) is not None:
+        return _bounded(total, assumed=bound)
     amounts: list[_Amount] = []
     rates: list[tuple[_Amount, str]] = []
     unread: list[_Amount] = []
     between, doubtful = False, None
     end = 0
+    separate = _states_parts(text)
     for found in _AMOUNT.finditer(text):
         one = _Amount.of(found)
         between = between or bool(found["high"])
@@ -221,7 +259,7 @@ def _of_amounts(text: str) -> Duration | None:
             doubtful = doubtful or unlikely[0]
         if rate := _RATE.match(text, found.end()):
             rates.append((one, next(name for name in ("day", "week", "month") if rate[name])))
-        elif _repeats(amounts, one, text[end : found.start()]):
+        elif not (separate and amounts) and _repeats(amounts, one, text[end : found.start()]):
             unread += [one] if one.hours != amounts[-1].hours and not one.within else []
         else:
             amounts.append(one)
@@ -290,13 +328,33 @@ def _is_one_duration(text: str, lasting: list[_Amount], exact: list[_Amount]) ->
     return follows and lasting[-1].unit == "day" and sum(one.hours for one in exact) < HOURS_A_DAY
 
 
+def _stated_total(text: str) -> float | None:
+    """Return the hours of the whole course if the amounts of its parts add up to them: `30 h, 15 h, total 45 h`."""
+    found = [*_AMOUNT.finditer(text)] if _WHOLE.search(text) else []
+    ones = [_Amount.of(one) for one in found]
+    if len(ones) < 3 or len({one.unit for one in ones}) > 1 or _UNITS[ones[0].unit][2]:  # noqa: PLR2004 - two parts and the whole
+        return None
+    if any(_RATE.match(text, one.end()) for one in found):
+        return None
+    total = max(one.hours for one in ones)
+    return total if abs(sum(one.hours for one in ones) - 2 * total) < 1e-6 else None  # noqa: PLR2004 - rounding
+
+
+def _states_parts(text: str) -> bool:
+    """Return whether each of the amounts is that of a part of the course: `lectures 30 hours, practice 15 hours`."""
+    parts = _AMOUNT.split(text)[:: _AMOUNT.groups + 1]
+    named = [bool(_PART_OF_COURSE.search(part)) for part in parts]
+    return len(parts) > 2 and not _WHOLE.search(text) and (all(named[:-1]) or all(named[1:]))  # noqa: PLR2004 - two amounts
+
+
 def _repeats(amounts: list[_Amount], one: _Amount, between: str) -> bool:
     """Return whether an amount repeats an earlier one or a part of it: `3 hours (3 hours of video)`.
 
     Not so in `45 minutes of video + 45 minutes of practice`.
     """
     if one.within and not _UNITS[one.unit][2]:
-        return any(not _UNITS[known.unit][2] for known in amounts)
+        exact = [known for known in amounts if not _UNITS[known.unit][2]]
+        return any(not known.within or known.unit == one.unit or "(" in between for known in exact)
     return bool(amounts) and amounts[-1].unit == one.unit and not _FURTHER.search(between)
 
 

@@ -33,7 +33,8 @@ from shared.errors import InvalidInput, Warned
 from shared.imports.dates import InvalidDate, date_of, span_of
 from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import Row, RowProblem, refusal, row_of
-from shared.texts import blank_in, folded, names_host
+from shared.texts import blank_in, folded, names_host, visible
+from shared.value_checks import FIRST_YEAR, LAST_YEAR
 
 Fact = str | list[str]
 
@@ -56,6 +57,9 @@ ASSUMED_HOURS = 10.0
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
 _LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED, _LONGEST_URL = 5000, 300, 200, 2000, 2000
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ROUNDED = re.compile(r"\d(?:[.,]\d+)?e\+\d{2,3}", re.IGNORECASE)
+"""A long number as a spreadsheet writes it, which several courses may share: `2.02E+11`."""
+
 _BARE = re.compile(r"[\d๐-๙.,\s]+(?:(?:[-–—]|ถึง|to)[\d๐-๙.,\s]+)?")
 """A number or a range without a unit."""
 
@@ -80,6 +84,7 @@ def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, s
 
 def identifier(text: str) -> str:
     """Return the id that a provider uses if it is a valid identifier, otherwise an identifier made from it."""
+    text = visible(text)
     return text if _VALID_ID.fullmatch(text) else _named(text, folded(text))
 
 
@@ -119,6 +124,7 @@ class _Draft:
 
     def row(self) -> Row[Course]:
         given = self._given
+        self._leave_out_rounded()
         self._names()
         provider = self._provider()
         given["id"] = self._id(provider)
@@ -208,6 +214,15 @@ class _Draft:
             self._assumed.append("provider")
         self._given["provider"] = provider or NOT_STATED
         return provider.get("en") or provider.get("th") or ""
+
+    def _leave_out_rounded(self) -> None:
+        for name in ("id", "code"):
+            if _ROUNDED.fullmatch(words := self._text(name)):
+                self._stated = {fact: text for fact, text in self._stated.items() if fact != name}
+                detail = (
+                    f"{words[:100]!r} is a number of which a spreadsheet kept only the first digits; it is left out"
+                )
+                self._warn(name, detail)
 
     def _id(self, provider: str) -> str:
         if own := self._text("id"):
@@ -369,10 +384,10 @@ class _Draft:
 
         listed = list_of(words) if words.startswith("[") else []
         text = " and ".join(f"({item})" for item in listed) if listed else words
-        found = conditions_of(text, identify, ids=by_id)
         self._words["prerequisites"] = words[:_MOST_STATED]
-        if not found.understood and requires_nothing(words):
+        if requires_nothing(words):
             return
+        found = conditions_of(text, identify, ids=by_id)
         if not found.understood:
             self._warn("requires", f"kept as text and not enforced: {words[:100]!r}")
             return
@@ -392,7 +407,10 @@ class _Draft:
             if not words:
                 continue
             try:
-                if found := date_of(words, last=name == "ends"):
+                found = date_of(words, last=name == "ends")
+                if found and not FIRST_YEAR <= found.year <= LAST_YEAR:
+                    self._warn(name, f"{words[:100]!r}: there is no such year")
+                elif found:
                     self._given[name] = found.isoformat()
             except InvalidDate as error:
                 self._warn(name, f"{words[:100]!r}: {error}")

@@ -36,7 +36,14 @@ _LETTERS = re.compile(r"([^\W\d]+[\s_:.-]?)(\d+)[A-Za-z]?")
 _SPAN = re.compile(r"[^\W\d]+[\s_:.-]?(\d{3,})\s?-\s?(\d{3,})")
 """Codes from one to another: `CS 101-103`."""
 
-_ID = r"(?=[\w.-]*[\d_.-])[A-Za-z0-9](?:[\w-]|\.(?=\w))*|(?-i:[A-Z][A-Z0-9]*)(?![\w.-])"
+_NO_ID = (
+    r"(?!(?:no|not|none|nor|neither|nil|xor|unless|except|without|if|any|all|yes|see|open|optional|optionally|recommended|"
+    r"advised|preferred|waived|tba|tbc|tbd|basic|strong|good|some|prior|must|should|may|can|to|of|in|for|with|"
+    r"(?:pre|co|anti)-?req\w*|level|year|grade|gpax?|credits?|points?|score)(?![\w-]))"
+)
+"""Words that are no ids, also in capital letters."""
+
+_ID = rf"{_NO_ID}(?:(?=[\w.-]*[\d_.-])[A-Za-z0-9](?:[\w-]|\.(?=\w))*|(?-i:[A-Z][A-Z0-9]*)(?![\w.-]))"
 _CONSENT = (
     r"(?:the\s+|an\s+|its\s+|their\s+)?equivalents?(?:\s+(?:course|experience|knowledge|background|skill)s?)?|เทียบเท่า|"
     r"(?:the\s+)?(?:consent|permission|approval)\s+(?:of|from|by)\s+(?:the\s+)?(?:instructor|department|lecturer|teacher|"
@@ -54,11 +61,11 @@ _GRADE = (
 _NOT_AFTER = (
     r"not\s+(?:open\s+)?(?:for|to)\s+(?:those|students|anyone)\s+(?:who\s+(?:have\s+)?(?:took|taken|completed|passed)|"
     r"with\s+credit\s+(?:for|in))|(?:cannot|may\s+not|must\s+not)\s+(?:be\s+)?(?:taken?|have\s+taken)\s*(?:after)?|"
-    r"no\s+credit\s+(?:for|after)|antirequisites?\s*:?|ไม่(?:เปิด)?(?:สำหรับ|รับ)ผู้ที่(?:เคย)?(?:เรียน|ผ่าน)"
+    r"no\s+credit\s+(?:for|after)|anti-?req(?:uisite)?s?\s*[:.]?|ไม่(?:เปิด)?(?:สำหรับ|รับ)ผู้ที่(?:เคย)?(?:เรียน|ผ่าน)"
 )
 _CONCURRENT = (
     r"(?:taken\s+)?concurrent(?:ly)?(?:\s+(?:enrollment|enrolment|registration))?\s*(?:with|in)?|"
-    r"(?:pre-?(?:requisites?)?\s*(?:or|/)\s*)?co-?requisites?\s*(?:of\s+)?:?|(?:taken\s+)?together\s+with|เรียน(?:ควบคู่|พร้อม)(?:กัน)?(?:กับ)?"
+    r"(?:pre-?(?:requisites?)?\s*(?:or|/)\s*)?co-?req(?:uisite)?s?\s*(?:of\s+)?[:.]?|(?:taken\s+)?together\s+with|เรียน(?:ควบคู่|พร้อม)(?:กัน)?(?:กับ)?"
 )
 _WORDS = [
     ("aside", rf"\((?:{_GRADE})\)|{_GRADE}|\((?:or|หรือ)\s*(?:{_CONSENT})\)"),
@@ -95,10 +102,19 @@ _TOKEN, _TOKEN_OF_IDS = (
         [*_WORDS, ("code", _CODE), ("number", _NUMBER), ("identifier", _ID)],
     )
 )
+_CREDITS = re.compile(r"\(\d{1,2}[-–]\d{1,2}[-–]\d{1,2}\)")
+"""The hours of a week that make up the credits of the course before it: `CS 101 (2-3-4)`."""
+
+_BULLET = re.compile(r"(?:^|\n)\s*[-–*•·▪]\s+|\s[•·▪]\s")
+_FIRST_NUMBER = re.compile(r"\s*1[.)]\s+[^\W\d]")
+_ITEM_NUMBER = re.compile(r"(?:^|\s)\d{1,2}[.)]\s+(?=[^\W\d])")
+"""What begins each item of a list, and is no part of it."""
+
 _MAY_BE_CONCURRENT = re.compile(
     rf"({_CODE})\s*+(?:[,(]\s*+)?(?:which\s+)?(?:may|can)\s+be\s+taken\s+concurrently\)?", re.IGNORECASE
 )
 _WORD_END = re.compile(r"[A-Za-z]")
+_NAMES = ("code", "number", "identifier")
 
 
 _NOTHING = re.compile(
@@ -147,15 +163,20 @@ def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = Fals
     if len(text) > _MOST:
         return Conditions(understood=False)
     try:
-        text = _MAY_BE_CONCURRENT.sub(r"concurrent with \1;", text)
+        text = _MAY_BE_CONCURRENT.sub(r"concurrent with \1;", _CREDITS.sub("", _BULLET.sub("\n", text)))
+        text = _ITEM_NUMBER.sub("\n", text) if _FIRST_NUMBER.match(text) else text
         return _Reader(_tokens(text, _TOKEN_OF_IDS if ids else _TOKEN), identify).conditions()
     except _NotUnderstood:
         return Conditions(understood=False)
 
 
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
+
+
 def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    place = 0
+    place, beside = 0, False
     text = text.strip()
     while place < len(text):
         token = pattern.match(text, place)
@@ -164,10 +185,13 @@ def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
         word = token[token.lastgroup]
         if _WORD_END.match(word[-1]) and token.lastgroup != "code" and _WORD_END.match(text[token.end() :][:1]):
             raise _NotUnderstood  # it ends within a word
+        if beside and token.lastgroup in _NAMES and not (_has_digit(word) and _has_digit(found[-1][1])):
+            raise _NotUnderstood  # a word beside a code, as in `GPA 2.00`, is no other course
         if token.lastgroup == "number":
             found.append(("code", _with_letters(word, found, alone=pattern is _TOKEN_OF_IDS)))
         elif token.lastgroup != "filler":
             found.append(("code" if token.lastgroup == "identifier" else token.lastgroup, word))
+        beside = token.lastgroup in _NAMES
         place = token.end()
     return found
 

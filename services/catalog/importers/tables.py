@@ -15,7 +15,7 @@ from types import MappingProxyType
 from services.catalog.importers.columns import Column, fact_of, with_unit
 from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES, UNITS_OF_PERIODS
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
-from services.catalog.importers.totals import IDENTIFYING, LONGEST_LINE, TITLES, line_row, totals_row
+from services.catalog.importers.totals import IDENTIFYING, LONGEST_LINE, TITLES, is_note, line_row, totals_row
 from services.catalog.importers.words import language_of_writing
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
@@ -228,6 +228,8 @@ class Table(MappedTable):
         """Whether the header leaves columns without a name, which the next row may name."""
         self._begun = False
         """Whether a row below the header was read."""
+        self._noted = False
+        """Whether the last row was a note below the table."""
         self._first: list[SampleRow] = []
         self.shared_links: AbstractSet[str] = frozenset()
         """The addresses to which several rows of the sheet link; they tell no course from another."""
@@ -363,13 +365,25 @@ class Table(MappedTable):
         wanted = {folded(name) for fact, name in pairs(self._options.columns or "", "map", FACTS) if fact != GUESS}
         return wanted <= {folded(" ".join(cell.split())) for cell in cells}
 
-    def row(self, number: int, cells: Sequence[str], links: Mapping[int, str] = _NO_LINKS) -> Row[Course] | None:
+    def _is_across(self, cells: Sequence[str], across: Sequence[tuple[int, int]]) -> bool:
+        """Return whether the cells of a row that hold a text are merged over columns of several facts."""
+        columns = {n for numbers in self._columns.values() for n in numbers}
+        texts = [n for n, cell in enumerate(cells, 1) if cell.strip()]
+        return any(first in texts and len(columns & {*range(first - 1, last)}) > 1 for first, last in across)
+
+    def row(
+        self,
+        number: int,
+        cells: Sequence[str],
+        links: Mapping[int, str] = _NO_LINKS,
+        across: Sequence[tuple[int, int]] = (),
+    ) -> Row[Course] | None:
         """Return the course of a row, None for an empty row and the header; a faulty row is returned as rejected.
 
         `number`: the number of the row in the file. `links`: {number of a cell, from 0: the address that it links to};
         the address of the course is that of its cell for the address, or else of its title. An address to which several
-        rows link is used only for courses with an id or a code. Raises InvalidInput, which names `map`, if the header
-        is not known.
+        rows link is used only for courses with an id or a code. `across`: (first column, last column), from 1, of the
+        cells that are merged to the right. Raises InvalidInput, which names `map`, if the header is not known.
         """
         if is_empty(cells):
             return None
@@ -392,7 +406,9 @@ class Table(MappedTable):
             return refused(number, problem, " ".join(cells).strip())
         self._begun = True
         stated = self._stated(cells, links)
-        if row := totals_row(number, stated, cells) or line_row(number, cells, self._over):
+        self._noted = is_note(cells, after_note=self._noted)
+        is_line = self._noted or self._is_across(cells, across)
+        if row := totals_row(number, stated, cells) or line_row(number, cells, self._over, is_line=is_line):
             return row
         row = course_row(number, stated, self._options.defaults)
         if not any(name in stated for name in (*IDENTIFYING, *TITLES)):

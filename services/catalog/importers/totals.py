@@ -19,6 +19,20 @@ LONGEST_LINE = 300
 
 _PAGE = re.compile(r"(?:page|p\.)\s*\d+(?:\s*(?:of|/)\s*\d+)?|(?:.*\s)?หน้า(?:ที่)?\s*\d+(?:\s*(?:/|จาก|ของ)\s*\d+)?")
 _SECTION = re.compile(r"หมวด(?:ที่|วิชา(?:ที่)?)?\s*(?:\d+|[ก-ฮ])(?:[\s.:)-].*)?")
+_NOTE = re.compile(
+    r"\*{0,3}\s*(?:(?:หมายเหตุ|ที่มา|แหล่งที่มา|แหล่งข้อมูล|ผู้จัดทำ|ผู้รายงาน|notes?|remarks?|sources?)\s*(?:[::].*)?|ข้อมูล ?ณ ?(?:วันที่)?\s.*)"
+)
+_ITEM_OF_NOTE = re.compile(r"(?:\(?\d{1,2}\s*[.)]|[-–•·*])\s*\S.*")
+"""A line of the note that begins above it."""
+
+
+def is_note(cells: Sequence[str], *, after_note: bool = False) -> bool:
+    """Return whether the only text of a row is a note below a table; `after_note`: the row above is one."""
+    texts = [cell.strip() for cell in cells if cell.strip()]
+    if len(cells) == 1 or len(texts) != 1:
+        return False
+    words = folded(texts[0][:LONGEST_LINE]).translate(THAI_DIGITS)
+    return bool(_NOTE.fullmatch(words) or (after_note and _ITEM_OF_NOTE.fullmatch(words)))
 
 
 def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = ()) -> Row[Course] | None:
@@ -32,16 +46,17 @@ def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = (
     return refused(number, problem, words, is_entry=False)
 
 
-def line_row(number: int, cells: Sequence[str], over: AbstractSet[str]) -> Row[Course] | None:
+def line_row(number: int, cells: Sequence[str], over: AbstractSet[str], *, is_line: bool = False) -> Row[Course] | None:
     """Return the rejected row for a line between the courses, None for a row of a course.
 
     Its only text is a number of a page, the name of a section, or one of `over`, the folded texts above the header.
+    `is_line`: whether something else shows that a row with one text is such a line.
     """
     texts = [cell.strip() for cell in cells if cell.strip()]
     if len(cells) == 1 or len(texts) != 1:
         return None
     words = folded(texts[0][:LONGEST_LINE]).translate(THAI_DIGITS)
-    if not (words in over or _PAGE.fullmatch(words) or _SECTION.fullmatch(words)):
+    if not (is_line or words in over or _PAGE.fullmatch(words) or _SECTION.fullmatch(words)):
         return None
     problem = InvalidInput(f"{texts[0][:100]!r} is a line between courses, and is no course", "title")
     return refused(number, problem, texts[0], is_entry=False)

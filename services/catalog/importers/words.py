@@ -58,12 +58,19 @@ def is_placeholder(text: str) -> bool:
     return folded(text) in _NOTHING or not any(char.isalnum() for char in text)
 
 
+_BULLETS = re.compile(r"(?:^|\n)\s*[-–*•·▪]\s+|\s[•·▪]\s")
+_FIRST_NUMBER = re.compile(r"\s*1[.)]\s+\S")
+_NUMBERS = re.compile(r"(?:^|\s)\d{1,2}[.)]\s+(?=\S)")
+_KEYS = re.compile(r";#\d+(?:;#|$)|;#")
+"""What SharePoint writes between the items of a list, with their numbers: `first;#1;#second;#2`."""
+
+
 def list_of(text: str) -> list[str]:
     """Return the different items of a list, which may be written in several forms.
 
-    The forms are JSON, a Python literal, and items separated by line ends, `;`, `|` or `,`. Commas inside brackets do
-    not separate items. If nothing else separates items, two or more spaces do, if there are several such gaps.
-    Placeholders such as `N/A` are left out.
+    The forms are JSON, a Python literal, and items separated by line ends, bullets, numbers, `;`, `|` or `,`. Commas
+    inside brackets do not separate items. If nothing else separates items, two or more spaces do, if there are several
+    such gaps. Placeholders such as `N/A` are left out.
     """
     text = text.strip()
     if text[:1] in "[(" and text[-1:] in "])":
@@ -75,6 +82,11 @@ def list_of(text: str) -> list[str]:
             if isinstance(found, list | tuple):
                 return _distinct(plain(str(one)) for one in found if isinstance(one, str | int | float))
     text = plain(text)  # before it is divided: an entity ends with a semicolon
+    if text.startswith("{") and text.endswith("}") and ":" not in text:
+        text = text[1:-1].replace('"', "")  # an array as PostgreSQL writes it
+    text = _KEYS.sub("\n", _BULLETS.sub("\n", text))
+    if _FIRST_NUMBER.match(text):
+        text = _NUMBERS.sub("\n", text)
     for mark in ("\n", ";", "|"):
         if mark in text:
             return _distinct(text.split(mark))

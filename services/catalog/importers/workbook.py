@@ -47,7 +47,7 @@ class WorkbookReader:
             last: Row[Course] | None = None
             for number, cells, links in rows:
                 self.table.shared_links = rows.shared_links
-                if row := self.table.row(number, cells, links):
+                if row := self.table.row(number, cells, links, rows.across):
                     yield last
                     last = row
             if last and rows.unread:
