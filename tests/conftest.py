@@ -57,7 +57,7 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def unhurried() -> Iterator[None]:
+def no_request_is_late() -> Iterator[None]:
     """Let no service in the tests' process refuse a request because the machine was busy with the tests."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(limits, "_LONGEST_WAIT_SECONDS", 3600.0)
