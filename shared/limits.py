@@ -24,6 +24,8 @@ from shared.errors import Overloaded, TooManyRequests
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _WITH_PORT = re.compile(r"(\d+(?:\.\d+){3}):\d+|\[([^\]]+)\](?::\d+)?")  # as some balancers write addresses
+_MAPPED_PREFIX = 96
+"""The bits before an IPv4 address in its IPv6 form, `::ffff:10.0.0.1`."""
 _REMEMBERED = 10_000
 _BURST_SECONDS = 5
 _OFFICERS_SHARE = 8
@@ -218,8 +220,16 @@ def spend(buckets: Buckets, name: str, now: float, what: str) -> None:
 
 
 def networks(text: str) -> tuple[Network, ...]:
-    """Return the networks in a comma-separated text. Raises ValueError."""
-    return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    """Return the networks in a comma-separated text, IPv4-mapped IPv6 as IPv4. Raises ValueError."""
+    return tuple(_plain_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _plain_network(text: str) -> Network:
+    network = ipaddress.ip_network(text)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, ipaddress.IPv6Network) else None
+    if mapped is None or network.prefixlen < _MAPPED_PREFIX:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_PREFIX))
 
 
 def plain_address(address: str) -> str:
@@ -264,8 +274,8 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
     peer = plain_address(peer)
     if not forwarded or not is_trusted(peer, trusted):
         return peer
-    for part in reversed(forwarded.split(",")):
-        address = plain_address(part.strip())
+    for part in reversed([one.strip() for one in forwarded.split(",") if one.strip()]):
+        address = plain_address(part)
         try:
             ipaddress.ip_address(address)
         except ValueError:

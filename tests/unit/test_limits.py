@@ -133,10 +133,18 @@ def test_the_least_recently_used_bucket_is_dropped() -> None:
         ("10.0.0.1", "[2001:db8::7]:443", "2001:db8::7"),
         ("10.0.0.1", "[2001:db8::7]", "2001:db8::7"),
         ("10.0.0.1", "198.51.100.1:", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1, ", "198.51.100.1"),
+        ("10.0.0.1", ",198.51.100.1,,10.0.0.2,", "198.51.100.1"),
     ],
 )
 def test_the_client_address_behind_a_proxy_is_found(peer: str, forwarded: str, found: str) -> None:
     assert client_address(peer, forwarded, networks("10.0.0.0/8, fd00::/8")) == found
+
+
+def test_a_network_may_be_written_as_mapped_to_ipv6() -> None:
+    trusted = networks("::ffff:10.0.0.0/104, ::ffff:192.0.2.1, ::/0")
+    assert [str(one) for one in trusted] == ["10.0.0.0/8", "192.0.2.1/32", "::/0"]
+    assert client_address("10.0.0.1", "198.51.100.1", trusted) == "198.51.100.1"
 
 
 @pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "somewhere"])
