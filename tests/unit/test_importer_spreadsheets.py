@@ -20,6 +20,8 @@ from tests.support.course_lists import courses, read, workbook
         ("30h lecture, 15h lab", 45, False),
         ("บรรยาย 30 ชม. ปฏิบัติ 15 ชม. รวม 45 ชม.", 45, False),
         ("Total 45h: lecture 30h, lab 15h", 45, False),
+        ("online 3 hours or onsite 6 hours", 3, False),
+        ("ออนไลน์ 3 ชม. หรือ ในห้อง 6 ชม.", 3, False),
         ("3 hours, 3 hours", 3, False),
         ("1 วัน (6 ชั่วโมง 30 นาที)", 6.5, False),
         ("2 hours (2 hours of video, 30 minutes of reading)", 2, False),

@@ -86,6 +86,9 @@ _PART_OF_COURSE = re.compile(
 _WHOLE = re.compile(r"total|altogether|รวม|ทั้งหมด|ทั้งสิ้น|[()=]")
 """What shows that an amount is that of the whole course, beside those of its parts."""
 
+_EITHER = re.compile(r"\bor\b|\bversus\b|\bvs\b|/|หรือ")
+"""What shows that amounts are alternatives."""
+
 _SPAN = re.compile(
     rf"(?P<low>{NUMBER})\s*(?P<unit>{UNITS_OF_HOURS}|{UNITS_OF_MINUTES}|{UNITS_OF_PERIODS})\.?\s*(?:-|–|—|to|ถึง)\s*"
     rf"(?P<high>{NUMBER})\s*(?P<of>{UNITS_OF_HOURS}|{UNITS_OF_MINUTES}|{UNITS_OF_PERIODS})\.?(?![a-z])"
@@ -344,7 +347,9 @@ def _states_parts(text: str) -> bool:
     """Return whether each of the amounts is that of a part of the course: `lectures 30 hours, practice 15 hours`."""
     parts = _AMOUNT.split(text)[:: _AMOUNT.groups + 1]
     named = [bool(_PART_OF_COURSE.search(part)) for part in parts]
-    return len(parts) > 2 and not _WHOLE.search(text) and (all(named[:-1]) or all(named[1:]))  # noqa: PLR2004 - two amounts
+    if _WHOLE.search(text) or _EITHER.search(text):
+        return False
+    return len(parts) > 2 and (all(named[:-1]) or all(named[1:]))  # noqa: PLR2004 - two amounts
 
 
 def _repeats(amounts: list[_Amount], one: _Amount, between: str) -> bool:
