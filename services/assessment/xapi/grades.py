@@ -49,17 +49,19 @@ _VERBS: dict[str, Verb] = {
     ),
     **dict.fromkeys(("completed", "complete", "เรียนจบ", "จบ", "จบหลักสูตร", "สำเร็จ", "อบรมจบ"), "completed"),
 }
-_NOTHING = frozenset((
-    "n/a", "na", "ex", "excused", "absent", "not yet graded", "not available", "ขาดสอบ", "ไม่เข้าสอบ", "ไม่มี",
-))  # fmt: skip
-_STATES = frozenset((
-    "finished", "done", "ended", "submitted", "turned in", "graded", "marked", "needs grading", "not graded",
-    "ungraded", "in progress", "ongoing", "started", "not started", "not attempted", "never submitted",
-    "not submitted", "missing", "late", "on time", "overdue", "abandoned", "incomplete", "not completed",
-    "not complete", "enrolled", "registered", "active", "inactive", "pending",
-    "เสร็จสิ้น", "เสร็จสมบูรณ์", "เสร็จแล้ว", "ส่งแล้ว", "ส่งช้า", "ยังไม่ส่ง", "ไม่ส่ง", "ตรวจแล้ว", "รอตรวจ", "รอผล", "รอผลสอบ",
-    "รอประกาศผล", "กำลังเรียน", "กำลังทำ", "กำลังดำเนินการ", "อยู่ระหว่างเรียน", "อยู่ระหว่างดำเนินการ", "ยังไม่เริ่ม", "ยังไม่เรียน",
+_UNGRADED = frozenset((
+    "ex", "excused", "absent", "not yet graded", "needs grading", "not graded", "ungraded", "in progress", "ongoing",
+    "started", "not started", "not attempted", "never submitted", "not submitted", "missing", "abandoned",
+    "incomplete", "not completed", "not complete", "enrolled", "registered", "pending",
+    "ขาดสอบ", "ไม่เข้าสอบ", "ไม่มาสอบ", "ไม่ได้สอบ", "ยังไม่ส่ง", "ไม่ส่ง", "รอตรวจ", "รอผล", "รอผลสอบ", "รอประกาศผล",
+    "กำลังเรียน", "กำลังทำ", "กำลังดำเนินการ", "อยู่ระหว่างเรียน", "อยู่ระหว่างดำเนินการ", "ยังไม่เริ่ม", "ยังไม่เรียน",
     "ยังไม่สอบ", "ยังไม่จบ", "เรียนไม่จบ", "ไม่จบ", "ไม่สำเร็จ", "ลงทะเบียนแล้ว",
+))  # fmt: skip
+"""States in which there is no grade yet; platforms write 0 in its place."""
+_STATES = _UNGRADED | frozenset((
+    "n/a", "na", "not available", "ไม่มี", "finished", "done", "ended", "submitted", "turned in", "graded", "marked",
+    "late", "on time", "overdue", "active", "inactive",
+    "เสร็จสิ้น", "เสร็จสมบูรณ์", "เสร็จแล้ว", "ส่งแล้ว", "ส่งช้า", "ตรวจแล้ว",
 ))  # fmt: skip
 """States of an attempt or of a learner, which say nothing about a result."""
 
@@ -83,7 +85,9 @@ _OPEN_EDX = frozenset(("certificate eligible", "enrollment track"))
 """Columns of a report of Open edX, whose `Student ID` is a number of its own database."""
 
 _FORM = re.compile(rf"\s*\(({'|'.join(_FORMS)})\)$")
-_PERCENT = re.compile(r"%|percent|ร้อยละ")
+_PERCENT = re.compile(r"%|percent|ร้อยละ|เปอร์เซ็นต์")
+_WEIGHT = re.compile(rf"(?!100\b)\b{NUMBER}\s*(?:%|percent|เปอร์เซ็นต์)|ร้อยละ\s*(?!100\b){NUMBER}")
+"""In the name of a column, what the activity counts in the whole: `Exam (30 %)`; its scores may have any maximum."""
 _HUNDRED = 100.0
 
 
@@ -205,10 +209,11 @@ class GradeTable(MappedTable):
                 if not any(map(str.isdecimal, score)):
                     raise InvalidInput(f"{score[:40]!r} is no number and no known outcome; known are {_KNOWN}", name)
                 try:
-                    share = _share(score, self._maximum_of(place, cells))
+                    share = _share(score, self._maximum_of(place, cells), percentages=_is_percentage(folded(name)))
                 except ValueError as error:
                     raise InvalidInput(str(error), name) from error
-                yield GradedActivity(activity or name, outcome or "scored", share, name)
+                if share or folded(self._cell("outcome", cells)) not in _UNGRADED:
+                    yield GradedActivity(activity or name, outcome or "scored", share, name)
             elif outcome and activity:
                 yield GradedActivity(activity, outcome, None, self._name("outcome"))
         if outcome and not self._columns.get("score"):
@@ -228,7 +233,7 @@ class GradeTable(MappedTable):
         name = folded((self._header or [])[place].translate(THAI_DIGITS))
         if found := _IN_NAME.search(name):
             return _number(found["maximum"] or found["points"])
-        return _HUNDRED if _PERCENT.search(name) else self._maximum
+        return _HUNDRED if self._maximum != 1 and _is_percentage(name) else self._maximum
 
     def _cell(self, fact: str, cells: Sequence[str]) -> str:
         numbers = self._columns.get(fact)
@@ -310,16 +315,26 @@ def _plain(name: str) -> str:
 
 def _text(cell: str) -> str:
     """Return a cell; empty if it means that there is no result."""
-    return cell if any(map(str.isalnum, cell)) and folded(cell) not in _NOTHING | _STATES else ""
+    return cell if any(map(str.isalnum, cell)) and folded(cell) not in _STATES else ""
 
 
-def _share(text: str, maximum: float | None) -> float:
-    """Return a score from 0 to 1: `8/10`, `80 %`, or a number beside its maximum. Raises ValueError."""
+def _is_percentage(name: str) -> bool:
+    """Return whether the folded name of a column says that it holds percentages."""
+    return bool(_PERCENT.search(_WEIGHT.sub("", name)))
+
+
+def _share(text: str, maximum: float | None, *, percentages: bool) -> float:
+    """Return a score from 0 to 1: `8/10`, `80 %`, or a number beside its maximum. Raises ValueError.
+
+    `percentages`: whether the name of the column says percent. A spreadsheet may write 85 % there as 0.85.
+    """
     plain = folded(text.translate(THAI_DIGITS))
     if found := _OF_MAXIMUM.fullmatch(plain):
         plain, maximum = found["score"], _number(found["maximum"])
     elif _PERCENT.search(plain):
         plain, maximum = _PERCENT.sub("", plain), _HUNDRED
+    elif percentages and maximum == _HUNDRED and 0 < _number(plain) <= 1:
+        raise ValueError(f"{text[:40]!r} may be a share or a percentage; write it with %, or give default=maximum=1")
     score = _number(plain)
     if maximum is None:
         raise ValueError("is a score without its maximum; give it, such as default=maximum=10")
