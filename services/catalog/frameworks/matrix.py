@@ -22,7 +22,7 @@ from services.catalog.frameworks.level_words import (
     requires_nothing,
 )
 from services.catalog.frameworks.matrix_heading import columns_of, heading_of, is_note
-from services.catalog.frameworks.matrix_sections import Named, Sections
+from services.catalog.frameworks.matrix_sections import NamedRow, AreaNames
 from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Row, Source, rows_of
 from services.catalog.frameworks.texts import Given, clean, decimal, identifier, title_of
@@ -137,7 +137,7 @@ class _Matrix:
         self._areas_above: dict[str, str] = {}
         """{skill whose row names no area: the area above it}."""
         self._reported: set[tuple[str, str | None]] = set()
-        self._sections = Sections()
+        self._sections = AreaNames()
 
     def _has(self, name: str) -> bool:
         return any(key in self._columns for key in (name, f"{name}_id", f"{name}_th", f"{name}_en"))
@@ -210,7 +210,7 @@ class _Matrix:
         may_have_sections = self._across == "job_group" and not self._has("area")
         is_alone = len(row.cells) == 1 and row.cells.keys().isdisjoint(map(folded, self._rest))
         if may_have_sections and (skill or is_alone):
-            self._sections.see(Named(row.number, next(iter(row.cells.values())), skill, is_alone))
+            self._sections.see(NamedRow(row.number, next(iter(row.cells.values())), skill, is_alone))
         elif not (job_group or skill):
             self._builder.fault(_NAMELESS, row=row.number, verdict="untrue")
         if not (job_group or skill):
