@@ -17,6 +17,18 @@ _BETWEEN_NAMES = re.compile(
     r"\s*[/|()\[\]]\s*|\s+[-–:]\s+|(?<=[\u0e01-\u0e4e])\s+(?=[A-Za-z])|(?<=[A-Za-z.])\s+(?=[\u0e01-\u0e4e])"
 )
 
+_THAI = re.compile("[\u0e01-\u0e4e]")
+_BETWEEN_LANGUAGES = re.compile(r"[ \t]*[/|\n]\s*")
+_LONGEST_IN_BOTH = 600
+_ENGLISH = re.compile(r"[A-Za-z][\x20-\x7e‘’“”–—]*")
+_LAST_WORD, _FIRST_WORD = re.compile(r"[A-Za-z][\w.+#-]*[^\w\s]*$"), re.compile(r"^[^\w\s]*[A-Za-z][\w.+#-]*")
+_NO_TITLE = frozenset((
+    "online", "onsite", "site", "hybrid", "blended", "elearning", "learning", "zoom", "webinar", "workshop", "video",
+    "english", "thai", "basic", "beginner", "intermediate", "advanced", "course", "class", "batch", "level", "part",
+    "phase", "module", "group", "type", "day", "days", "hour", "hours", "hrs", "new", "free", "and",
+))  # fmt: skip
+"""Words that tell something of a title before them, and are no title in English."""
+
 
 def shows_something(text: str) -> bool:
     """Return whether a text has a visible character.
@@ -77,6 +89,30 @@ def folded(text: str) -> str:
 def names_in(text: str) -> list[str]:
     """Return the folded names in a text that may have one in each language: `ลำดับ / No.`, `กลุ่มงาน Job group`."""
     return [name for part in _BETWEEN_NAMES.split(_SPACES.sub(" ", text)) if (name := folded(part))]
+
+
+def in_both_languages(title: str) -> dict[str, str]:
+    """Return {"th": …, "en": …} of a title that is written in both, as `ผู้บริหาร / Executives`; empty for another one.
+
+    A slash, a bar or a line end stands between them. In `AI/ML การใช้งาน` and `การใช้ Word / Excel` it does not: a Latin
+    word beside it in the Thai part is not in the other part. `QA`, `Online` and `Batch 2` are no titles in English, and
+    neither is one word behind a slash without spaces.
+    """
+    if len(title) > _LONGEST_IN_BOTH or not _THAI.search(title):
+        return {}
+    marks = _BETWEEN_LANGUAGES.finditer(title)
+    for mark in sorted(marks, key=lambda one: len(one[0]) == 1):  # a slash without spaces may be in a name: UX/UI
+        before, after = title[: mark.start()].strip(), title[mark.end() :].strip()
+        for thai, english, beside in ((before, after, _LAST_WORD), (after, before, _FIRST_WORD)):
+            if not _THAI.search(thai) or not _ENGLISH.fullmatch(english):
+                continue
+            words = re.findall(r"[a-z0-9]+", english.lower())
+            latin = beside.search(thai)
+            is_one = len(words) == 1 and (mark[0] in "/|" or english.isupper())
+            is_title = any(len(word) > 2 and not word.isdigit() and word not in _NO_TITLE for word in words)  # noqa: PLR2004
+            if is_title and not is_one and (not latin or {*re.findall(r"[a-z0-9]+", latin[0].lower())} <= {*words}):
+                return {"th": thai, "en": english}
+    return {}
 
 
 @lru_cache(maxsize=4096)

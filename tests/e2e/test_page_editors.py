@@ -36,6 +36,9 @@ async def test_matches_are_decided_with_one_key_each(tenant: Tenant, reader: Rea
         await page.wait_for_selector(".match .about")
         await reader.is_sound()
         await reader.reads(".sureness", "%")
+        async for width in reader.windows():
+            for selector in (".about-keys", ".match kbd"):  # a phone has no keys
+                await expect(page.locator(selector).first).to_be_visible(visible=width > 480)
         await switch_language(page)
 
     await page.focus("#match-title")

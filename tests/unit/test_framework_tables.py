@@ -456,3 +456,16 @@ def test_a_cell_takes_time_in_proportion_to_its_length() -> None:
 def test_a_cell_that_alone_makes_the_scale_very_high_is_named(levels: str, sentence: str) -> None:
     found = table("skill,clerk,chief", f"filing,{levels}")
     assert f"the file names no levels; {sentence}" in found.assumed
+
+
+def test_titles_in_both_languages_are_divided_and_keep_their_ids() -> None:
+    wide = table("สมรรถนะ / Skill,ผู้บริหาร / Executives", "การคิดเชิงออกแบบ / Design Thinking,2").framework
+    long = table("role,skill,level", "ผู้บริหาร / Executives,การคิดเชิงออกแบบ / Design Thinking,2").framework
+    stated = table("job_group_th,skill_th,level", "ผู้บริหาร / Executives,การคิดเชิงออกแบบ / Design Thinking,2").framework
+    assert wide
+    assert long
+    assert stated
+    for one in (wide, long):
+        assert one.job_groups[0].title == LocalizedText(th="ผู้บริหาร", en="Executives")
+        assert one.skills[0].title == LocalizedText(th="การคิดเชิงออกแบบ", en="Design Thinking")
+        assert one.requirements == stated.requirements

@@ -9,6 +9,7 @@ import pytest
 from services.catalog.importers import Format, Options
 from services.catalog.importers.facts import id_by_code, id_by_url
 from services.catalog.model import course_faults
+from shared.domain import LocalizedText
 from tests.support.course_lists import THAI, courses, read
 
 
@@ -206,6 +207,15 @@ def test_two_spellings_of_one_course_have_one_id_and_keep_their_spelling() -> No
     first, second = courses("csv", body)
     assert first.id == second.id
     assert first.provider.th == "สํานักงาน"
+
+
+@pytest.mark.parametrize("separator", [" / ", " | ", "/"])
+def test_a_title_in_both_languages_is_one_in_each_and_keeps_its_id(separator: str) -> None:
+    whole = f"การคิดเชิงออกแบบ{separator}Design Thinking"
+    [course] = courses("csv", f"provider,title\nUni,{whole}\n")
+    assert course.title == LocalizedText(th="การคิดเชิงออกแบบ", en="Design Thinking")
+    [stated] = courses("csv", f"provider,title_th\nUni,{whole}\n")
+    assert (stated.title, stated.id) == (LocalizedText(th=whole), course.id)
 
 
 LONG = "https://www.x.example/learn/An-Introduction-to-the-Analysis-of-Public-Data-and-Statistics/?utm_source=a&lang=th"

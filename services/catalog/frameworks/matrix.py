@@ -24,7 +24,7 @@ from services.catalog.frameworks.level_words import (
 from services.catalog.frameworks.matrix_heading import columns_of, heading_of, is_note
 from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Row, Source, rows_of
-from services.catalog.frameworks.texts import Given, clean, decimal, identifier
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier, title_of
 from shared.domain import LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.imports.tables import has_no_result
@@ -203,7 +203,7 @@ class _Matrix:
             self._builder.fault("names nothing in its first columns", row=row.number, verdict="untrue")
             return
         for heading in self._rest:
-            other = self._note(str(self._across), folded(heading), Given(heading), 1)
+            other = self._note(str(self._across), folded(heading), title_of(heading), 1)
             if words := row.get(folded(heading)):
                 weight = self._words(row, "weight")
                 self._cells.append(_Cell(row.number, job_group or other, skill or other, None, words, weight))
@@ -217,7 +217,9 @@ class _Matrix:
     def _titles(self, row: Row, name: str) -> Given | None:
         by_language = {key: words for key in ("th", "en") if (words := self._words(row, f"{name}_{key}"))}
         plain = self._words(row, name) if name != "level" else ""
-        return Given(plain, by_language) if plain or by_language else None
+        if not by_language:
+            return title_of(plain) if plain else None
+        return Given(plain, by_language)
 
     def _part(self, row: Row, name: str) -> str | None:
         """Return the id of the part that a row names, or None."""
