@@ -199,6 +199,15 @@ def test_long_titles_are_cut_and_kept_whole_in_the_description() -> None:
     assert [fault.verdict for fault in reading.faults] == ["changed", "changed"]
 
 
+@pytest.mark.parametrize(("length", "whole"), [(TITLE_LIMIT, False), (TITLE_LIMIT + 1, True)])
+def test_only_a_title_that_is_cut_is_put_before_the_description(length: int, *, whole: bool) -> None:
+    reading = table("role,skill,level,skill description", f"clerk,{'s' * length},1,what it is")
+    assert reading.framework
+    description = reading.framework.skills[0].description
+    assert description
+    assert description.en == (f"{'s' * length}\nwhat it is" if whole else "what it is")
+
+
 def test_faults_past_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "FAULTS_LIMIT", 20)
     reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(25)))
