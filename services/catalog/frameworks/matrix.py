@@ -22,7 +22,7 @@ from services.catalog.frameworks.level_words import (
     requires_nothing,
 )
 from services.catalog.frameworks.matrix_heading import columns_of, heading_of, is_note
-from services.catalog.frameworks.matrix_sections import NamedRow, AreaNames
+from services.catalog.frameworks.matrix_sections import AreaNames, NamedRow
 from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Row, Source, rows_of
 from services.catalog.frameworks.texts import Given, clean, decimal, identifier, title_of
