@@ -25,8 +25,8 @@ def test_a_step_states_what_it_closes_in_both_languages_with_its_numbers() -> No
     step = path.steps[0]
     words = sentences(path, step)
     assert words.th == (
-        "ลดช่องว่าง “เรื่อง a” จากระดับ 1 เป็น 2 (ต้องการ 3 ความสำคัญสูง) ปิดช่องว่าง “เรื่อง b” จากระดับ 1.25 เป็น 2 "
-        "(ต้องการ 2 ความสำคัญรอง) ใช้เวลา 6 ชั่วโมง"
+        "ลดช่องว่าง “เรื่อง a” จากระดับ 1 เป็น 2 (ต้องการระดับ 3 ความสำคัญสูง) ปิดช่องว่าง “เรื่อง b” จากระดับ 1.25 เป็น 2 "
+        "(ต้องการระดับ 2 ความสำคัญรอง) ใช้เวลา 6 ชั่วโมง"
     )
     assert words.en == (
         "Narrows the gap in “About a” from level 1 to 2 (3 required, high importance). Closes the gap in “About b” "
