@@ -430,3 +430,11 @@ def test_languages_in_one_cell_are_all_read_with_their_codes(text: str, codes: l
 def test_a_course_that_cannot_be_taken_yet_is_not_offered(word: str) -> None:
     _, [row] = read("csv", f"title,status\nA,{word}\n".encode())
     assert [(one.field, one.detail) for one in row.problems] == [("offered", f"{word!r} says that it is not offered")]
+
+
+@pytest.mark.parametrize("column", ["id", "code"])
+@pytest.mark.parametrize("value", ["101.0", "\u0421101"])
+def test_an_id_or_a_code_that_is_probably_another_one_is_named(column: str, value: str) -> None:
+    [row] = [row for row in read("csv", f"{column},title\n{value},A\n".encode())[1] if row]
+    assert row.content is not None
+    assert [one.field for one in row.warnings if value in one.detail] == [column]

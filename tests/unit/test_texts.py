@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from shared.texts import folded, in_both_languages, shows_something
+from shared.texts import doubtful_in_id, folded, in_both_languages, shows_something
 
 AGENCY = "สำนักงานพัฒนาน้ำ"
 
@@ -98,3 +98,22 @@ def test_a_title_in_both_languages_is_divided(title: str, thai: str, english: st
 )  # fmt: skip
 def test_another_title_with_a_slash_is_one(title: str) -> None:
     assert in_both_languages(title) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("101.0", "'101.0' looks like a number that a program wrote with decimals; is '101' meant?"),
+        ("\u0421101", "'\u0421101' holds letters that look Latin and are of another script: Cyrillic"),
+        ("C\u039f101", "'C\u039f101' holds letters that look Latin and are of another script: Greek"),
+        ("CS101", None),
+        ("6.041", None),
+        ("v1.0", None),
+        ("1.10", None),
+        ("\u0416\u0410101", None),  # a word in Cyrillic
+        ("คพ101", None),
+        ("", None),
+    ],
+)
+def test_an_id_that_a_program_or_a_keyboard_changed_is_doubtful(text: str, doubt: str | None) -> None:
+    assert doubtful_in_id(text) == doubt

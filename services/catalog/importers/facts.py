@@ -33,7 +33,7 @@ from shared.errors import InvalidInput, Warned
 from shared.imports.dates import InvalidDate, date_of, span_of
 from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import Row, RowProblem, refusal, row_of
-from shared.texts import blank_in, folded, in_both_languages, names_host, visible
+from shared.texts import blank_in, doubtful_in_id, folded, in_both_languages, names_host, visible
 from shared.value_checks import FIRST_YEAR, LAST_YEAR
 
 Fact = str | list[str]
@@ -221,7 +221,9 @@ class _Draft:
 
     def _leave_out_rounded(self) -> None:
         for name in ("id", "code"):
-            if _ROUNDED.fullmatch(words := self._text(name)):
+            if doubt := doubtful_in_id(words := self._text(name)):
+                self._warn(name, doubt)
+            if _ROUNDED.fullmatch(words):
                 self._stated = {fact: text for fact, text in self._stated.items() if fact != name}
                 detail = (
                     f"{words[:100]!r} is a number of which a spreadsheet kept only the first digits; it is left out"
