@@ -11,6 +11,7 @@ import argparse
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -49,7 +50,7 @@ async def catalog_at(
     """Return the courses that the key's tenant saw at a catalog revision, and frameworks at that revision by id.
 
     The frameworks are `framework`, and of those whose skills the courses require the ones that the catalog has. Raises
-    NotFound if the catalog does not have the courses or `framework`, Unavailable if it cannot be reached.
+    NotFound if the catalog does not have the courses or `framework`, Unavailable if it cannot be reached or refuses.
     """
 
     async def get(path: str, **query: str) -> bytes:
@@ -59,8 +60,9 @@ async def catalog_at(
                 body = await got.read()
         except (ClientError, TimeoutError) as error:
             raise Unavailable(f"the catalog at {address} cannot be reached: {error}") from error
-        if got.status != 200:  # noqa: PLR2004 - anything else is a refusal
-            raise NotFound(f"the catalog answers {got.status} to {path}: {body[:300].decode(errors='replace')}")
+        if got.status != HTTPStatus.OK:
+            refused = NotFound if got.status == HTTPStatus.NOT_FOUND else Unavailable
+            raise refused(f"the catalog answers {got.status} to {path}: {body[:300].decode(errors='replace')}")
         return body
 
     found = {framework: msgspec.json.decode(await get(f"/v1/frameworks/{framework}"), type=Framework)}

@@ -1,19 +1,21 @@
 """Any stored path can be computed again byte for byte, also after catalog, framework and rules have moved on."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from services.catalog.__main__ import build as build_catalog
 from services.recommender import recompute as recomputing
 from services.recommender.__main__ import build as build_recommender
 from services.recommender.recompute import command, first_difference, recompute
 from shared.domain import Profile, Teaches, VersionMapping
-from shared.errors import InvalidInput, NotFound, Unavailable
+from shared.errors import InvalidInput, NotFound, Problem, Unavailable
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
 from shared.settings import CatalogSettings, RecommenderSettings
@@ -193,6 +195,28 @@ async def test_a_path_that_cannot_be_recomputed_is_reported(two: Two, capsys: py
     gone = replace(two.settings, catalog_url=("http://127.0.0.1:9",))
     with pytest.raises(Unavailable):
         await recompute(gone, "agency", officer.officer, None)
+
+
+@pytest.mark.parametrize(("status", "raised"), [(404, None), (503, Unavailable), (401, Unavailable)])
+async def test_a_framework_that_a_course_requires_is_left_out_only_if_the_catalog_does_not_have_it(
+    status: int, raised: type[Problem] | None
+) -> None:
+    needs_law = course("rest", ("reading", 0, 3), requires=[at("law", 2, of="other")])
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/v1/courses":
+            return web.Response(body=msgspec.json.encode({"courses": [needs_law], "next": None}))
+        if request.path == f"/v1/frameworks/{SKILL_FRAMEWORK.id}":
+            return web.Response(body=msgspec.json.encode(SKILL_FRAMEWORK))
+        return web.Response(status=status)
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    async with TestServer(application) as catalog, ClientSession() as client:
+        address = str(catalog.make_url("")).rstrip("/")
+        with nullcontext() if raised is None else pytest.raises(raised, match="/v1/frameworks/other"):
+            courses, frameworks = await recomputing.catalog_at(client, address, "key", SKILL_FRAMEWORK.id, 1)
+            assert (courses, frameworks) == ([needs_law], {SKILL_FRAMEWORK.id: SKILL_FRAMEWORK})
 
 
 async def test_a_refusal_with_a_field_names_it(
