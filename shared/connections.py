@@ -65,7 +65,7 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """End a connection by a reset. HTTP/1.0 takes any other end for the end of the answer, which is incomplete."""
+    """End a connection by a reset. An HTTP/1.0 client would take any other end for that of a complete answer."""
     if (connected := transport.get_extra_info("socket")) is not None:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
     transport.abort()

@@ -247,12 +247,16 @@ class Middleware:
         if not (1, 0) <= request.version <= (1, 1):
             request[UNREADABLE] = 400
             raise Malformed("the request is not HTTP/1.1")
+        if "#" in request.raw_path:  # aiohttp drops it and what follows, which leaves the address of something else
+            raise Malformed("the address holds `#`, which is written %23 there")
         for name, value in request.headers.items():
             if not value.isascii() and (name.lower() in _ASCII_HEADERS or not _is_text(value)):
                 raise Malformed("may hold ASCII only", name)
         for name in _SINGLE_HEADERS:
             if len(request.headers.getall(name, ())) > 1:
                 raise Malformed("is given twice", name)
+        if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+            raise Malformed("the only transfer coding that is known is chunked", "Transfer-Encoding")
         if request.body_exists and coding_of(request) and (route is None or (route.body is None and not route.streams)):
             raise Malformed("no body is read here, so it cannot be compressed", "Content-Encoding")
 

@@ -21,6 +21,7 @@ from services.assessment.scoring import pieces, successor_note
 from shared.domain import Framework, Profile, Requirement, SkillLevel, key_of
 from shared.errors import InvalidInput, UnknownName
 from shared.succession import job_group_of
+from shared.texts import doubtful_in_id
 
 _CITIZEN_DIGITS = 13
 _WITHOUT_SEPARATORS = str.maketrans("", "", "._-")
@@ -36,7 +37,12 @@ def check(body: PutOfficer, framework: Framework) -> None:
 
 
 def check_pseudonym(officer: str, field: str) -> None:
-    """Check that the id of a new officer is not a citizen's number. Raises InvalidInput naming `field`."""
+    """Check that the id of a new officer is not a citizen's number, and not one that a program or a keyboard changed.
+
+    Raises InvalidInput naming `field`.
+    """
+    if doubt := doubtful_in_id(officer):
+        raise InvalidInput(doubt, field)
     if is_citizen_number(officer):
         raise InvalidInput(
             "has the form of a Thai citizen's number (13 digits with a valid check digit); an officer's id is in "

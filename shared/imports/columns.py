@@ -76,7 +76,8 @@ def mapped(
             number = names.index(folded(name))
         if number is None or not 0 <= number < len(header):
             raise InvalidInput(f"there is no column {name[:100]!r}; there are: {', '.join(header)[:1000]}", "map")
-        found[fact] = [*found[fact], number] if fact in several and fact in found else [number]
+        earlier = found.get(fact, []) if fact in several else []
+        found[fact] = [*(one for one in earlier if one != number), number]
     return found
 
 

@@ -68,6 +68,11 @@ class InvalidDate(ValueError):
     """Raised for a text that is not a date. People see the message; `locales/refusals/th.json` has it in Thai."""
 
 
+def is_month(text: str) -> bool:
+    """Return whether a text is the name of a month: `Mar`, `มี.ค.`."""
+    return folded(text).replace(".", "") in _MONTH_NUMBERS
+
+
 def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -> date | None:
     """Return the date that a text states, in the Gregorian calendar; None for 0 and for years that mean never.
 
@@ -108,7 +113,7 @@ def moment_of(text: str, order: DateOrder | None = None) -> datetime | None:
     """Return the date and time that a text states: 00:00 if it states no time, and Thai time if it states no zone.
 
     Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too. None for
-    a date that means never. `order`: see `date_of`. Raises InvalidDate.
+    a date that means never. `order`: see `date_of`. Raises InvalidDate, also for a year or a month without a day.
     """
     words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)
     if _SECONDS.fullmatch(words):
@@ -118,6 +123,8 @@ def moment_of(text: str, order: DateOrder | None = None) -> datetime | None:
     day = date_of(text, order=order)
     if day is None:
         return None
+    if day != date_of(text, order=order, last=True):
+        raise InvalidDate("the day is not stated")
     clock, zone = time(), THAI_TIME
     if (behind := _TIME.search(words)) and (found := _CLOCK.search(behind[0])):
         hour = int(found["hour"])

@@ -2,8 +2,11 @@
 
     platforms   the Coursera and edX courses: the union of their skills is the framework. The skills of one course in
                 five are held out; three in five are examples, and on one in five the confidence is calibrated.
-    thaimooc    400 Thai courses with the labels in `labels/thaimooc.json` against the shipped framework. Confidence and
-                threshold of a course come from the four fifths that it is not in; the shipped courses are examples.
+    thaimooc    400 Thai courses labelled against the shipped framework (`labelled`). Confidence and threshold of a
+                course come from the four fifths that it is not in; the shipped courses are examples.
+
+    edx, coursera
+                220 English courses of each, drawn at random and labelled, by the calibration that ships.
 
     paths       what paths from a catalog that was matched again close, compared with those from the given one; see
                 `matched_paths`.
@@ -20,7 +23,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,16 +37,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from services.catalog.matching import CourseText, Example, Matcher, SimilarityIndex
 from services.catalog.matching import calibration as curve
-from services.catalog.matching.calibration import Calibration, ReliabilityBin
+from services.catalog.matching.calibration import Calibration, Reliability, ReliabilityBin
 from services.catalog.matching.level_model import LevelRow, LevelTable
 from shared.charts import Axis, chart
 from shared.domain import Course, Framework, LocalizedText, Skill
-from tests.evaluation import level_fit, level_loss, matched_paths, real, report
+from tests.evaluation import labelled, level_fit, level_loss, matched_paths, real, report
 from tests.evaluation.gates import Gate
+from tests.evaluation.labelled import SEED, Agreement
 from tests.evaluation.matched_paths import MatchedPaths
 
-LABELS = Path(__file__).parent / "labels" / "thaimooc.json"
-SEED = report.ROOT / "deploy" / "seed"
 BEGIN, END = "<!-- matching -->", "<!-- /matching -->"
 BM25, WORDS, OURS, KNOWN = "BM25", "words, TF-IDF", "ours, labels alone", "ours, with examples"
 _SPEED_COURSES = 4000
@@ -71,12 +73,11 @@ class Platforms:
 
 @dataclass(frozen=True)
 class Thai:
-    """What the labelled Thai titles came to; `agreement` is Cohen's kappa of the two passes over every pair."""
+    """What the labelled Thai titles came to."""
 
     courses: int
     right: int
-    disagreements: int
-    agreement: float
+    agreement: Agreement
     calibration: Calibration
     titles_alone: Calibration
 
@@ -175,36 +176,7 @@ def ranked(scores: np.ndarray, right: np.ndarray) -> Ranked:
     )
 
 
-# --- the Thai titles -------------------------------------------------------------------------------------------------
-
-
-def thai_courses(*, thai_alone: bool = False) -> list[CourseText]:
-    """Return the 400 courses by their titles in Thai and English, or in Thai alone where they have one."""
-    courses = []
-    for row in list(real.read("thaimooc_400/course_data.csv"))[:400]:
-        th, en = row["Title (TH)"].strip(), row["Title (EN)"].strip()
-        english = None if en in ("", "null") or thai_alone else en[:300]
-        courses.append(CourseText(row["Course Code"], LocalizedText(th=th[:300], en=english)))
-    return courses
-
-
-def labelled() -> tuple[dict[str, set[str]], int, float]:
-    """Return the skills that both passes name, by course, the pairs that one pass alone names, and Cohen's kappa."""
-    read = json.loads(LABELS.read_text(encoding="utf-8"))
-    first, second = (
-        {(course, skill) for course, of in read[name].items() for skill in of} for name in ("first", "second")
-    )
-    pairs = read["courses"] * len(_framework().skills)
-    agreed = 1 - len(first ^ second) / pairs
-    chance = (len(first) * len(second) + (pairs - len(first)) * (pairs - len(second))) / pairs**2
-    both: dict[str, set[str]] = {}
-    for course, skill in first & second:
-        both.setdefault(course, set()).add(skill)
-    return both, len(first ^ second), (agreed - chance) / (1 - chance)
-
-
-def _framework() -> Framework:
-    return msgspec.json.decode((SEED / "frameworks" / "th-digital-2018.json").read_bytes(), type=Framework)
+# --- labelled courses ------------------------------------------------------------------------------------------------
 
 
 def shipped_examples(framework: Framework) -> list[Example]:
@@ -215,14 +187,24 @@ def shipped_examples(framework: Framework) -> list[Example]:
 
 def thai() -> Thai:
     """Return how the labelled titles are matched to the shipped framework."""
-    framework = _framework()
-    both, disagreements, kappa = labelled()
+    framework, courses = labelled.framework(), labelled.thai()
     index = SimilarityIndex(framework.skills, shipped_examples(framework))
-    courses = thai_courses()
-    right = np.array([[skill in both.get(course.id, ()) for skill in index.skills] for course in courses])
-    fitted = curve.fit(index.of(courses), right, "thaimooc")
-    alone = curve.fit(index.of(thai_courses(thai_alone=True)), right, "thaimooc, Thai titles")
-    return Thai(len(courses), int(right.sum()), disagreements, kappa, fitted, alone)
+    right = courses.right(index.skills)
+    fitted = curve.fit(index.of(courses.courses), right, "thaimooc")
+    alone = curve.fit(index.of(labelled.thai(thai_alone=True).courses), right, "thaimooc, Thai titles")
+    return Thai(len(right), int(right.sum()), labelled.thai_agreement(), fitted, alone)
+
+
+def english() -> dict[str, Reliability]:
+    """Return the quality of the shipped calibration on the labelled courses of edX and of Coursera."""
+    framework, calibration = labelled.framework(), curve.shipped()
+    index = SimilarityIndex(framework.skills, shipped_examples(framework))
+    found: dict[str, Reliability] = {}
+    for name in labelled.PLATFORMS:
+        courses = labelled.platform(name)
+        right, confidence = courses.right(index.skills), calibration.confidence(index.of(courses.courses))
+        found[name] = curve.measured(confidence, right, confidence >= calibration.enters)
+    return found
 
 
 @dataclass(frozen=True)
@@ -236,7 +218,7 @@ class Levels:
 
 def levels() -> Levels:
     """Return how the levels are estimated by weights that no course of the same area was in."""
-    framework, courses = _framework(), level_fit.starter()
+    framework, courses = labelled.framework(), level_fit.starter()
     folds = level_fit.fold_of(courses)
     away: list[tuple[float, float]] = []
     for fold, weights in level_fit.by_fold(courses).items():
@@ -256,9 +238,9 @@ def levels() -> Levels:
 
 def speed() -> float:
     """Return how many Thai courses are matched in a second of processor time, one thread."""
-    framework = _framework()
+    framework = labelled.framework()
     matcher = Matcher(framework, shipped_examples(framework), curve.shipped())
-    courses = (thai_courses() * (_SPEED_COURSES // 400 + 1))[:_SPEED_COURSES]
+    courses = (labelled.thai().courses * (_SPEED_COURSES // 400 + 1))[:_SPEED_COURSES]
     matcher.match(courses[:100])
     begun = time.process_time()
     matcher.match(courses)
@@ -268,7 +250,9 @@ def speed() -> float:
 # --- what is written -------------------------------------------------------------------------------------------------
 
 
-def gates(found: Platforms, titles: Thai, estimated: Levels, rate: float) -> list[Gate]:
+def gates(
+    found: Platforms, titles: Thai, platform_courses: Mapping[str, Reliability], estimated: Levels, rate: float
+) -> list[Gate]:
     """Return every row of the matching."""
     measured = titles.calibration.measured
     rows: list[Gate] = []
@@ -287,9 +271,19 @@ def gates(found: Platforms, titles: Thai, estimated: Levels, rate: float) -> lis
         Gate(
             "Thai titles: calibration error", 100 * measured.error, "%", high=5.0, note="best match of each, by turns"
         ),
+        *(row for name, quality in platform_courses.items() for row in _english_gates(name, quality)),
         Gate("levels estimated exactly", 100 * estimated.exact, "%", note="starter catalog, from and to"),
         Gate("levels estimated within one", 100 * estimated.near, "%", note=f"{estimated.away:.2f} away in the mean"),
         Gate("courses matched in a second", rate, "/s", low=2000.0, note="one core, titles in two languages"),
+    ]
+
+
+def _english_gates(name: str, quality: Reliability) -> list[Gate]:
+    entered = f"{quality.entered} rows enter"
+    return [
+        Gate(f"{name}: precision at the threshold", 100 * quality.precision, "%", low=80.0, note=entered),
+        Gate(f"{name}: recall at the threshold", 100 * quality.recall, "%"),
+        Gate(f"{name}: calibration error", 100 * quality.error, "%", high=5.0, note="best match of each"),
     ]
 
 
@@ -317,11 +311,13 @@ def _section(found: Platforms, titles: Thai, rows: Sequence[Gate], day: str) -> 
         "| --- | --- | --- | --- | --- |",
         *(f"| {row.name} | {report.figure(row)} | {row.target} | {row.verdict} | {row.note} |" for row in rows),
     ]
-    alone = titles.titles_alone.measured
+    alone, again = titles.titles_alone.measured, labelled.platform_agreement()
     about = (
         f"Measured on {day}. Platforms: {found.courses} held-out courses, {found.skills} skills. Thai: "
         f"{titles.courses} titles, {titles.right} right rows; the two passes of labelling differ in "
-        f"{titles.disagreements} rows (Cohen's kappa {titles.agreement:.2f})."
+        f"{titles.agreement.disagreements} rows (Cohen's kappa {titles.agreement.kappa:.2f}). English courses: "
+        f"labelled once, and a second time over {again.courses} courses; the passes differ in {again.disagreements} "
+        f"rows (Cohen's kappa {again.kappa:.2f})."
     )
     thai_alone = (
         f"With the Thai titles alone, without their English: precision {alone.precision:.2f}, recall "
@@ -350,10 +346,10 @@ def write_docs(page: Path, found: Platforms, titles: Thai, rows: Sequence[Gate])
 
 def write_labelled(target: Path) -> None:
     """Write the labelled Thai courses as the command `calibrate` reads them: one JSON object a line."""
-    both, _, _ = labelled()
+    courses = labelled.thai()
     lines: list[dict[str, Any]] = [
-        {"id": one.id, "title": msgspec.to_builtins(one.title), "skills": sorted(both.get(one.id, ()))}
-        for one in thai_courses()
+        {"id": one.id, "title": msgspec.to_builtins(one.title), "skills": sorted(skills)}
+        for one, skills in zip(courses.courses, courses.skills, strict=True)
     ]
     target.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
@@ -385,7 +381,7 @@ def main() -> None:
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     found, titles = platforms(), thai()
-    rows = gates(found, titles, levels(), speed())
+    rows = gates(found, titles, english(), levels(), speed())
     tried = [matched_paths.starter(tagged=True), matched_paths.starter(tagged=False), matched_paths.platforms()]
     rows += path_gates(tried)
     report.show(console, rows, "The matching's gates")

@@ -405,3 +405,79 @@ def test_columns_are_guessed_from_usual_names(text: str, score: float) -> None:
     rows, _ = read(text, default="activity=safety,maximum=10")
     [(_, _, share)] = found(rows[0])
     assert share == pytest.approx(score)
+
+
+@pytest.mark.parametrize("name", ["percent", "ร้อยละ", "Score (%)", "Score (100%)"])
+@pytest.mark.parametrize("score", ["0.85", "1", "๐.๘๕"])
+def test_a_share_in_a_column_of_percentages_is_refused_unless_the_maximum_is_stated(name: str, score: str) -> None:
+    text = f"officer,activity,{name},date\nofficer-1,safety,{score},2026-01-05\n"
+    rows, _ = read(text, f"guess,score={name}")
+    detail = f"{score!r} may be a share or a percentage; write it with %, or give default=maximum=1"
+    assert [(one.field, one.detail) for one in rows[0].problems] == [(name, detail)]
+    rows, _ = read(text, f"guess,score={name}", "maximum=1")
+    assert found(rows[0]) == [("safety", "scored", 1.0 if score == "1" else 0.85)]
+    rows, _ = read("officer,activity,score,date\nofficer-1,safety,0.5 %,2026-01-05\n")
+    assert found(rows[0]) == [("safety", "scored", 0.005)]
+
+
+@pytest.mark.parametrize("name", ["ความปลอดภัย (20%)", "ความปลอดภัย ร้อยละ 20", "ความปลอดภัย 20 เปอร์เซ็นต์"])
+def test_the_weight_of_an_activity_in_its_name_is_no_maximum(name: str) -> None:
+    """15 of 20 points are no 15 %."""
+    rules = ActivityRules([ActivityRule("ความปลอดภัย*", "reading", 4)])
+    shares = []
+    for default in ("taken_at=2026-01-05", "taken_at=2026-01-05,maximum=20"):
+        table = GradeTable(rules, "guess", default)
+        assert table.row(1, ["officer", name]) is None
+        row = table.row(2, ["officer-1", "15"])
+        assert row is not None
+        shares.append(found(row) if row.content else row.problems[0].detail)
+    assert shares == ["is a score without its maximum; give it, such as default=maximum=10", [(name, "scored", 0.75)]]
+
+
+@pytest.mark.parametrize("state", ["ขาดสอบ", "ไม่ได้สอบ", "Absent", "Not attempted", "In progress", "กำลังเรียน"])
+def test_a_zero_beside_a_state_without_a_grade_is_no_result(state: str) -> None:
+    rows, _ = read(
+        f"officer,score,status,date\no-1,0,{state},2026-01-05\no-2,0,Finished,2026-01-05\no-3,0,ไม่ผ่าน,2026-01-05\n",
+        default="activity=safety,maximum=10",
+    )
+    assert [found(row) for row in rows] == [[], [("safety", "scored", 0.0)], [("safety", "failed", 0.0)]]
+    assert [one.detail for one in rows[0].warnings] == ["the row holds no score"]
+
+
+@pytest.mark.parametrize("text", ["2569", "2026", "ม.ค. 2569", "January 2026", "01/2569", "202601"])
+def test_a_year_or_a_month_is_no_time_of_a_result(text: str) -> None:
+    rows, _ = read(f"officer,score,date\nofficer-1,8,{text}\n", default="activity=safety,maximum=10")
+    assert [(one.field, one.detail) for one in rows[0].problems] == [("date", f"{text!r}: the day is not stated")]
+
+
+def test_an_export_of_successfactors_is_read() -> None:
+    rows, table = read(
+        "รายงานผลการเรียน,,,,,\n"
+        "User ID,Item ID,Item Title,Completion Date,Completion Status,Grade\n"
+        "o-1,SAF-1,safety,05-Jan-2026 10:00 AM,Course Complete,85\n"
+        "o-2,SAF-1,safety,2026-01-05,COURSE_COMPLETE,\n"
+        "o-3,SAF-1,safety,2026-01-05,Not Complete,0\n",
+        default="maximum=100",
+    )
+    assert table.mapping["activity"] == ["Item Title"]
+    assert [found(row) for row in rows] == [[("safety", "scored", 0.85)], [("safety", "completed", None)], []]
+
+
+def test_a_score_beside_completed_counts_unless_the_rule_takes_completions_only() -> None:
+    """Somebody who completed a course with 3 of 10 has not reached its level."""
+    verbs = []
+    for rule in (ActivityRule("safety", "reading", 4), ActivityRule("safety", "reading", 4, verbs=["completed"])):
+        table = GradeTable(ActivityRules([rule]), "guess")
+        assert table.row(1, ["officer", "activity", "score", "status", "date"]) is None
+        row = table.row(2, ["officer-1", "safety", "3/10", "Completed", "2026-01-05"])
+        assert row is not None
+        verbs += [verb for _, verb, _ in found(row)]
+    assert verbs == ["scored", "completed"]
+
+
+def test_rows_above_the_names_of_columns_are_skipped() -> None:
+    above = "รายงานผลการสอบ,,\n,,ณ วันที่ 5 มกราคม 2569\n"
+    rows, _ = read(f"{above}รหัสพนักงาน,คะแนน,วันที่สอบ\no-1,8/10,5 ม.ค. 2569\n", default="activity=safety")
+    assert [(row.number, found(row)) for row in rows] == [(4, [("safety", "scored", 0.8)])]
+    with pytest.raises(InvalidInput, match="no column holds the officers; there are: a"):
+        read("a,,\n" * 12, default="activity=safety")

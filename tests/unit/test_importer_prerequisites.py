@@ -64,6 +64,8 @@ def test_an_expression_is_parsed(text: str, requires: list[dict[str, Any]]) -> N
         ("ไม่เปิดสำหรับผู้ที่เคยเรียน คพ 100", [], [], ["คพ100"]),
         ("Prerequisite or corequisite: CS 102", [], ["cs102"], []),
         ("CS 101 and CS 102 (may be taken concurrently); CS 103", ["cs101", "cs103"], ["cs102"], []),
+        ("คพ 101 ศึกษาพร้อมกันได้", [], ["คพ101"], []),
+        ("CS 101 และ CS 102 (สามารถลงทะเบียนเรียนควบคู่กันได้)", ["cs101"], ["cs102"], []),
     ],
 )
 def test_corequisites_and_antirequisites_are_parsed_separately(
@@ -211,3 +213,16 @@ def test_the_marks_of_a_list_and_hours_of_credits_are_no_courses(text: str, *, i
 def test_short_words_for_other_conditions_are_read(text: str, name: str, *, ids: bool) -> None:
     found = conditions_of(text, code_key, ids=ids)
     assert (found.requires, getattr(found, name)) == ([], ["cs101"])
+
+
+@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TOEIC 600", "CS101 or TOEFL 550", "HSK 4", "ITIL 4", "COBIT 2019", "PMP 6", "NIST 800-53", "IEC 27001",
+        "COVID 19", "Excel 2016", "พ.ร.บ. 2562", "พรบ. 2562", "พ.ศ. 2562", "มอก. 9001", "หมวด 12",
+        "CS101 1. CS102", "CS101 2567", "5G 101",
+    ],
+)  # fmt: skip
+def test_numbers_of_tests_standards_laws_and_lists_are_no_courses(text: str, *, ids: bool) -> None:
+    assert not conditions_of(text, code_key, ids=ids).understood

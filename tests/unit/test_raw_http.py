@@ -147,6 +147,26 @@ async def test_a_header_that_may_be_sent_once_is_refused_twice(header: str, once
         assert (got.status, got.problem["field"], got.problem["detail"]) == (400, header, "is given twice")
 
 
+@pytest.mark.parametrize("coding", [b"gzip, chunked", b"deflate,chunked", b"x, chunked"])
+async def test_a_transfer_coding_besides_chunked_is_refused(coding: bytes) -> None:
+    async with wired() as wire:
+        key = await wire.key()
+        got = await wire.ask(
+            PUT + key + b"Transfer-Encoding: " + coding + b"\r\n\r\n", b"c\r\n" + BODY + b"\r\n0\r\n\r\n"
+        )
+        assert (got.status, got.problem["field"]) == (400, "Transfer-Encoding")
+        got = await wire.ask(PUT + key + b"Transfer-Encoding: Chunked\r\n\r\n", b"c\r\n" + BODY + b"\r\n0\r\n\r\n")
+        assert got.status == 201
+
+
+@pytest.mark.parametrize("address", [b"/v1/things/a#b", b"/v1/things/a?x=#", b"http://x/v1/things/a#"])
+async def test_an_address_with_a_fragment_is_not_that_of_something_else(address: bytes) -> None:
+    async with wired() as wire:
+        head = b"PUT " + address + b" HTTP/1.1\r\n" + HOST + await wire.key() + LENGTH + b"\r\n"
+        got = await wire.ask(head + BODY)
+        assert (got.status, got.problem["title"]) == (400, "Malformed request")
+
+
 @pytest.mark.parametrize("value", [b"%ff", b"1%e0%b8", b"%c0%80", b"%ed%a0%80"])
 async def test_a_query_that_is_not_utf8_names_its_parameter(value: bytes) -> None:
     async with wired() as wire:

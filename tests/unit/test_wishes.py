@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from services.recommender.api.unmatched_rules import unmatched
 from services.recommender.inputs import Estimate, Inputs
 from services.recommender.plan_validator.validate import validate
-from services.recommender.planner.index.catalog import Snapshot
+from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.pipeline import recommend
 from services.recommender.reference import rule as reference
-from services.recommender.rules import Rule, TenantRules, check_tenant_rules
+from services.recommender.rules import Rule, TenantRules, check_tenant_rules, rules_within
 from shared.decoding import convert
-from shared.domain import Course, LocalizedText
+from shared.domain import Course, Framework, LocalizedText
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 from tests.support.builders import MOMENT, after, catalog, course, framework, inputs, view_of
@@ -229,7 +229,7 @@ def test_rules_without_matching_courses_are_reported() -> None:
         Rule("provider", ["\u200b"], 0),
     ]
     view = Snapshot().put_courses("shared", OURS, 1).put_framework("shared", TWO, 2).view("agency")
-    found = unmatched(rules, ["b-all", "A-short"], view)
+    found = unmatched(rules, ["b-all", "A-short"], view, [TWO])
     assert [one.field for one in found] == [
         "rules[0].values[1]",
         "rules[1].values[1]",
@@ -246,7 +246,39 @@ def test_a_provider_whose_only_course_is_withdrawn_is_unknown() -> None:
     snapshot = Snapshot().put_courses("shared", OURS, 1).changed({"shared": {"A-Short": None}}, {}, 2)
     view = snapshot.view("agency")
     rules = [Rule("provider", [AGENCY], 0), Rule("course", ["a-short"], 0)]
-    assert [one.field for one in unmatched(rules, [], view)] == ["rules[0].values[0]", "rules[1].values[0]"]
+    assert [one.field for one in unmatched(rules, [], view, [])] == ["rules[0].values[0]", "rules[1].values[0]"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "excluding"),
+    [
+        ([], []),
+        ([Rule("course", ["a-long"], -1)], []),
+        ([Rule("course", ["a-longer"], -1)], ["fw"]),
+        ([Rule("course", ["a-longer", "a-long"], -1)], []),
+        ([Rule("course", ["a-longer"], 0), Rule("course", ["a-longer"], 0)], []),
+        ([Rule("course", ["a-long"], -1), Rule("skill", ["b"], -1)], ["fw"]),  # each of them has courses
+        ([Rule("modality", ["classroom"], -1)], ["fw"]),
+        ([Rule("language", ["th", "en"], 0)], ["fw"]),
+        ([Rule("skill", ["c"], -1)], ["fw"]),  # a skill of the framework that no course teaches
+        ([Rule("skill", ["z"], -1)], []),  # the framework does not have it, so officers do not follow the rule
+        ([Rule("provider", ["Nobody"], 5)], []),
+    ],
+)
+def test_rules_that_exclude_every_course_are_reported(rules: list[Rule], excluding: list[str]) -> None:
+    two = framework({"a": 2}, others=["b", "c"])
+    courses = [course("a-long", ("a", 0, 2)), course("b-all", ("b", 0, 2))]
+    other = course("a-short", ("a", 0, 2))
+    snapshot = Snapshot().put_courses("shared", [*courses, other], 1)
+    view = snapshot.changed({"agency": {"mine": courses[0]}, "shared": {"a-short": None}}, {}, 2).view("agency")
+    assert _without_courses(rules, view, two) == excluding
+    assert (recommend(inputs(two, {"a": 0}, rules=rules_within(rules, two)), view).steps == []) == bool(excluding)
+    assert _without_courses(rules, Snapshot().view("agency"), two) == []  # there are no courses to exclude
+
+
+def _without_courses(rules: list[Rule], view: View, one: Framework) -> list[str]:
+    found = [warned.detail for warned in unmatched(rules, [], view, [one]) if warned.field == "rules"]
+    return [detail.partition("every course for ")[2].partition(";")[0] for detail in found]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,14 @@ from shared.texts import folded
 
 _MOST = 2000
 _DEPTH = 10
-_NO_CODE = r"(?!(?:grade|year|age|level|version|windows|office|python|class|week|java|html|css|iso|top|form|unit|part|อายุ|ชั้น|ปี)\s*\d)"
+_NO_CODE = (
+    r"(?!(?:grade|year|age|level|version|windows|office|python|class|week|java|html|css|top|form|unit|part|"
+    r"iso|iec|ieee|nist|itil|cobit|pmp|togaf|covid|toeic|toefl|ielts|cefr|hsk|"
+    r"อายุ|ชั้น|ปี|หมวด|ฉบับ|มอก\.?|พ\.?ศ\.?|ค\.?ศ\.?|พ\.?ร\.?[กฎบ]\.?)[\s-]*\d|"
+    r"(?:excel|word|powerpoint|outlook)\s*(?:20\d\d|365))"
+)
+"""Words before a number that make no code of a course: tests, standards, laws, programs and years."""
+
 _NO_RANGE = r"(?!-?\s?level)"
 """What may not follow a code: `CS 100-level` means many courses."""
 
@@ -111,7 +118,9 @@ _ITEM_NUMBER = re.compile(r"(?:^|\s)\d{1,2}[.)]\s+(?=[^\W\d])")
 """What begins each item of a list, and is no part of it."""
 
 _MAY_BE_CONCURRENT = re.compile(
-    rf"({_CODE})\s*+(?:[,(]\s*+)?(?:which\s+)?(?:may|can)\s+be\s+taken\s+concurrently\)?", re.IGNORECASE
+    rf"({_CODE})\s*+(?:[,(]\s*+)?(?:(?:which\s+)?(?:may|can)\s+be\s+taken\s+concurrently|"
+    r"(?:สามารถ)?(?:ลงทะเบียน)?(?:ศึกษา|เรียน)?(?:ควบคู่|พร้อม)(?:กัน)?ได้)\)?",
+    re.IGNORECASE,
 )
 _WORD_END = re.compile(r"[A-Za-z]")
 _NAMES = ("code", "number", "identifier")
@@ -170,8 +179,14 @@ def conditions_of(text: str, identify: Callable[[str], str], *, ids: bool = Fals
         return Conditions(understood=False)
 
 
-def _has_digit(word: str) -> bool:
-    return any(map(str.isdigit, word))
+def _may_be_beside(before: str, word: str) -> bool:
+    """Return whether two words with nothing between them are two courses.
+
+    In `GPA 2.00` and `5G 101` they are not, and neither in `CS101 1. CS102`, where a number begins an item of a list.
+    """
+    if not all(any(map(str.isdigit, one)) for one in (before, word)):
+        return False
+    return before.isdigit() == word.isdigit()
 
 
 def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
@@ -185,8 +200,8 @@ def _tokens(text: str, pattern: re.Pattern[str]) -> list[tuple[str, str]]:
         word = token[token.lastgroup]
         if _WORD_END.match(word[-1]) and token.lastgroup != "code" and _WORD_END.match(text[token.end() :][:1]):
             raise _NotUnderstood  # it ends within a word
-        if beside and token.lastgroup in _NAMES and not (_has_digit(word) and _has_digit(found[-1][1])):
-            raise _NotUnderstood  # a word beside a code, as in `GPA 2.00`, is no other course
+        if beside and token.lastgroup in _NAMES and not _may_be_beside(found[-1][1], word):
+            raise _NotUnderstood
         if token.lastgroup == "number":
             found.append(("code", _with_letters(word, found, alone=pattern is _TOKEN_OF_IDS)))
         elif token.lastgroup != "filler":

@@ -119,17 +119,6 @@ def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = E
         known = _curve(weights, features[inside])
         entered[outside] = held_out[outside] >= _threshold(known, answers[inside], precision)
     weights = _fitted(features[chosen], answers[chosen])
-    best = held_out.argmax(axis=1)
-    rows = np.arange(len(best))
-    bins = reliability(held_out[rows, best], answers[rows, best])
-    hits = int((entered & answers).sum())
-    measured = Reliability(
-        error=round(calibration_error(bins), 4),
-        precision=round(hits / max(int(entered.sum()), 1), 4),
-        recall=round(hits / max(int(answers.sum()), 1), 4),
-        entered=int(entered.sum()),
-        bins=bins,
-    )
     return Calibration(
         version=VERSION,
         weights=[round(float(weight), 6) for weight in weights],
@@ -138,7 +127,21 @@ def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = E
         data=data,
         courses=len(answers),
         right=int(answers.sum()),
-        measured=measured,
+        measured=measured(held_out, answers, entered),
+    )
+
+
+def measured(confidence: Array, right: Flags, entered: Flags) -> Reliability:
+    """Return the quality of confidences, courses x skills. `entered`: the rows at the threshold or above it."""
+    best, rows = confidence.argmax(axis=1), np.arange(len(confidence))
+    bins = reliability(confidence[rows, best], right[rows, best])
+    hits = int((entered & right).sum())
+    return Reliability(
+        error=round(calibration_error(bins), 4),
+        precision=round(hits / max(int(entered.sum()), 1), 4),
+        recall=round(hits / max(int(right.sum()), 1), 4),
+        entered=int(entered.sum()),
+        bins=bins,
     )
 
 

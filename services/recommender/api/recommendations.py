@@ -64,7 +64,8 @@ class RecommendationRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class Recommendation(Struct, frozen=True, omit_defaults=True):
     """A path that is not stored; with `compare_with` also the changes from the officer's stored path.
 
-    `revision`: of that stored path. `warnings` name the values of the request's rules that match no visible course.
+    `revision`: of that stored path. `warnings` are about the request's rules: values that match no visible course, and
+    that they exclude every course.
     """
 
     path: LearningPath
@@ -91,7 +92,7 @@ async def recommend(request: web.Request) -> web.StreamResponse:
     caller, work_queue = caller_of(request), context_of(request).work_queue
     rules = await context_of(request).store.rules.recent(principal(request).tenant)
     as_of = body.as_of or context_of(request).planner.today()
-    warnings = await work_queue.run(caller, unmatched, body.rules, [], view) if body.rules else []
+    warnings = await work_queue.run(caller, unmatched, body.rules, [], view, [framework]) if body.rules else []
     wanted = [one for one in (body.job_group, body.target) if one is not None]
     if len(wanted) > 1 or (present is None and not wanted):
         raise InvalidInput("needs either `job_group` or `target`", "job_group")

@@ -35,7 +35,8 @@ class PutRules(Struct, frozen=True, forbid_unknown_fields=True):
 class RulesPut(Struct, frozen=True, omit_defaults=True):
     """The version of the rules that is stored now; all paths follow it within a minute.
 
-    `changed`: whether this request stored it. `warnings` name values that match no visible course.
+    `changed`: whether this request stored it. `warnings` name values that match no visible course, and the
+    frameworks for which the rules exclude every course.
     """
 
     version: int
@@ -90,7 +91,9 @@ async def _store(
         body = change(present)
         wanted = TenantRules(0, body.rules, body.mandatory, body.least_confidence)
         check_tenant_rules(wanted)
-        warnings = await context.work_queue.run(caller_of(request), unmatched, body.rules, body.mandatory, view)
+        warnings = await context.work_queue.run(
+            caller_of(request), unmatched, body.rules, body.mandatory, view, view.frameworks.values()
+        )
         if replace(present, version=0) == wanted:
             put = RulesPut(present.version, changed=False, warnings=warnings)
             return json_response(put, tag=Tag(str(present.version)))

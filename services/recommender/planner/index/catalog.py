@@ -27,7 +27,7 @@ from services.recommender.planner.index.segment import (
     part_of,
     segment_of,
 )
-from services.recommender.planner.index.vocabulary import VOCABULARY, EncodedCourse
+from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, EncodedCourse
 from services.recommender.planner.params import PARAMS
 from shared.domain import SHARED_TENANT, Course, Framework, Profile
 
@@ -197,6 +197,10 @@ class View:
         """Return the languages of all visible courses."""
         names = list(VOCABULARY.language_sets)
         return frozenset(language for number in self._held("languages") for language in names[number])
+
+    def modalities(self) -> frozenset[str]:
+        """Return the modalities of all visible courses."""
+        return frozenset(MODALITIES[number] for number in self._held("modality"))
 
     def _held(self, field: str) -> list[int]:
         base, delta = self.catalog.base.segment, self.catalog.delta[0]

@@ -350,15 +350,29 @@ def _factors(inputs: Inputs, segment: Segment, ignore_preferences: bool) -> Fact
         factors *= np.array(
             [not spoken.isdisjoint(language_set) for language_set in list(VOCABULARY.language_sets)], bool
         )[segment.info["languages"][:-1]]
+    factors[~_admitted(inputs.rules, inputs.framework, segment)] = 0
     for rule in inputs.rules:
-        holding = _holding(rule, inputs.framework, segment)
-        if rule.bias == INCLUDE_ONLY:
-            factors[~holding] = 0
-        elif rule.bias == EXCLUDE:
-            factors[holding] = 0
-        elif not ignore_preferences:
-            factors[holding] /= rule.bias
+        if rule.bias not in (INCLUDE_ONLY, EXCLUDE) and not ignore_preferences:
+            factors[_holding(rule, inputs.framework, segment)] /= rule.bias
     return factors
+
+
+def admits_none(rules: Sequence[Rule], framework: Framework, catalog: TenantCatalog) -> bool:
+    """Return whether a catalog has courses and the rules exclude each of them for officers of a framework."""
+    base, delta = catalog.base.segment, catalog.delta[0]
+    admitted = _admitted(rules, framework, base)
+    there = np.ones(base.size, bool)
+    there[catalog.deleted(base)] = False
+    return bool(there.any() or delta.size) and not (admitted[there].any() or _admitted(rules, framework, delta).any())
+
+
+def _admitted(rules: Sequence[Rule], framework: Framework, segment: Segment) -> NDArray[np.bool_]:
+    """Return a mask (N,) of the courses that no rule excludes."""
+    admitted = np.ones(segment.size, bool)
+    for rule in rules:
+        if rule.bias in (INCLUDE_ONLY, EXCLUDE):
+            admitted &= _holding(rule, framework, segment) == (rule.bias == INCLUDE_ONLY)
+    return admitted
 
 
 def _holding(rule: Rule, framework: Framework, segment: Segment) -> NDArray[np.bool_]:
