@@ -74,6 +74,7 @@ class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
 
     `because`: "course" if this step is a prerequisite of the later one; "skill" if the later one needs the level of a
     skill, which is given by its position among the gaps or else by id and title; None if other steps lie between.
+    `framework`: of the skill, if it is not that of the path.
     """
 
     step: Whole
@@ -81,6 +82,7 @@ class CompactUnlock(Struct, frozen=True, array_like=True, omit_defaults=True):
     skill: Whole | str | None = None
     level: float | None = None
     title: Title | None = None
+    framework: str | None = None
 
 
 class CompactStep(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -276,11 +278,10 @@ def _unlock(place: int, condition: UnlockCondition | None, skills: dict[str, int
         return CompactUnlock(place)
     if condition.skill is None:
         return CompactUnlock(place, "course")
-    known = skills.get(condition.skill)
-    title = _title(condition.title) if known is None else None
-    # A skill of another framework has no title here, and is no gap although one may be called the same.
-    skill = condition.skill if known is None or condition.title is None else known
-    return CompactUnlock(place, "skill", skill, condition.level, title)
+    if condition.framework is None and condition.skill in skills:
+        return CompactUnlock(place, "skill", skills[condition.skill], condition.level)
+    title = _title(condition.title)
+    return CompactUnlock(place, "skill", condition.skill, condition.level, title, condition.framework)
 
 
 def _open(row: OpenGap, skill: int) -> CompactOpen:
@@ -452,7 +453,7 @@ def _condition(row: CompactUnlock, gaps: Sequence[Gap]) -> UnlockCondition | Non
         return UnlockCondition()
     if isinstance(row.skill, int):
         return UnlockCondition(gaps[row.skill].skill, gaps[row.skill].title, row.level)
-    return UnlockCondition(row.skill, _text(row.title), row.level)
+    return UnlockCondition(row.skill, _text(row.title), row.level, row.framework)
 
 
 def _open_gap(row: CompactOpen, gap: Gap) -> OpenGap:

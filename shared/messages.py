@@ -130,7 +130,7 @@ def _needs(step: Step, condition: UnlockCondition | None) -> dict[str, Value]:
         return {"need": "otherwise"}
     if condition.skill is None or condition.level is None:
         return {"need": "course"}
-    if condition.title and [row.skill for row in step.closes] == [condition.skill]:  # else it is of another framework
+    if condition.framework is None and [row.skill for row in step.closes] == [condition.skill]:
         return {"need": "level", "level": condition.level}
     return {"need": "skill", "skill": condition.title or condition.skill, "level": condition.level}
 

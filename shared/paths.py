@@ -85,12 +85,14 @@ class Alternative(Struct, frozen=True):
 class UnlockCondition(Struct, frozen=True, omit_defaults=True):
     """An entry condition of a later course that a step itself satisfies.
 
-    It is the `level` of a `skill`, or without these that the step's course is completed.
+    It is the `level` of a `skill`, or without these that the step's course is completed. `framework`: of the skill;
+    None: that of the path. `title` None: the officer's tenant does not see that framework, or it lacks the skill.
     """
 
     skill: str | None = None
     title: LocalizedText | None = None
     level: float | None = None
+    framework: str | None = None
 
 
 class Step(Struct, frozen=True, omit_defaults=True):

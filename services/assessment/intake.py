@@ -105,7 +105,7 @@ class Intake:
         assessment_id, digest = assessment_id_of(tenant, officer, key), digest_of(body)
 
         async def decide() -> int | None:
-            before = await self._store.find(tenant, officer)
+            before = await self._store.find(tenant, officer, assessment_id)
             if before is None or before.profile is None:
                 raise NotFound("no such officer")
             if accepted := await self._store.accepted(before, assessment_id):

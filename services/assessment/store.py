@@ -37,6 +37,9 @@ _TOGETHER = 20
 """From so many officers on, updates are one transaction; for fewer it costs more than it saves."""
 
 _WITHOUT_BULK = {"outbox.data": 0, "evidence.evidence.results": 0}
+_WITHOUT_EVIDENCE: Document = dict.fromkeys(
+    ("tenant", "officer", "sequence", "profile", "archived", "erased_at", "statistics", "registration", "outbox.id"), 1
+) | {"kept": {"$size": {"$ifNull": ["$evidence", []]}}}
 
 
 class OfficerStore:
@@ -72,10 +75,16 @@ class OfficerStore:
             rows = await self._officers.aggregate(pipeline).to_list(None)
         return {(row["_id"]["job_group"], row["_id"].get("stage")): row["officers"] for row in rows}
 
-    async def find(self, tenant: str, officer: str) -> Officer | None:
-        """Return an officer, also an erased one; None if there was never one with this id. Raises Unavailable."""
+    async def find(self, tenant: str, officer: str, assessment_id: str | None = None) -> Officer | None:
+        """Return an officer, also an erased one; None if there was never one with this id. Raises Unavailable.
+
+        Of the evidence in the document only that of `assessment_id` is read.
+        """
+        fields = _WITHOUT_EVIDENCE
+        if assessment_id is not None:
+            fields = {**fields, "evidence": {"$elemMatch": {"id": assessment_id}}}
         with unavailable():
-            document = await self._officers.find_one({"_id": key_of(tenant, officer)}, _WITHOUT_BULK)
+            document = await self._officers.find_one({"_id": key_of(tenant, officer)}, fields)
         return officer_of(document) if document else None
 
     async def find_many(self, keys: Sequence[str]) -> dict[str, Officer]:
@@ -100,7 +109,10 @@ class OfficerStore:
             return {one["_id"]: accepted_of(one) async for one in found}
 
     async def accepted(self, officer: Officer, assessment_id: str) -> AcceptedEvidence | None:
-        """Return what is known of an assessment, archived or not; None if it was not accepted. Raises Unavailable."""
+        """Return what is known of an assessment, archived or not; None if it was not accepted. Raises Unavailable.
+
+        `officer` was found with this `assessment_id`.
+        """
         if assessment_id in officer.accepted or not officer.archived:
             return officer.accepted.get(assessment_id)
         with unavailable():

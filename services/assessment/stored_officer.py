@@ -47,7 +47,8 @@ class ImportedRow(NamedTuple):
 class Officer(Struct, frozen=True):
     """A stored officer; `profile` is None after an erasure.
 
-    `accepted`: the evidence in the officer's document, by assessment id. `archived`: there is more in the archive.
+    `kept`: how many assessments the officer's document holds. `accepted`: those of them that were read, by assessment
+    id. `archived`: there are more in the archive.
     `statistics` is None if an earlier release wrote the evidence: `OfficerStore.statistics` computes them. `announced`:
     no event of the officer waits to be sent.
     """
@@ -56,6 +57,7 @@ class Officer(Struct, frozen=True):
     officer: str
     sequence: int
     profile: Profile | None
+    kept: int = 0
     accepted: dict[str, AcceptedEvidence] = {}
     archived: bool = False
     erased_at: datetime | None = None
@@ -86,7 +88,7 @@ class Change(Struct, frozen=True, dict=True):
     @property
     def overfull(self) -> bool:
         """Whether the document holds too much evidence after the change, so that some must move to the archive."""
-        return len(self.before.accepted if self.before else ()) + len(self.evidence) > KEPT_EVIDENCE
+        return (self.before.kept if self.before else 0) + len(self.evidence) > KEPT_EVIDENCE
 
     def check(self) -> None:
         """Raise TooLarge if the profile or the stored evidence would exceed its limit."""
@@ -122,16 +124,19 @@ class Change(Struct, frozen=True, dict=True):
 
 
 def officer_of(document: Document) -> Officer:
-    stored = document.get("profile")
+    """Return the officer in a document. `kept` of the document counts evidence of which not all was read."""
+    stored, evidence = document.get("profile"), document.get("evidence", [])
+    kept = document.get("kept", len(evidence))
     return Officer(
         tenant=document["tenant"],
         officer=document["officer"],
         sequence=document["sequence"],
         profile=msgspec.convert(stored, Profile) if stored else None,
-        accepted={entry["id"]: accepted_of(entry) for entry in document.get("evidence", [])},
+        kept=kept,
+        accepted={entry["id"]: accepted_of(entry) for entry in evidence},
         archived=document.get("archived", False),
         erased_at=document.get("erased_at"),
-        statistics=_decoded(document),
+        statistics=_decoded(document, kept),
         registration=ImportedRow(*document["registration"]) if "registration" in document else None,
         announced=document.get("outbox") == [],
     )
@@ -142,10 +147,10 @@ def accepted_of(entry: Document) -> AcceptedEvidence:
     return AcceptedEvidence(entry["digest"], evidence["profile_sequence"], evidence.get("origin"))
 
 
-def _decoded(document: Document) -> Statistics | None:
+def _decoded(document: Document, kept: int) -> Statistics | None:
     stored = document.get("statistics")
     if stored is None:
-        return None if document.get("evidence") or document.get("archived") else {}
+        return None if kept or document.get("archived") else {}
     return msgspec.msgpack.decode(stored, type=Statistics)
 
 

@@ -3,8 +3,8 @@
 A framework that is too large for the document of its draft is stored in pieces, in a collection of their own. The
 pieces are written before the document that names them, and deleted when no document names them any more.
 
-The document of a draft that is published or dropped keeps the last revision alone. The next draft of the framework
-counts on from it, so a revision that somebody has seen never stands for another content.
+The document of a draft that is published or dropped keeps only the number of the last revision. The next draft of
+the framework continues from it, so a revision that somebody has seen never has another content.
 """
 
 import asyncio

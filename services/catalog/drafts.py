@@ -244,7 +244,7 @@ def check_change(before: Framework | None, after: Framework) -> None:
 
 
 def impact(draft: FrameworkDraft, present: Framework | None, version: int) -> FrameworkImpact:
-    """Return the changes that publishing a draft would make for the tenant's officers, without their number.
+    """Return the changes that publishing a draft would make for the tenant's officers, without the number of officers.
 
     `present`: the framework that the officers have now, the tenant's own one or else the shared one. `version`: the
     version of the tenant's own framework, 0 if it has none.

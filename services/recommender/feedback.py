@@ -125,7 +125,7 @@ def apply_feedback(  # noqa: PLR0913 - one statement, given by name
     if action == "started" and course in feedback.completed_at():
         raise Conflict("is completed already; take that back first", "action")
     if not about and len(feedback.current()) >= MOST_COURSES:
-        raise Conflict(f"feedback about {MOST_COURSES} courses is kept; take some back first", "course")
+        raise Conflict(f"feedback about {MOST_COURSES} courses is stored already; undo some of it first", "course")
     completed = [statement for statement in about if statement.action == "completed"]
     spare = [statement for statement in about if statement not in completed[-1:]]
     dropped = spare[: max(0, len(about) - RETAINED_PER_COURSE + 1)]

@@ -5,7 +5,7 @@ The compiled part of planning releases the interpreter lock, so officers of a ba
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -19,12 +19,13 @@ from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.provenance import InputsRecord, record_of
+from shared.domain import Framework
 from shared.errors import InvalidInput
 from shared.paths import LearningPath
 
 _PIECES_PER_THREAD = 4
 
-Check = Callable[[LearningPath, Inputs, Find], list[str]]
+Check = Callable[[LearningPath, Inputs, Find, Mapping[str, Framework]], list[str]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ def plan_stateless(inputs: Inputs, view: View) -> LearningPath:
     Raises InvalidInput if the inputs contradict the framework, AssertionError if the validator rejects the path.
     """
     path = pipeline.recommend(inputs, view)
-    if found := validate(path, inputs, view.course):
+    if found := validate(path, inputs, view.course, view.frameworks):
         raise AssertionError(f"the validator rejects a path: {found}")
     return path
 
@@ -69,7 +70,7 @@ def solve(request: PlanRequest, view: View, check: Check = validate) -> PlannedP
     except InvalidInput as problem:  # the framework has moved on and no longer knows the officer's job group or stage
         refused = pipeline.refused(inputs, view.catalog_revision, problem.detail)
         return PlannedPath(_stamped(refused, request), [], record)
-    found = check(path, inputs, view.course)
+    found = check(path, inputs, view.course, view.frameworks)
     if found:
         path = pipeline.refused(inputs, view.catalog_revision, "; ".join(found))
     return PlannedPath(_stamped(path, request), found, record)

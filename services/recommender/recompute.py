@@ -8,8 +8,8 @@ An operator's command: it reads the plan from the recommender's database, and co
 """
 
 import argparse
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ from services.recommender.store.plans import PlanStore
 from shared.auth import issue
 from shared.compact_paths import alternatives
 from shared.console import say, where, whole_number
-from shared.domain import SHARED_TENANT, Course, Framework, key_of
+from shared.domain import SHARED_TENANT, Course, Framework, key_of, single_conditions
 from shared.errors import NotFound, Problem, Unavailable
 from shared.events import PathAnnounced, encode
 from shared.mongo import KeyStore, connected
@@ -45,10 +45,11 @@ class _Page(msgspec.Struct):
 
 async def catalog_at(
     client: ClientSession, address: str, key: str, framework: str, revision: int
-) -> tuple[list[Course], Framework]:
-    """Return the courses that the key's tenant saw at a catalog revision, and a framework at that revision.
+) -> tuple[list[Course], dict[str, Framework]]:
+    """Return the courses that the key's tenant saw at a catalog revision, and frameworks at that revision by id.
 
-    Raises NotFound if the catalog does not have them, Unavailable if it cannot be reached.
+    The frameworks are `framework`, and of those whose skills the courses require the ones that the catalog has. Raises
+    NotFound if the catalog does not have the courses or `framework`, Unavailable if it cannot be reached.
     """
 
     async def get(path: str, **query: str) -> bytes:
@@ -62,22 +63,30 @@ async def catalog_at(
             raise NotFound(f"the catalog answers {got.status} to {path}: {body[:300].decode(errors='replace')}")
         return body
 
-    found = msgspec.json.decode(await get(f"/v1/frameworks/{framework}"), type=Framework)
+    found = {framework: msgspec.json.decode(await get(f"/v1/frameworks/{framework}"), type=Framework)}
     courses: list[Course] = []
     after: str | None = ""
     while after is not None:
         page = msgspec.json.decode(await get("/v1/courses", limit=str(_PAGE), after=after), type=_Page)
         courses += page.courses
         after = page.next
+    required = {one.framework for course in courses for one in single_conditions(course.requires) if one.framework}
+    for other in sorted(required - {framework}):
+        with suppress(NotFound):
+            found[other] = msgspec.json.decode(await get(f"/v1/frameworks/{other}"), type=Framework)
     return courses, found
 
 
 def compared(
-    past: ArchivedPlan, record: InputsRecord, courses: list[Course], framework: Framework, rules: TenantRules
+    past: ArchivedPlan,
+    record: InputsRecord,
+    courses: list[Course],
+    frameworks: Mapping[str, Framework],
+    rules: TenantRules,
 ) -> list[str]:
     """Return the differences between the recomputed path and the stored bytes; empty if every byte is the same.
 
-    `courses`, `framework`, `rules`: in the versions that `record` names. A changed hash of an input or another
+    `courses`, `frameworks`, `rules`: in the versions that `record` names. A changed hash of an input or another
     algorithm is a difference too.
     """
     differences = [
@@ -86,7 +95,7 @@ def compared(
             ("profile", record.hashes.profile, hash_of(record.profile)),
             ("feedback", record.hashes.feedback, hash_of(record.feedback)),
             ("rules", record.hashes.rules, hash_of(rules)),
-            ("framework", record.hashes.framework, hash_of(framework)),
+            ("framework", record.hashes.framework, hash_of(frameworks[record.profile.framework])),
         )
         if was != now
     ]
@@ -94,7 +103,7 @@ def compared(
         differences.append(f"algorithm: it was {record.algorithm}, this program is {ALGORITHM}")
     revision = record.catalog_revision
     # As the tenant's own: for a profile that was written under the tenant's own, a shared one has not arrived.
-    snapshot = Snapshot().put_framework(record.profile.tenant, framework, revision)
+    snapshot = Snapshot().changed({}, {record.profile.tenant: frameworks}, revision)
     view = snapshot.put_courses(SHARED_TENANT, courses, revision).view(record.profile.tenant)
     if difference := _difference(past, solve(request_of(record, rules), view).path):
         differences.append(difference)
@@ -102,13 +111,18 @@ def compared(
 
 
 def by_reference(
-    past: ArchivedPlan, record: InputsRecord, courses: list[Course], framework: Framework, rules: TenantRules
+    past: ArchivedPlan,
+    record: InputsRecord,
+    courses: list[Course],
+    frameworks: Mapping[str, Framework],
+    rules: TenantRules,
 ) -> list[str]:
     """Return the differences between the path of the readable rule and the stored bytes; empty if there are none.
 
-    `courses`, `framework`, `rules`: in the versions that `record` names.
+    `courses`, `frameworks`, `rules`: in the versions that `record` names.
     """
-    path = reference.recommend(inputs_for(request_of(record, rules), framework), courses, record.catalog_revision)
+    inputs = inputs_for(request_of(record, rules), frameworks[record.profile.framework])
+    path = reference.recommend(inputs, courses, record.catalog_revision, frameworks)
     difference = _difference(past, msgspec.structs.replace(path, versions=past.event.path.versions))
     return [f"by the reference, {difference}"] if difference else []
 
@@ -168,12 +182,12 @@ async def recompute(
             _key(settings, KeyStore(mongodb, settings), tenant) as key,
             ClientSession(timeout=ClientTimeout(total=120)) as client,
         ):
-            courses, framework = await catalog_at(
+            courses, frameworks = await catalog_at(
                 client, settings.catalog_url[0], key, record.profile.framework, record.catalog_revision
             )
-    differences = compared(past, record, courses, framework, rules)
+    differences = compared(past, record, courses, frameworks, rules)
     if readable := readable and event.path.status != "refused":  # the planner computes no refused path
-        differences += by_reference(past, record, courses, framework, rules)
+        differences += by_reference(past, record, courses, frameworks, rules)
     made_from = f"catalog {record.catalog_revision}, framework {record.framework}, algorithm {record.algorithm}"
     if differences:
         return f"{name} ({made_from}): different\n  " + "\n  ".join(differences), False

@@ -68,6 +68,11 @@ class InvalidDate(ValueError):
     """Raised for a text that is not a date. People see the message; `locales/refusals/th.json` has it in Thai."""
 
 
+def is_month(text: str) -> bool:
+    """Return whether a text is the name of a month: `Mar`, `มี.ค.`."""
+    return folded(text).replace(".", "") in _MONTH_NUMBERS
+
+
 def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -> date | None:
     """Return the date that a text states, in the Gregorian calendar; None for 0 and for years that mean never.
 

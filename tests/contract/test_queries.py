@@ -143,7 +143,8 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     yield "OfficerStore.places_under", store.places_under(FRAMEWORK, tenant=TENANT)
     yield "OfficerStore.places_under of all tenants", store.places_under(FRAMEWORK, besides=["others"])
     yield "OfficerStore.find", store.find(TENANT, "a")
-    found = await store.find(TENANT, "a")
+    yield "OfficerStore.find with one assessment", store.find(TENANT, "a", "e9")
+    found = await store.find(TENANT, "a", "e2")
     assert found is not None
     assert found.archived
     yield "OfficerStore.accepted", store.accepted(found, "e2")

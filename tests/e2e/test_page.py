@@ -37,6 +37,7 @@ async def test_a_path_arrives_on_the_open_page_and_each_change_is_announced(plat
     await reader.sign_in(await officer.api_key())
     await reader.shows("waiting")
     await expect(page.locator("h1").first).to_have_text("กำลังรอเส้นทางของท่าน", use_inner_text=True)
+    await in_both_languages(reader, "#main", "กรุณาติดต่อหน่วยงาน", "ask the agency")
     await reader.is_sound()
 
     await officer.register()
@@ -223,6 +224,7 @@ async def test_a_platform_chooses_the_officer(platform: Platform, reader: Reader
     await page.press("#officer", "Enter")
     await reader.shows("unknown")
     await in_both_languages(reader, "h1", "ยังไม่พบเจ้าหน้าที่รหัสนี้", "We do not know this officer yet")
+    await in_both_languages(reader, "#main", "กรุณาติดต่อผู้ที่ลงทะเบียน", "ask those who register")
     await page.go_back()
     await reader.shows("choose")
     await page.go_forward()

@@ -49,6 +49,7 @@ async def test_an_interrupted_assessment_continues_and_the_path_follows(officer:
     await reader.is_sound()
     await reader.news("เพราะมีผลประเมินใหม่")
     await page.wait_for_selector("#dismiss")  # it was requested here, so it is shown at once
+    await in_both_languages(reader, ".assessment .notice", "จัดจากผลนี้แล้ว", "takes this into account")
     assert (await officer.path())["path"]["versions"]["profile"] > before
 
 

@@ -36,6 +36,9 @@ async def test_matches_are_decided_with_one_key_each(tenant: Tenant, reader: Rea
         await page.wait_for_selector(".match .about")
         await reader.is_sound()
         await reader.reads(".sureness", "%")
+        async for width in reader.windows():
+            for selector in (".about-keys", ".match kbd"):  # a phone has no keys
+                await expect(page.locator(selector).first).to_be_visible(visible=width > 480)
         await switch_language(page)
 
     await page.focus("#match-title")
@@ -150,6 +153,13 @@ async def chooses(reader: Reader, file: Path) -> None:
     await reader.reads("#file-name", file.name)
 
 
+async def says_what_would_be_stored(reader: Reader) -> None:
+    """Find the rows that are worth a look, with the verdicts of the figures above them, and what may be left empty."""
+    await reader.reads(".rows > li.unchanged", "หลักสูตรที่ 7")
+    await reader.reads(".rows > li.refused", "รับไม่ได้")
+    await reader.reads("#default-languages-hint", "เช่น ไทย")
+
+
 async def test_a_file_is_previewed_its_columns_confirmed_and_stored_with_the_keyboard_alone(
     tenant: Tenant, reader: Reader, tmp_path: Path
 ) -> None:
@@ -169,7 +179,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored_with_the_key
     await expect(page.locator("[data-column='กลุ่ม']").first).to_have_value("")
     await expect(page.locator("[data-verdict=created] dd").first).to_have_text("40", use_inner_text=True)
     await expect(page.locator("[data-verdict=refused] dd").first).to_have_text("1", use_inner_text=True)
-    await reader.reads(".rows > li.unchanged", "หลักสูตรที่ 7")
+    await says_what_would_be_stored(reader)
     assert (await tenant.ask("GET", "/v1/courses?q="))["total"] == before  # nothing is stored yet
     header = page.locator(".sample thead th")
     await expect(header).to_have_text(["แถว", "ชื่อหลักสูตรชื่อหลักสูตร", "จำนวนชั่วโมงจำนวนชั่วโมง", "กลุ่มไม่อ่านคอลัมน์นี้"])
@@ -189,7 +199,7 @@ async def test_a_file_is_previewed_its_columns_confirmed_and_stored_with_the_key
     await page.wait_for_selector("#load-status >> text=บันทึกเสร็จแล้ว")
     await expect(page.locator("[data-verdict=created] dd").first).to_have_text("40", use_inner_text=True)
     await expect(page.locator(".rows > li.refused")).to_have_count(1)
-    await page.wait_for_selector(".rows > li.refused li >> text=ไม่มีข้อมูล หลักสูตรต้องมีชื่อ")
+    await page.wait_for_selector(".rows > li.refused:has-text('ไม่รับ') li >> text=ไม่มีข้อมูล หลักสูตรต้องมีชื่อ")
     await expect(page.locator(".rows [lang=en]")).to_have_count(0)
     async with page.expect_download() as download:
         await reader.presses("report")
@@ -259,6 +269,12 @@ async def test_courses_are_searched_filtered_and_shown_with_the_source_of_their_
     await reader.is_sound()
 
 
+async def begins_a_draft(reader: Reader) -> None:
+    """Open the form of a draft, which the focus follows."""
+    await reader.presses("new-draft")
+    await reader.has_focus("draft-form-title")
+
+
 async def test_a_framework_version_is_proposed_reviewed_and_approved_by_different_people_with_the_keyboard(
     tenant: Tenant, reader: Reader
 ) -> None:
@@ -276,7 +292,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
     await page.keyboard.press("Enter")
     await page.wait_for_selector("[data-keep=new-draft]")
     assert await space_between(reader, ".framework h1", "[data-keep=new-draft]") >= 12
-    await reader.presses("new-draft")
+    await begins_a_draft(reader)
     group, skill = before["job_groups"][0]["id"], before["skills"][0]["id"]
     required = {row["skill"]: row["level"] for row in before["requirements"] if row["job_group"] == group}
     level = next(step["level"] for step in before["scale"] if step["level"] not in (0, required.get(skill)))
@@ -292,6 +308,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
     await reader.types("proposer", "ก. วงศ์สุวรรณ")
     await reader.presses("propose")
     await expect(page.locator("[data-state=draft] .impact tbody tr")).to_have_count(1)
+    await reader.has_focus("draft-title")
     assert (await tenant.ask("GET", f"/v1/frameworks/{FRAMEWORK}"))["requirements"] == before["requirements"]
     await in_both_languages(reader, "#impact-title", "ผลเมื่อประกาศใช้", "What publishing would change")
 
@@ -302,7 +319,7 @@ async def test_a_framework_version_is_proposed_reviewed_and_approved_by_differen
     for step, name, key, refusal in steps:
         await reader.types("signer", name)
         await reader.presses(step)  # by whoever took the step before, under another name
-        await page.wait_for_selector(f".notice.refused >> text={refusal}")
+        await expect(page.locator(f".notice.refused >> text={refusal}")).to_be_in_viewport()
         await reader.is_sound()
         await reader.presses("sign-out")
         await page.wait_for_selector("#key")

@@ -205,7 +205,7 @@ OPEN = {
 }
 WITHOUT_PATH = {
     "ready": ("ยังไม่มีหลักสูตรที่เหมาะ", "There is no suitable course yet"),
-    "waiting_for_framework": ("กำลังรอกรอบทักษะ", "Waiting for the skill framework"),
+    "waiting_for_framework": ("กำลังรอรับกรอบทักษะ", "Waiting for the skill framework"),
     "refused": ("ระบบยังจัดเส้นทางให้ไม่ได้", "We cannot make a path for you yet"),
 }
 

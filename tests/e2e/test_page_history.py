@@ -50,6 +50,7 @@ async def test_the_history_shows_courses_levels_and_paths(platform: Platform, br
             3
         )  # the skill and two assessments
         await reader.reads('section[aria-labelledby="past-levels-title"] li >> nth=0', "จาก")
+        await reader.reads('[data-keep^="past-"] summary', "ดูหลักสูตรในเส้นทางนี้")
         await reader.opens(page.locator('[data-keep^="past-"]').first)
         await page.wait_for_selector(".history ol:not(.plain) > li")
         async for _ in reader.windows():

@@ -67,6 +67,9 @@ async def test_alternatives_of_a_pushed_path_are_fetched_when_opened(officer: Of
     await reader.opens_all(".step")
     await page.wait_for_selector(".step [data-keep^='why-']", state="attached")
     assert len(requests) == 1
+    async for _ in reader.windows():  # the buttons stand apart
+        above, below = await reader.boxes(".step li:last-child > [data-keep^='why-']", ".step [data-keep^='similar-']")
+        assert below["y"] - above["y"] - above["height"] >= 8
 
 
 async def test_what_if_is_shown_next_to_the_current_path_and_stores_nothing(

@@ -72,7 +72,7 @@ async def reads_and_rates(head: Reader, officer: Officer, steps: int) -> None:
     await head.page.wait_for_selector(".rating fieldset")
     await head.page.click("[data-keep=rating-send]")
     await head.page.wait_for_selector("#rating-wrong:not(:empty)")
-    await in_both_languages(head, "#rating-wrong", "อย่างน้อยหนึ่งทักษะ", "at least one skill")
+    await in_both_languages(head, "#rating-wrong", "อย่างน้อย 1 ทักษะ", "at least one skill")
     await head.page.check(".rating fieldset >> nth=0 >> input >> nth=2")
     await rates_by_area(head, officer)
     await head.page.click("[data-keep=rating-send]")

@@ -228,7 +228,7 @@ async def test_a_tab_never_goes_on_as_the_person_who_signed_in_in_another(
     look = "document.dispatchEvent(new Event('visibilitychange'))"  # a browser without windows never sends it
     await page.evaluate(look)
     await reader.shows("signIn")
-    await in_both_languages(reader, "#key-wrong", "แท็บอื่น", "as another person in another tab")
+    await in_both_languages(reader, "#key-wrong", "หน้าต่างอื่น", "as another person in another tab")
     await sign_out(other)
     await other.fill("#key", key)
     await other.press("#key", "Enter")

@@ -74,6 +74,21 @@ async def test_a_repeated_key_changes_nothing_and_conflicts_with_another_body(se
     assert (await submit(service, other, assessment(3), "k"))[0] == 202
 
 
+async def test_of_the_evidence_of_an_officer_only_the_assessment_in_question_is_read(service: Started) -> None:
+    officer = await registered(service)
+    answers = [await submit(service, officer, assessment(n)) for n in range(3)]
+    second = answers[1][1]
+    store = OfficerStore(service.database("assessment"))
+    for assessment_id, sequences in (
+        (second["assessment_id"], [second["profile_sequence"]]),
+        ("other", []),
+        (None, []),
+    ):
+        before = await store.find("agency", officer, assessment_id)
+        assert before is not None
+        assert (before.kept, [one.sequence for one in before.accepted.values()]) == (3, sequences)
+
+
 async def test_concurrent_submissions_are_all_applied_and_equal_ones_once(service: Started) -> None:
     officer = await registered(service)
     bodies = [assessment(n % 5, taken_at=f"2026-11-20T09:00:{n:02d}+07:00") for n in range(8)]

@@ -248,7 +248,7 @@ async def test_all_rows_of_one_officer_are_stored_and_fused(service: Started) ->
     found = await store.find("agency", officer)
     assert found is not None
     assert found.profile is not None
-    assert (found.archived, len(found.accepted)) == (True, KEPT_EVIDENCE)
+    assert (found.archived, found.kept) == (True, KEPT_EVIDENCE)
     recomputed = await store.recomputed(found)
     assert (found.statistics, found.profile.levels) == (recomputed, fused([], recomputed))
     assert sum(evidence.count for evidence in recomputed.values()) == count
@@ -269,7 +269,7 @@ async def test_concurrent_rows_and_single_submissions_are_all_applied(service: S
     for one in officers:
         found = await store.find("agency", one)
         assert found is not None
-        assert len(found.accepted) == 6
+        assert found.kept == 6
         assert found.statistics == await store.recomputed(found)
 
 

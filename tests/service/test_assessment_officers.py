@@ -69,6 +69,15 @@ async def test_a_citizens_number_is_no_id_of_somebody_new(service: Started) -> N
         assert (await service.ask("GET", path)).status == 404
 
 
+async def test_a_number_with_decimals_is_no_id_of_somebody_new(service: Started) -> None:
+    """A program that writes a column of numbers with empty cells makes 123.0 of 123."""
+    row = json.dumps({"officer": "123.0"} | PUT)
+    sent = await service.ask("POST", "/v1/officers:import", data=row, headers={"Content-Type": "application/x-ndjson"})
+    [problem] = json.loads((await sent.text()).splitlines()[0])["problems"]
+    assert (problem["field"], problem["detail"].partition("; ")[2]) == ("officer", "is '123' meant?")
+    assert (await service.ask("PUT", "/v1/officers/123.0", json=PUT)).status == 422
+
+
 async def test_an_officer_whom_an_earlier_version_registered_by_a_citizens_number_stays(service: Started) -> None:
     officer, number = await registered(service), "1234567890121"
     officers = service.client.app[CONTEXT].store._officers

@@ -261,7 +261,7 @@ async def test_replanning_skips_an_officer_whose_planning_fails(office: Office) 
     dearer(office)
     planner = office.planner()
 
-    def check(_: LearningPath, inputs: Inputs, __: object) -> list[str]:
+    def check(_: LearningPath, inputs: Inputs, *__: object) -> list[str]:
         if "reading" in inputs.levels:
             raise ZeroDivisionError
         return []

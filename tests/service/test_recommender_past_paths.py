@@ -3,9 +3,11 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from services.recommender.api.context import CONTEXT
 from services.recommender.store.history import RETAINED_REVISIONS
+from shared import events
 from shared.domain import Profile
 from shared.events import PROFILES_TOPIC, OfficerErased
 from tests.support.recommender import READ, assessed, give_feedback, path_of, planned, recommender, somebody
@@ -50,6 +52,21 @@ async def test_past_paths_are_listed_newest_first_with_their_figures(service: St
     assert found["paths"] == expected
     assert READ.id not in [step["course"] for step in found["paths"][0]["steps"]]
     assert READ.id in [step["course"] for step in found["paths"][1]["steps"]]
+
+
+async def test_listing_paths_decodes_only_what_it_shows(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page holds up to 51 paths of up to a megabyte, and is read on the event loop."""
+    one = somebody()
+    await planned(service, one)
+    assert (await give_feedback(service, one, READ.id, "not_now"))[0] == 200
+    expected = await paths(service, one)
+    monkeypatch.setattr(events, "expanded", unwanted)
+    assert await paths(service, one) == expected
+    assert len(expected[1]["paths"]) == 2
+
+
+def unwanted(*_: Any) -> None:
+    raise AssertionError("a whole path was made")
 
 
 async def test_paging_lists_every_stored_revision_once(service: Started) -> None:

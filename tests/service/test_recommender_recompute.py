@@ -12,17 +12,18 @@ from services.catalog.__main__ import build as build_catalog
 from services.recommender import recompute as recomputing
 from services.recommender.__main__ import build as build_recommender
 from services.recommender.recompute import command, first_difference, recompute
-from shared.domain import Profile, VersionMapping
+from shared.domain import Profile, Teaches, VersionMapping
 from shared.errors import InvalidInput, NotFound, Unavailable
 from shared.events import CATALOG_TOPIC, PROFILES_TOPIC
 from shared.kafka import TopicSpec, create_topics
 from shared.settings import CatalogSettings, RecommenderSettings
-from tests.support.builders import FRAMEWORK, course, framework
+from tests.support.builders import FRAMEWORK, at, course, framework
 from tests.support.recommender import assessed, courses_of, give_feedback, path_of, somebody
 from tests.support.services import Started, settings_of, started
 from tests.support.waiting import until
 
 SKILL_FRAMEWORK = framework({"reading": 3, "writing": 2})
+LAW = Teaches("other", "law", 0, 2)
 
 
 @dataclass
@@ -137,6 +138,21 @@ async def test_a_path_under_a_tenants_own_framework_is_recomputed(two: Two, owne
     await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
     path = await path_of(two.recommender, officer)
     assert path["path"]["status"] == "ready"
+    sentence, same = await two.again(officer.officer, tenant=tenant)
+    assert same, sentence
+
+
+async def test_a_path_that_names_a_skill_of_another_framework_is_recomputed(two: Two) -> None:
+    tenant, officer = "law", somebody("law", levels={"reading": 0, "writing": 2})
+    skilled = msgspec.structs.replace(framework({}, others=["law"]), id="other")
+    await two.put("frameworks", skilled, tenant)
+    basic = course("basic", ("reading", 0, 1), hours=0.2)
+    await two.put("courses", msgspec.structs.replace(basic, teaches=[*basic.teaches, LAW]), tenant)
+    await two.put("courses", course("rest", ("reading", 0, 3), hours=0.1, requires=[at("law", 2, of="other")]), tenant)
+    await settled(two)
+    await two.recommender.publish(PROFILES_TOPIC, assessed(officer))
+    path = (await path_of(two.recommender, officer))["path"]
+    assert "(needs “About law” at level 2 or above)" in path["steps"][0]["reason"]["en"]
     sentence, same = await two.again(officer.officer, tenant=tenant)
     assert same, sentence
 

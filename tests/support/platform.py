@@ -6,8 +6,8 @@ Idempotency-Key.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 from pymongo import MongoClient
 
 from deploy.local.keys import TENANT
-from deploy.local.live import messages
+from deploy.local.live import Message, messages
 from deploy.local.replicas import Service
 from deploy.local.seed import SEED, bearer
 from deploy.local.stack import Stack
@@ -65,7 +65,8 @@ class Platform:
     ) -> tuple[int, Any]:
         """Return status and JSON of one request; `key` "" is the platform's own, None is none.
 
-        A request for which a busy service has done nothing is sent again.
+        A request is sent again while the service is busy, which has done nothing for it, and while the database does
+        not answer. In the latter case it may have been carried out, so a change may be answered as no change.
         """
         headers = {**options.pop("headers", {}), **({} if key is None else bearer(key or self.stack.keys.platform))}
         timeout = aiohttp.ClientTimeout(total=60)
@@ -73,7 +74,7 @@ class Platform:
         while True:
             async with self.session.request(method, url, headers=headers, timeout=timeout, **options) as answer:
                 body = await answer.json(content_type=None) if await answer.read() else None
-            if answer.status != 503 or not body or body["type"] != type_of(Overloaded.kind):
+            if answer.status != 503 or not body or not _may_be_repeated(body):
                 return answer.status, body
             await asyncio.sleep(0.1)
 
@@ -90,6 +91,24 @@ class Platform:
                     return body
                 self.refusals += 1
                 await asyncio.sleep(0.1)
+
+    async def live(self, officer: str, key: str = "", last_event_id: str = "") -> AsyncGenerator[Message, None]:
+        """Yield the events of an officer's stream until it ends; open it again while the portal answers 503.
+
+        `key`: by default the platform's own. `last_event_id`: as in `messages`.
+        """
+        while True:
+            stream = messages(self.session, self.portal, officer, key or self.stack.keys.platform, last_event_id)
+            async with aclosing(stream):
+                try:
+                    async for message in stream:
+                        yield message
+                except aiohttp.ClientResponseError as error:
+                    if error.status != 503:
+                        raise
+                else:
+                    return
+            await asyncio.sleep(0.1)
 
     async def submit(self, officer: str, body: Any = None, *, key: str | None = "", **options: Any) -> tuple[int, Any]:
         """Submit an assessment once, and return status and JSON. `options` may hold `idempotency_key` and `data`."""
@@ -358,6 +377,12 @@ class Watcher:
             finally:
                 await stream.aclose()
             await asyncio.sleep(0.1)
+
+
+def _may_be_repeated(problem: dict[str, Any]) -> bool:
+    return problem["type"] == type_of(Overloaded.kind) or str(problem["detail"]).startswith(
+        "the database does not answer"
+    )
 
 
 def _assessment(results: list[dict[str, Any]], taken_at: datetime) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from services.recommender.inputs import Inputs
+from services.recommender.plan_validator.validate import validate
 from services.recommender.planner.course_spec import CourseSpec
 from services.recommender.planner.exact.conditions import LevelCondition
 from services.recommender.planner.index import catalog
@@ -16,7 +17,7 @@ from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend
 from services.recommender.planner.units import micro
 from services.recommender.rules import EXCLUDE, Rule
-from shared.domain import SHARED_TENANT, Course, MatchedRow, Prerequisite
+from shared.domain import SHARED_TENANT, Completions, Course, MatchedRow, Prerequisite
 from tests.support.builders import FRAMEWORK, TENANT, after, at, course, framework, inputs, view_of
 
 SKILLS = [f"s{n}" for n in range(4)]
@@ -90,6 +91,20 @@ def test_a_course_whose_condition_no_array_answers_makes_the_answer_incomplete()
         assert found.context.space.base_numbers is not None
         next(found.available.achievers(LevelCondition((FRAMEWORK, "s0"), micro(1))))
         assert found.available.incomplete is incomplete
+
+
+def test_a_pinned_course_may_need_a_course_that_is_no_champion() -> None:
+    teaching = [course(f"c{n:02}", ("s0", 0, 1), hours=5 + n % 7) for n in range(80)]
+    short = msgspec.structs.replace(course("short", ("s0", 0, 1), hours=2), completions=Completions(1000, 0))
+    pinned = course("pinned", ("s1", 0, 2), hours=3, requires=[at("s0", 1)])
+    view = view_of([*teaching, short, pinned])
+    champions = view.catalog.base.champions
+    assert champions is not None
+    assert view.catalog.base.ids.index("short") not in champions[1]
+    plan = inputs(framework({"s1": 2}, others=["s0"]), {"s0": 0, "s1": 0}, budget_hours=6, pinned=["pinned"])
+    path = recommend(plan, view)
+    assert validate(path, plan, view.course) == []
+    assert [step.course.id for step in path.steps] == ["short", "pinned"]
 
 
 def taught(number: int) -> Course:

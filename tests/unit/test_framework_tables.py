@@ -199,6 +199,15 @@ def test_long_titles_are_cut_and_kept_whole_in_the_description() -> None:
     assert [fault.verdict for fault in reading.faults] == ["changed", "changed"]
 
 
+@pytest.mark.parametrize(("length", "whole"), [(TITLE_LIMIT, False), (TITLE_LIMIT + 1, True)])
+def test_only_a_title_that_is_cut_is_put_before_the_description(length: int, *, whole: bool) -> None:
+    reading = table("role,skill,level,skill description", f"clerk,{'s' * length},1,what it is")
+    assert reading.framework
+    description = reading.framework.skills[0].description
+    assert description
+    assert description.en == (f"{'s' * length}\nwhat it is" if whole else "what it is")
+
+
 def test_faults_past_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builder, "FAULTS_LIMIT", 20)
     reading = table("role,skill,level", *(f"clerk,skill-{n},bad" for n in range(25)))
@@ -456,3 +465,71 @@ def test_a_cell_takes_time_in_proportion_to_its_length() -> None:
 def test_a_cell_that_alone_makes_the_scale_very_high_is_named(levels: str, sentence: str) -> None:
     found = table("skill,clerk,chief", f"filing,{levels}")
     assert f"the file names no levels; {sentence}" in found.assumed
+
+
+def test_titles_in_both_languages_are_divided_and_keep_their_ids() -> None:
+    wide = table("สมรรถนะ / Skill,ผู้บริหาร / Executives", "การคิดเชิงออกแบบ / Design Thinking,2").framework
+    long = table("role,skill,level", "ผู้บริหาร / Executives,การคิดเชิงออกแบบ / Design Thinking,2").framework
+    stated = table("job_group_th,skill_th,level", "ผู้บริหาร / Executives,การคิดเชิงออกแบบ / Design Thinking,2").framework
+    assert wide
+    assert long
+    assert stated
+    for one in (wide, long):
+        assert one.job_groups[0].title == LocalizedText(th="ผู้บริหาร", en="Executives")
+        assert one.skills[0].title == LocalizedText(th="การคิดเชิงออกแบบ", en="Design Thinking")
+        assert one.requirements == stated.requirements
+
+
+@pytest.mark.parametrize("words", ["2-Mar", "2-มี.ค.", "3 - May"])
+def test_a_range_that_a_spreadsheet_made_a_date_is_no_level(words: str) -> None:
+    reading = table("skill,clerk", f"filing,{words}", "law,1")
+    assert (reading.framework, faults_of(reading)) == (None, [("untrue", 2, "level")])
+
+
+def test_notes_below_a_matrix_are_no_skills() -> None:
+    notes = ('"หมายเหตุ: ระดับ 1-5, 0 คือไม่ต้องใช้",,', "1. ใช้กับทุกกลุ่ม,,", "ที่มา: ก.พ.,,")
+    reading = table("สมรรถนะ,ผู้บริหาร,นักวิชาการ", "กฎหมาย,3,2", "ข้อมูล,2,1", *notes)
+    assert reading.framework
+    assert [one.title.th for one in reading.framework.skills] == ["กฎหมาย", "ข้อมูล"]
+    assert [(lost.what, lost.count) for lost in reading.not_kept] == [("a note below the table", 3)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("สมรรถนะ,ผู้บริหาร,นักวิชาการ", "สมรรถนะหลัก,,", "กฎหมาย,3,2", "ข้อมูล,2,1", "สมรรถนะเฉพาะ,,", "บริการ,,1"),
+        ("ที่,สมรรถนะ,ผู้บริหาร,นักวิชาการ", "สมรรถนะหลัก,,,", "1,กฎหมาย,3,2", "2,ข้อมูล,2,1", "สมรรถนะเฉพาะ,,,", "3,บริการ,,1"),
+    ],
+)  # fmt: skip
+def test_names_alone_above_skills_are_areas(lines: tuple[str, ...]) -> None:
+    reading = table(*lines)
+    assert reading.framework
+    areas = {area.id: area.title.th for area in reading.framework.areas}
+    assert [(one.title.th, areas[one.area]) for one in reading.framework.skills] == [
+        ("กฎหมาย", "สมรรถนะหลัก"), ("ข้อมูล", "สมรรถนะหลัก"), ("บริการ", "สมรรถนะเฉพาะ"),
+    ]  # fmt: skip
+    sentence = "a row with a name alone is the area of the skills below it: สมรรถนะหลัก, สมรรถนะเฉพาะ"
+    assert sentence in reading.assumed
+
+
+@pytest.mark.parametrize(
+    "lines", [("filing,1", "law,", "data,2"), ("filing,", "law,", "data,2"), ("filing,", "law,1", "data,")]
+)
+def test_a_skill_without_a_level_is_no_area_where_the_table_has_no_sections(lines: tuple[str, ...]) -> None:
+    reading = table("skill,clerk", *lines)
+    assert reading.framework
+    assert [one.id for one in reading.framework.skills] == ["filing", "law", "data"]
+    assert [one.id for one in reading.framework.areas] == ["skills"]
+
+
+def test_a_row_that_names_no_skill_is_reported() -> None:
+    assert faults_of(table("no,skill,clerk", "1,filing,2", ",,3")) == [("untrue", 3, None)]
+    assert faults_of(table("no,skill,clerk", "1,filing,2", "section,,")) == [("untrue", 3, None)]
+
+
+@pytest.mark.parametrize("heading", ["คำอธิบาย", "คำจำกัดความ", "Description", "นิยาม / Definition"])
+def test_a_description_of_skills_is_no_job_group(heading: str) -> None:
+    reading = table(f"สมรรถนะ,{heading},ผู้บริหาร", "กฎหมาย,รู้กฎหมาย,3")
+    assert reading.framework
+    assert [one.description.th for one in reading.framework.skills if one.description] == ["รู้กฎหมาย"]
+    assert [one.title.th for one in reading.framework.job_groups] == ["ผู้บริหาร"]

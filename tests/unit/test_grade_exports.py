@@ -448,3 +448,36 @@ def test_a_zero_beside_a_state_without_a_grade_is_no_result(state: str) -> None:
 def test_a_year_or_a_month_is_no_time_of_a_result(text: str) -> None:
     rows, _ = read(f"officer,score,date\nofficer-1,8,{text}\n", default="activity=safety,maximum=10")
     assert [(one.field, one.detail) for one in rows[0].problems] == [("date", f"{text!r}: the day is not stated")]
+
+
+def test_an_export_of_successfactors_is_read() -> None:
+    rows, table = read(
+        "รายงานผลการเรียน,,,,,\n"
+        "User ID,Item ID,Item Title,Completion Date,Completion Status,Grade\n"
+        "o-1,SAF-1,safety,05-Jan-2026 10:00 AM,Course Complete,85\n"
+        "o-2,SAF-1,safety,2026-01-05,COURSE_COMPLETE,\n"
+        "o-3,SAF-1,safety,2026-01-05,Not Complete,0\n",
+        default="maximum=100",
+    )
+    assert table.mapping["activity"] == ["Item Title"]
+    assert [found(row) for row in rows] == [[("safety", "scored", 0.85)], [("safety", "completed", None)], []]
+
+
+def test_a_score_beside_completed_counts_unless_the_rule_takes_completions_only() -> None:
+    """Somebody who completed a course with 3 of 10 has not reached its level."""
+    verbs = []
+    for rule in (ActivityRule("safety", "reading", 4), ActivityRule("safety", "reading", 4, verbs=["completed"])):
+        table = GradeTable(ActivityRules([rule]), "guess")
+        assert table.row(1, ["officer", "activity", "score", "status", "date"]) is None
+        row = table.row(2, ["officer-1", "safety", "3/10", "Completed", "2026-01-05"])
+        assert row is not None
+        verbs += [verb for _, verb, _ in found(row)]
+    assert verbs == ["scored", "completed"]
+
+
+def test_rows_above_the_names_of_columns_are_skipped() -> None:
+    above = "รายงานผลการสอบ,,\n,,ณ วันที่ 5 มกราคม 2569\n"
+    rows, _ = read(f"{above}รหัสพนักงาน,คะแนน,วันที่สอบ\no-1,8/10,5 ม.ค. 2569\n", default="activity=safety")
+    assert [(row.number, found(row)) for row in rows] == [(4, [("safety", "scored", 0.8)])]
+    with pytest.raises(InvalidInput, match="no column holds the officers; there are: a"):
+        read("a,,\n" * 12, default="activity=safety")

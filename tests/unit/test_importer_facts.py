@@ -9,6 +9,7 @@ import pytest
 from services.catalog.importers import Format, Options
 from services.catalog.importers.facts import id_by_code, id_by_url
 from services.catalog.model import course_faults
+from shared.domain import LocalizedText
 from tests.support.course_lists import THAI, courses, read
 
 
@@ -206,6 +207,15 @@ def test_two_spellings_of_one_course_have_one_id_and_keep_their_spelling() -> No
     first, second = courses("csv", body)
     assert first.id == second.id
     assert first.provider.th == "สํานักงาน"
+
+
+@pytest.mark.parametrize("separator", [" / ", " | ", "/"])
+def test_a_title_in_both_languages_is_one_in_each_and_keeps_its_id(separator: str) -> None:
+    whole = f"การคิดเชิงออกแบบ{separator}Design Thinking"
+    [course] = courses("csv", f"provider,title\nUni,{whole}\n")
+    assert course.title == LocalizedText(th="การคิดเชิงออกแบบ", en="Design Thinking")
+    [stated] = courses("csv", f"provider,title_th\nUni,{whole}\n")
+    assert (stated.title, stated.id) == (LocalizedText(th=whole), course.id)
 
 
 LONG = "https://www.x.example/learn/An-Introduction-to-the-Analysis-of-Public-Data-and-Statistics/?utm_source=a&lang=th"
@@ -420,3 +430,11 @@ def test_languages_in_one_cell_are_all_read_with_their_codes(text: str, codes: l
 def test_a_course_that_cannot_be_taken_yet_is_not_offered(word: str) -> None:
     _, [row] = read("csv", f"title,status\nA,{word}\n".encode())
     assert [(one.field, one.detail) for one in row.problems] == [("offered", f"{word!r} says that it is not offered")]
+
+
+@pytest.mark.parametrize("column", ["id", "code"])
+@pytest.mark.parametrize("value", ["101.0", "\u0421101"])
+def test_an_id_or_a_code_that_is_probably_another_one_is_named(column: str, value: str) -> None:
+    [row] = [row for row in read("csv", f"{column},title\n{value},A\n".encode())[1] if row]
+    assert row.content is not None
+    assert [one.field for one in row.warnings if value in one.detail] == [column]

@@ -7,7 +7,7 @@ import pytest
 from services.catalog.importers.durations import duration_of
 from services.catalog.importers.words import is_placeholder, language_of, level_of, list_of, modality_of, plain
 from shared.imports.dates import InvalidDate, date_of, span_of
-from shared.imports.numerals import count_of, number_of
+from shared.imports.numerals import count_of, english_digits, number_of, thai_digits
 from shared.imports.rows import ROW_LIMIT
 
 
@@ -504,3 +504,23 @@ def test_words_before_a_span_of_days_are_left_out(text: str) -> None:
     days = span_of(text)
     assert days is not None
     assert [date_of(day) for day in days] == [date(2024, 1, 15), date(2024, 1, 17)]
+
+
+def test_every_number_in_words_has_its_value() -> None:
+    ones = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    teens = ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+    tens = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+    written = [
+        *ones,
+        "ten",
+        "eleven",
+        "twelve",
+        *teens,
+        *(word for ten in tens for word in (ten, *(f"{ten}-{one}" for one in ones))),
+    ]
+    assert [english_digits(words) for words in [*written, "a hundred"]] == [str(n) for n in range(1, 101)]
+    assert [english_digits(words) for words in ("half an", "a half", "two hundred and six")] == ["0.5", "0.5", "206"]
+    digits = ["หนึ่ง", "สอง", "สาม", "สี่", "ห้า", "หก", "เจ็ด", "แปด", "เก้า"]
+    assert [thai_digits(word) for word in digits] == [str(n) for n in range(1, 10)]
+    tens_and_more = [("สิบเอ็ด", "11"), ("ยี่สิบ", "20"), ("เก้าสิบเก้า", "99"), ("สองร้อยห้า", "205"), ("พัน", "1000")]
+    assert [thai_digits(words) for words, _ in tens_and_more] == [number for _, number in tens_and_more]

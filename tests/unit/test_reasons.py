@@ -1,11 +1,16 @@
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from services.recommender.plan_validator.validate import validate
+from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.pipeline import recommend
-from shared.domain import LocalizedText, Prerequisite
+from services.recommender.reference import rule as reference
+from shared.compact_paths import compact, expanded
+from shared.domain import LocalizedText, Prerequisite, Teaches
 from shared.messages import with_sentences
 from shared.templates import number
-from tests.support.builders import after, at, course, framework, inputs, view_of
+from tests.support.builders import after, at, course, framework, inputs, text, view_of
 from tests.support.words import sentences
 
 
@@ -20,8 +25,8 @@ def test_a_step_states_what_it_closes_in_both_languages_with_its_numbers() -> No
     step = path.steps[0]
     words = sentences(path, step)
     assert words.th == (
-        "ลดช่องว่าง “เรื่อง a” จากระดับ 1 เป็น 2 (ต้องการ 3 ความสำคัญสูง) ปิดช่องว่าง “เรื่อง b” จากระดับ 1.25 เป็น 2 "
-        "(ต้องการ 2 ความสำคัญรอง) ใช้เวลา 6 ชั่วโมง"
+        "ลดช่องว่าง “เรื่อง a” จากระดับ 1 เป็น 2 (ต้องการระดับ 3 ความสำคัญสูง) ปิดช่องว่าง “เรื่อง b” จากระดับ 1.25 เป็น 2 "
+        "(ต้องการระดับ 2 ความสำคัญรอง) ใช้เวลา 6 ชั่วโมง"
     )
     assert words.en == (
         "Narrows the gap in “About a” from level 1 to 2 (3 required, high importance). Closes the gap in “About b” "
@@ -39,6 +44,34 @@ def test_a_pure_prerequisite_states_what_it_unlocks() -> None:
     words = sentences(path, path.steps[0])
     assert words.en == "Unlocks “About goal” (needs “About x” at level 2 or above). Takes 1 hour."
     assert words.th == "เป็นพื้นฐานของ “เรื่อง goal” (ต้องมี “เรื่อง x” ระดับ 2 ขึ้นไป) ใช้เวลา 1 ชั่วโมง"
+
+
+def test_an_unlocked_course_that_needs_a_skill_of_another_framework_names_its_title() -> None:
+    both = replace(
+        course("both", ("a", 0, 1), hours=1), teaches=[Teaches("fw", "a", 0, 1), Teaches("other", "a", 0, 2)]
+    )
+    goal = course("goal", ("a", 0, 3), requires=[at("a", 2, of="other")])
+    plan, snapshot = inputs(framework({"a": 3}), {"a": 0}), Snapshot().put_courses("shared", [both, goal], 1)
+    other = replace(framework({}, others=["a"]), id="other")
+    other = replace(other, skills=[replace(one, title=text("law")) for one in other.skills])
+    for view, named in (
+        (snapshot.put_framework("shared", other, 2).view("agency"), "About law"),
+        (snapshot.view("agency"), "a"),  # the tenant does not see that framework
+    ):
+        path = recommend(plan, view)
+        assert f"Unlocks “About goal” (needs “{named}” at level 2 or above)" in sentences(path, path.steps[0]).en
+        announced = expanded(compact(path))
+        assert sentences(announced, announced.steps[0]) == sentences(path, path.steps[0])
+        assert reference.recommend(plan, [both, goal], view.catalog_revision, view.frameworks) == path
+        assert validate(path, plan, view.course, view.frameworks) == []
+        (condition,) = path.steps[0].unlock_conditions.values()
+        for wrong in (
+            replace(condition, title=text("a")),
+            replace(condition, framework=None, title=text("a")),
+            replace(condition, level=1.0),
+        ):
+            steps = [replace(path.steps[0], unlock_conditions={"goal": wrong}), *path.steps[1:]]
+            assert validate(replace(path, steps=steps), plan, view.course, view.frameworks)
 
 
 def test_a_course_that_must_come_first_has_that_reason() -> None:

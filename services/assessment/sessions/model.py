@@ -192,10 +192,10 @@ class SessionSummary(Struct, frozen=True):
 class SessionResult(Struct, frozen=True):
     """The result of a finished session.
 
-    `not_precise`: the skills whose sd is above the target, except those asked no further because it is decided whether
-    the requirement is reached. `accepted`: the measured levels are in the officer's profile with `profile_sequence`, as
-    the assessment `assessment_id`; both are null if nothing was measured. While `accepted` is false, the levels are
-    stored; they are added to the profile shortly after.
+    `not_precise`: the skills whose sd is above the target, except those not asked about any more because it is certain
+    whether the requirement is reached. `accepted`: the measured levels are in the officer's profile with
+    `profile_sequence`, as the assessment `assessment_id`; both are null if nothing was measured. While `accepted` is
+    false, the levels are stored; they are added to the profile shortly after.
     """
 
     ending: SessionEnding

@@ -302,11 +302,12 @@ class SessionRunner:
         Results that were accepted before stay as they are, also if the framework has changed since.
         """
         plan, end = session.plan, session.end
-        officer = await self._officers.find(plan.tenant, plan.officer)
+        name = submission_key(plan)
+        assessment_id = assessment_id_of(plan.tenant, plan.officer, name)
+        officer = await self._officers.find(plan.tenant, plan.officer, assessment_id)
         if officer is None or _is_gone(officer, plan):
             raise NotFound("no such officer")
-        name = submission_key(plan)
-        if accepted_before := await self._officers.accepted(officer, assessment_id_of(plan.tenant, plan.officer, name)):
+        if accepted_before := await self._officers.accepted(officer, assessment_id):
             return accepted_before.sequence
         framework = await self._intake.framework(plan.tenant, plan.framework)
         known = {skill.id for skill in framework.skills}

@@ -32,8 +32,8 @@ _DEFAULTS = ("activity", "maximum", "taken_at", "date_order")
 _MANY = ("score",)
 
 NAMES: dict[str, str] = {
-    "officer": "officer,officer id,sis user id,id number,idnumber,employee id,employee number,staff id,personnel id,student id,learner id,user id,userid,username,user name,login,login id,sis login id,รหัสเจ้าหน้าที่,รหัสพนักงาน,รหัสบุคลากร,เลขประจำตัว,เลขประจำตัวเจ้าหน้าที่,เลขประจำตัวพนักงาน,รหัสประจำตัว,รหัสประจำตัวพนักงาน,รหัสผู้เรียน,รหัสผู้เข้าสอบ,รหัสผู้เข้าอบรม,รหัสผู้ใช้,รหัสผู้ใช้งาน,ชื่อผู้ใช้,ชื่อผู้ใช้งาน,รหัส",
-    "activity": "activity,activity name,activity id,quiz,quiz name,quiz title,test,test name,exam,exam name,assessment,assessment name,assignment,item name,course,course name,กิจกรรม,ชื่อกิจกรรม,แบบทดสอบ,ชื่อแบบทดสอบ,ชุดข้อสอบ,ชื่อชุดข้อสอบ,การสอบ,ชื่อการสอบ,หัวข้อสอบ,วิชาสอบ,หลักสูตร,ชื่อหลักสูตร,วิชา,ชื่อวิชา,รายวิชา,ชื่อรายวิชา",
+    "officer": "officer,officer id,sis user id,sis id,id number,idnumber,employee id,employee number,staff id,personnel id,student id,learner id,user id,userid,username,user name,login,login id,sis login id,รหัสเจ้าหน้าที่,รหัสพนักงาน,รหัสบุคลากร,เลขประจำตัว,เลขประจำตัวเจ้าหน้าที่,เลขประจำตัวพนักงาน,รหัสประจำตัว,รหัสประจำตัวพนักงาน,รหัสผู้เรียน,รหัสผู้เข้าสอบ,รหัสผู้เข้าอบรม,รหัสผู้ใช้,รหัสผู้ใช้งาน,ชื่อผู้ใช้,ชื่อผู้ใช้งาน,รหัส",
+    "activity": "activity,activity name,activity id,quiz,quiz name,quiz title,test,test name,exam,exam name,assessment,assessment name,assignment,item name,item title,item id,learning item,course,course name,course title,course id,training,training title,กิจกรรม,ชื่อกิจกรรม,แบบทดสอบ,ชื่อแบบทดสอบ,ชุดข้อสอบ,ชื่อชุดข้อสอบ,การสอบ,ชื่อการสอบ,หัวข้อสอบ,วิชาสอบ,หลักสูตร,ชื่อหลักสูตร,วิชา,ชื่อวิชา,รายวิชา,ชื่อรายวิชา",
     "score": "score,total score,total points,raw score,test score,quiz score,grade,mark,marks,points,percent,percentage,คะแนน,คะแนนที่ได้,คะแนนสอบ,คะแนนรวม,คะแนนทดสอบ,คะแนนหลังเรียน,ผลคะแนน,ร้อยละ",
     "maximum": "maximum,max,max score,maximum score,maximum points,points possible,max points,max grade,out of,คะแนนเต็ม,เต็ม",
     "outcome": "outcome,result,success,passed,pass fail,status,completion status,ผล,ผลสอบ,ผลการสอบ,ผลการทดสอบ,ผลการประเมิน,ผลการอบรม,ผลการเรียน,สถานะ,สถานะการเรียน,สถานะการสอบ",
@@ -47,7 +47,21 @@ _VERBS: dict[str, Verb] = {
     **dict.fromkeys(
         ("failed", "fail", "not passed", "no", "false", "ไม่ผ่าน", "ไม่ผ่านเกณฑ์", "สอบไม่ผ่าน", "สอบตก", "ตก"), "failed"
     ),
-    **dict.fromkeys(("completed", "complete", "เรียนจบ", "จบ", "จบหลักสูตร", "สำเร็จ", "อบรมจบ"), "completed"),
+    **dict.fromkeys(
+        (
+            "completed",
+            "complete",
+            "course completed",
+            "course complete",
+            "course_complete",
+            "เรียนจบ",
+            "จบ",
+            "จบหลักสูตร",
+            "สำเร็จ",
+            "อบรมจบ",
+        ),
+        "completed",
+    ),
 }
 _UNGRADED = frozenset((
     "ex", "excused", "absent", "not yet graded", "needs grading", "not graded", "ungraded", "in progress", "ongoing",
@@ -75,6 +89,9 @@ _IN_NAME = re.compile(
 
 _FORMS = ("percentage|ร้อยละ|เปอร์เซ็นต์", "real|จำนวนจริง|ค่าจริง", "letter|ตัวอักษร")
 """How Moodle says in the name of a column in which form it holds a grade; the maximum of a percentage is known."""
+_CAPTIONS = 10
+"""The most rows above the one that names the columns."""
+
 _REMARK = re.compile(r"\((?:feedback|คำติชม|ความคิดเห็น|ข้อเสนอแนะ|ผลป้อนกลับ)\)$")
 """The end of the name of a column in which Moodle writes a teacher's words beside a grade."""
 
@@ -120,6 +137,7 @@ class GradeTable(MappedTable):
         super().__init__()
         self._rules, self._asked = rules, columns
         self._maxima: dict[int, float] = {}
+        self._captions = 0
         defaults = dict(pairs(default or "", "default", _DEFAULTS))
         self._activity = defaults.get("activity") or None
         try:
@@ -130,15 +148,14 @@ class GradeTable(MappedTable):
             raise InvalidInput(str(error), "default") from error
 
     def row(self, number: int, cells: Sequence[str]) -> Row[GradedRow] | None:
-        """Return a row of graded activities; None for the header, an empty row and a row of highest possible scores.
+        """Return a row of graded activities; None for the header and what is above it, an empty row and one of maxima.
 
         Raises InvalidInput naming `map` or `default` if the header lacks a needed column.
         """
         if is_empty(cells):
             return None
         if self._header is None:
-            self._header = [" ".join(unguarded(cell).split()) for cell in cells]
-            self._columns = self._mapped(self._header)
+            self._begin(cells)
             return None
         if sum(map(len, cells)) > ROW_LIMIT:
             return refused(number, TooLarge(f"a row may hold {ROW_LIMIT} bytes"), cells[0])
@@ -154,6 +171,14 @@ class GradeTable(MappedTable):
             }
             return None
         return self._read(number, cells)
+
+    def _begin(self, cells: Sequence[str]) -> None:
+        """Take the names of the columns from a row, unless it holds one text above them, such as the report's title."""
+        if len(cells) > 1 and sum(map(bool, map(str.strip, cells))) == 1 and self._captions < _CAPTIONS:
+            self._captions += 1
+            return
+        self._header = [" ".join(unguarded(cell).split()) for cell in cells]
+        self._columns = self._mapped(self._header)
 
     def _read(self, number: int, cells: Sequence[str]) -> Row[GradedRow]:
         problems: list[Problem] = []
@@ -213,11 +238,18 @@ class GradeTable(MappedTable):
                 except ValueError as error:
                     raise InvalidInput(str(error), name) from error
                 if share or folded(self._cell("outcome", cells)) not in _UNGRADED:
-                    yield GradedActivity(activity or name, outcome or "scored", share, name)
+                    verb = self._verb(activity or name, outcome)
+                    yield GradedActivity(activity or name, verb, share, name)
             elif outcome and activity:
                 yield GradedActivity(activity, outcome, None, self._name("outcome"))
         if outcome and not self._columns.get("score"):
             yield GradedActivity(activity or self._name("outcome"), outcome, None, self._name("outcome"))
+
+    def _verb(self, activity: str, outcome: Verb | None) -> Verb:
+        """Return the verb of a score: beside `completed` it is `scored`, unless no rule takes the activity with it."""
+        if outcome == "completed" and self._rules.maps(activity, "scored"):
+            return "scored"
+        return outcome or "scored"
 
     def _unknown_outcome(self, cells: Sequence[str]) -> str:
         """Return the word of an outcome that is not known; empty if it is known, or says nothing."""

@@ -102,9 +102,9 @@ class ActivityRules:
             held.setdefault(rule.activity.removesuffix("*"), []).append(rule)
         self._lengths = sorted({len(pattern) for pattern in self._begins}, reverse=True)
 
-    def maps(self, activity: str) -> bool:
-        """Return whether a rule maps an activity."""
-        return bool(self._of(activity))
+    def maps(self, activity: str, verb: Verb | None = None) -> bool:
+        """Return whether a rule maps an activity, with this verb unless it is None."""
+        return any(verb is None or verb in rule.verbs for rule in self._of(activity))
 
     def submissions(self, received: ReceivedStatement, own: str) -> list[Submission] | str:
         """Return the evidence of a statement, one submission for each kind and framework, or why there is none.

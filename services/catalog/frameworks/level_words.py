@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 
 from shared.domain import millionths
+from shared.imports.dates import is_month
 from shared.imports.numerals import THAI_DIGITS
 from shared.texts import folded, names_in
 
@@ -109,10 +110,11 @@ def numbered_level(words: str) -> tuple[float, str] | None:
     """Return (number, name) of a level that is written as a number with an optional name; None for other texts.
 
     After a space alone, the name is a known one: `3 สูง`. A number that a formula computed, such as 2.6666666666666665,
-    is rounded to millionths.
+    is rounded to millionths. `2-Mar` is what a spreadsheet made of `2-3`, and no level.
     """
     if not (found := _NUMBER.fullmatch(_UNSEEN.sub("", words.translate(THAI_DIGITS)).strip())):
         return None
     if found[4] and not known_scale([found[4]]):
         return None
-    return millionths(float(found[1].replace(",", "."))), (found[2] or found[3] or found[4] or "").strip()
+    name = (found[2] or found[3] or found[4] or "").strip()
+    return None if is_month(name) else (millionths(float(found[1].replace(",", "."))), name)

@@ -22,13 +22,14 @@ from services.catalog.frameworks.level_words import (
     requires_nothing,
 )
 from services.catalog.frameworks.matrix_heading import columns_of, heading_of, is_note
+from services.catalog.frameworks.matrix_sections import AreaNames, NamedRow
 from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Row, Source, rows_of
-from services.catalog.frameworks.texts import Given, clean, decimal, identifier
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier, title_of
 from shared.domain import LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.imports.tables import has_no_result
-from shared.imports.totals import is_total
+from shared.imports.totals import is_note_text, is_total
 from shared.texts import folded
 
 _LEAST_LEVELS = 2
@@ -37,6 +38,7 @@ _LEAST_LEVELS = 2
 _USUAL_TOP = 10
 """The highest level of usual scales without names."""
 
+_NAMELESS = "names nothing in its first columns"
 _DEFAULT_AREA = LocalizedText(th="ทักษะ", en="Skills")
 
 
@@ -99,9 +101,14 @@ def read(sources: list[Source], options: Options) -> Reading:
     builder = Builder(options)
     heading = heading_of(sources[0], builder)
     matrix = _Matrix(builder, heading.names)
+    noted = False
     for row in rows_of(sources[0], builder, heading=heading):
+        only = next(iter(row.cells.values()), "") if len(row.cells) == 1 else ""
+        noted = is_note_text(only, after_note=noted)
         if words := matrix.total_of(row):
             builder.not_kept("a column or row of totals", f"row {row.number}: {words}")
+        elif noted:
+            builder.not_kept("a note below the table", f"row {row.number}: {only[:100]}")
         else:
             matrix.take(row)
     matrix.finish()
@@ -130,6 +137,7 @@ class _Matrix:
         self._areas_above: dict[str, str] = {}
         """{skill whose row names no area: the area above it}."""
         self._reported: set[tuple[str, str | None]] = set()
+        self._sections = AreaNames()
 
     def _has(self, name: str) -> bool:
         return any(key in self._columns for key in (name, f"{name}_id", f"{name}_th", f"{name}_en"))
@@ -199,11 +207,16 @@ class _Matrix:
         self._builder.fault(reason, row=row, id=identifier, field=name, verdict="untrue")
 
     def _take_wide(self, row: Row, job_group: str | None, skill: str | None) -> None:
+        may_have_sections = self._across == "job_group" and not self._has("area")
+        is_alone = len(row.cells) == 1 and row.cells.keys().isdisjoint(map(folded, self._rest))
+        if may_have_sections and (skill or is_alone):
+            self._sections.see(NamedRow(row.number, next(iter(row.cells.values())), skill, is_alone))
+        elif not (job_group or skill):
+            self._builder.fault(_NAMELESS, row=row.number, verdict="untrue")
         if not (job_group or skill):
-            self._builder.fault("names nothing in its first columns", row=row.number, verdict="untrue")
             return
         for heading in self._rest:
-            other = self._note(str(self._across), folded(heading), Given(heading), 1)
+            other = self._note(str(self._across), folded(heading), title_of(heading), 1)
             if words := row.get(folded(heading)):
                 weight = self._words(row, "weight")
                 self._cells.append(_Cell(row.number, job_group or other, skill or other, None, words, weight))
@@ -217,7 +230,9 @@ class _Matrix:
     def _titles(self, row: Row, name: str) -> Given | None:
         by_language = {key: words for key in ("th", "en") if (words := self._words(row, f"{name}_{key}"))}
         plain = self._words(row, name) if name != "level" else ""
-        return Given(plain, by_language) if plain or by_language else None
+        if not by_language:
+            return title_of(plain) if plain else None
+        return Given(plain, by_language)
 
     def _part(self, row: Row, name: str) -> str | None:
         """Return the id of the part that a row names, or None."""
@@ -263,6 +278,7 @@ class _Matrix:
     def finish(self) -> None:
         """Pass all parts to the builder, and the requirements on the scale found from the levels."""
         builder = self._builder
+        self._take_sections()
         self._fill_merged()
         descriptors = self._take_level_columns()
         levels = self._levels()
@@ -297,6 +313,22 @@ class _Matrix:
                 self._builder.fault(reason, row=seen.row, id=key, field=name, verdict="untrue")
             else:
                 yield key, seen
+
+    def _take_sections(self) -> None:
+        """Take the names of sections for areas; without sections, a name outside the column of skills is a fault."""
+        areas = [*self._sections.areas()]
+        for heading, skills in areas:
+            area = self._note("area", folded(heading.text), title_of(heading.text), heading.row)
+            if heading.skill and not any(heading.skill in others for _, others in areas):
+                self._parts["skill"].pop(heading.skill, None)
+            for skill in skills:
+                self._parts["skill"][skill].more.setdefault("area", area)
+        if areas:
+            names = ", ".join(heading.text for heading, _ in areas)
+            self._builder.assume(f"a row with a name alone is the area of the skills below it: {names[:500]}")
+            return
+        for row in self._sections.unnamed:
+            self._builder.fault(_NAMELESS, row=row.row, verdict="untrue")
 
     def _fill_merged(self) -> None:
         """Take the cells below a merged one for its value, if the column is merged; otherwise report them."""

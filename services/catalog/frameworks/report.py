@@ -54,8 +54,8 @@ class Options(Struct, frozen=True):
 
     `id` and `title`: those of the framework. `columns`: {column, such as `skill`: its heading, or several with ` + `}.
     `scale`: the names of the levels from 0 on, if a table names levels by unknown words. `mark`: the level that a mark
-    such as `x` means. `skip_refused`: whether to import the valid rows although the framework is wrong without others.
-    `sheet`: the name of the sheet of a workbook to read.
+    such as `x` means. `skip_refused`: whether to import the valid rows even if the framework is
+    incomplete without the refused ones. `sheet`: the name of the sheet of a workbook to read.
     """
 
     id: str = ""

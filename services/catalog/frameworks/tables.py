@@ -87,7 +87,7 @@ def _readable(name: str) -> Iterator[None]:
 
 
 def unpacked(sources: Sequence[Source], limit: int = UNPACKED_LIMIT) -> list[Source]:
-    """Return the files, and in place of each ZIP archive the tables in it, or the JSON files if it holds no table.
+    """Return the files; a ZIP archive is replaced by the tables in it, or by its JSON files if it holds no table.
 
     `limit`: the most bytes that the tables of all archives may have together. Raises TooLarge, Malformed, Unsupported,
     InvalidInput.
@@ -222,7 +222,7 @@ def first_rows_of(source: Source, most: int) -> tuple[list[list[str]], str]:
 
 
 class ColumnNames(NamedTuple):
-    """The names of the columns of a table, and how many rows that are not empty state them or stand above them."""
+    """The names of the columns of a table. `rows`: the number of non-empty rows to the end of the heading."""
 
     names: Sequence[str]
     separator: str

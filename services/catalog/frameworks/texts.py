@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from services.catalog.markup import without_tags
 from shared.domain import LocalizedText, Prose
-from shared.texts import folded, shows_something
+from shared.texts import folded, in_both_languages, shows_something
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
@@ -36,6 +36,11 @@ class Given:
         plain = "" if _is_thai(self.text) else self.text
         others = (words for language, words in self.by_language.items() if language != "th")
         return clean(self.by_language.get("en") or plain or next(others, ""))
+
+
+def title_of(words: str) -> Given:
+    """Return the title that a text holds, perhaps in both languages as `ผู้บริหาร / Executives`."""
+    return Given(words, in_both_languages(clean(words)))
 
 
 def clean(words: str) -> str:

@@ -80,8 +80,9 @@ _LEAST_MINUTES = 15
 _UNIT_A_PERIOD = re.compile(r"(?<![a-z])(hours?|hrs?|h|minutes?|mins?|days?)\s+an?\s+(day|week|month)\b")
 _FURTHER = re.compile(r"\+|\b(?:and|plus)\b|และ|บวก")
 _PART_OF_COURSE = re.compile(
-    r"lectures?|theory|practic|lab\b|laborator|workshop|online|on-?site|class|self-?study|project|"
-    r"บรรยาย|ทฤษฎี|ปฏิบัติ|ฝึก|ออนไลน์|ออนไซต์|ในห้อง|ศึกษาด้วยตนเอง|ศึกษาดูงาน"
+    r"lectures?|theory|practic|lab\b|laborator|workshop|online|on-?site|class|self-?study|project|videos?\b|webinar|seminar|"
+    r"e-?learning|exercise|assignment|homework|reading|discussion|quiz|exam|"
+    r"บรรยาย|ทฤษฎี|ปฏิบัติ|ฝึก|ออนไลน์|ออนไซต์|ในห้อง|ศึกษาด้วยตนเอง|ศึกษาดูงาน|วิดีโอ|วีดิทัศน์|สัมมนา|อภิปราย|กิจกรรม|สอบ|โครงงาน"
 )
 _WHOLE = re.compile(r"total|altogether|รวม|ทั้งหมด|ทั้งสิ้น|[()=]")
 """What shows that an amount is that of the whole course, beside those of its parts."""

@@ -33,7 +33,7 @@ from shared.errors import InvalidInput, Warned
 from shared.imports.dates import InvalidDate, date_of, span_of
 from shared.imports.numerals import count_of, number_of
 from shared.imports.rows import Row, RowProblem, refusal, row_of
-from shared.texts import blank_in, folded, names_host, visible
+from shared.texts import blank_in, doubtful_in_id, folded, in_both_languages, names_host, visible
 from shared.value_checks import FIRST_YEAR, LAST_YEAR
 
 Fact = str | list[str]
@@ -118,6 +118,8 @@ class _Draft:
         self._stated = stated
         self._defaults = defaults
         self._given: dict[str, Any] = {}
+        self._titles: dict[str, str] = {}
+        """The title as in the file, from which an id is made: {language: text}; one that is written in both is Thai."""
         self._warnings: list[Warned] = []
         self._words: dict[str, str] = {}
         self._assumed: list[str] = []
@@ -206,7 +208,9 @@ class _Draft:
         if not titles and by_language and self._text("id"):  # its provider calls it so, as our own export of it does
             titles = title
         if titles:
-            self._given["title"] = titles
+            self._titles = titles
+            both = in_both_languages(titles.get("th", "")) if len(titles) == 1 and not by_language else {}
+            self._given["title"] = both or titles
 
     def _provider(self) -> str:
         provider = self._in_both("provider")
@@ -217,7 +221,9 @@ class _Draft:
 
     def _leave_out_rounded(self) -> None:
         for name in ("id", "code"):
-            if _ROUNDED.fullmatch(words := self._text(name)):
+            if doubt := doubtful_in_id(words := self._text(name)):
+                self._warn(name, doubt)
+            if _ROUNDED.fullmatch(words):
                 self._stated = {fact: text for fact, text in self._stated.items() if fact != name}
                 detail = (
                     f"{words[:100]!r} is a number of which a spreadsheet kept only the first digits; it is left out"
@@ -231,7 +237,7 @@ class _Draft:
             return id_by_code(provider, code)
         if url := self._url():
             return id_by_url(url)
-        title = self._given.get("title", {})
+        title = self._titles
         words = title.get("en") or title.get("th") or ""
         return _named(words, "\0".join(map(folded, (provider, title.get("th", ""), title.get("en", "")))))
 

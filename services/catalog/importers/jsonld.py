@@ -4,7 +4,7 @@ The document may be an object, a list, a `@graph`, an `ItemList`, an object with
 objects. It is split into its nodes while it arrives, so it may have any length.
 
 A `@context` is never fetched: names are read as those of schema.org, with or without its address or prefix. A course
-may refer by `@id` to a node that is no course, such as its provider. If that node comes later, the course waits for it;
+may refer by `@id` to a node that is not a course, such as its provider. If that node comes later, the course waits for it;
 up to a thousand courses wait.
 """
 

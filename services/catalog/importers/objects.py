@@ -136,7 +136,7 @@ def _is_about_a_list(node: Mapping[str, Any]) -> bool:
 
 
 def is_list(node: Mapping[str, Any]) -> bool:
-    """Return whether a plain object holds a list of courses, as a page of an answer does, and is no course itself."""
+    """Return whether a plain object holds a list of courses, as a page of an answer does, and is not a course itself."""
     lists = [node[name] for name in (*LISTS, *VAGUE_LISTS) if isinstance(node.get(name), list)]
     return not is_studied(node) and any(isinstance(one, dict) and is_course(one) for items in lists for one in items)
 

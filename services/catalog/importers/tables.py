@@ -15,7 +15,7 @@ from types import MappingProxyType
 from services.catalog.importers.columns import Column, fact_of, with_unit
 from services.catalog.importers.durations import UNITS_OF_HOURS, UNITS_OF_MINUTES, UNITS_OF_PERIODS
 from services.catalog.importers.facts import FACTS, MANY, Fact, course_row
-from services.catalog.importers.totals import IDENTIFYING, LONGEST_LINE, TITLES, is_note, line_row, totals_row
+from services.catalog.importers.totals import IDENTIFYING, TITLES, is_note, line_row, totals_row
 from services.catalog.importers.words import language_of_writing
 from shared.domain import Course
 from shared.errors import InvalidInput, Malformed, TooLarge
@@ -23,6 +23,7 @@ from shared.imports.columns import GUESS, MappedTable, as_map, mapped, pairs
 from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import BEGINNING, ROW_LIMIT, Row, SampleRow, TableSample, beginning, refused
 from shared.imports.tables import is_empty, unguarded
+from shared.imports.totals import LONGEST_LINE
 from shared.texts import folded
 
 _CAPTIONS = 10

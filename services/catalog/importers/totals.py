@@ -9,21 +9,13 @@ from shared.domain import Course
 from shared.errors import InvalidInput
 from shared.imports.numerals import THAI_DIGITS
 from shared.imports.rows import Row, refused
-from shared.imports.totals import is_count, is_total
+from shared.imports.totals import LONGEST_LINE, is_count, is_note_text, is_total
 from shared.texts import folded
 
 IDENTIFYING = ("id", "code", "url")
 TITLES = ("title", "title_th", "title_en")
-LONGEST_LINE = 300
-"""The characters of a line that are compared."""
-
 _PAGE = re.compile(r"(?:page|p\.)\s*\d+(?:\s*(?:of|/)\s*\d+)?|(?:.*\s)?หน้า(?:ที่)?\s*\d+(?:\s*(?:/|จาก|ของ)\s*\d+)?")
 _SECTION = re.compile(r"หมวด(?:ที่|วิชา(?:ที่)?)?\s*(?:\d+|[ก-ฮ])(?:[\s.:)-].*)?")
-_NOTE = re.compile(
-    r"\*{0,3}\s*(?:(?:หมายเหตุ|ที่มา|แหล่งที่มา|แหล่งข้อมูล|ผู้จัดทำ|ผู้รายงาน|notes?|remarks?|sources?)\s*(?:[::].*)?|ข้อมูล ?ณ ?(?:วันที่)?\s.*)"
-)
-_ITEM_OF_NOTE = re.compile(r"(?:\(?\d{1,2}\s*[.)]|[-–•·*])\s*\S.*")
-"""A line of the note that begins above it."""
 
 
 def is_note(cells: Sequence[str], *, after_note: bool = False) -> bool:
@@ -31,8 +23,7 @@ def is_note(cells: Sequence[str], *, after_note: bool = False) -> bool:
     texts = [cell.strip() for cell in cells if cell.strip()]
     if len(cells) == 1 or len(texts) != 1:
         return False
-    words = folded(texts[0][:LONGEST_LINE]).translate(THAI_DIGITS)
-    return bool(_NOTE.fullmatch(words) or (after_note and _ITEM_OF_NOTE.fullmatch(words)))
+    return is_note_text(texts[0], after_note=after_note)
 
 
 def totals_row(number: int, stated: Mapping[str, Fact], cells: Sequence[str] = ()) -> Row[Course] | None:

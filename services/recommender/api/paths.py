@@ -12,7 +12,7 @@ from services.recommender.api.context import KeptPath, context_of
 from services.recommender.api.supervision import check_readable
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View
-from services.recommender.store.documents import Document, RunnersUp, event_of, runners_up_of
+from services.recommender.store.documents import Document, PastPath, RunnersUp, event_of, runners_up_of
 from services.recommender.store.plans import PlanStore
 from shared.decoding import convert
 from shared.domain import Framework, LocalizedText, key_of, skills_named
@@ -140,10 +140,11 @@ async def list_paths(request: web.Request) -> web.StreamResponse:
     return json_response(PathRevisions(officer, [_revision_of(event) for event in page], following))
 
 
-def _revision_of(event: PathRecommended) -> PathRevision:
-    path = event.path
-    steps = [PastStep(step.course.id, step.course.title, step.course.hours) for step in path.steps]
-    return PathRevision(event.revision, event.cause, event.planned_at, path.status, path.coverage, path.hours, steps)
+def _revision_of(past: PastPath) -> PathRevision:
+    path, whole = past.path, past.path.coverage
+    coverage = Coverage(whole.before, whole.after, whole.gap, whole.gained, whole.expected)
+    steps = [PastStep(step.course, LocalizedText(*step.title), step.hours) for step in path.steps]
+    return PathRevision(past.revision, past.cause, past.planned_at, path.status, coverage, path.hours, steps)
 
 
 async def get_path(request: web.Request) -> web.StreamResponse:

@@ -27,8 +27,14 @@ SLACK = 5e-7
 """Tolerance in hours: half a millionth, because hours are kept in millionths and a course may take a single one."""
 
 
-def false_statements(path: LearningPath, framework: Framework, end: OfficerState, find: Find) -> Iterator[str]:
-    """Yield one sentence for each statement of a path that is not true. `end`: the state at the end of the path."""
+def false_statements(
+    path: LearningPath, frameworks: Mapping[str, Framework], end: OfficerState, find: Find
+) -> Iterator[str]:
+    """Yield one sentence for each statement of a path that is not true.
+
+    `frameworks`: by id, that of the path and those that the officer's tenant sees. `end`: the state at the end of the
+    path.
+    """
     known = {gap.skill for gap in path.gaps}
     named = {row.skill for step in path.steps for row in step.closes} | {one.skill for one in path.assess_first}
     if not (named | {row.skill for row in path.open}) <= known:
@@ -36,7 +42,7 @@ def false_statements(path: LearningPath, framework: Framework, end: OfficerState
         return
     for row in path.open:
         faults = [
-            *_closing_courses(path, framework.id, row, end, find),
+            *_closing_courses(path, path.framework, row, end, find),
             *_nearest(row, end, find),
             *_unconfirmed(path, row, end, find),
             *_open_messages(path, row),
@@ -45,12 +51,12 @@ def false_statements(path: LearningPath, framework: Framework, end: OfficerState
             yield f"the open skill {row.skill}: {fault}"
     courses = {step.course.id: find(step.course.id) for step in path.steps}
     titles = {gap.title for gap in path.gaps} | {step.course.title for step in path.steps}
-    conditions = [
-        one.skill for step in path.steps for one in step.unlock_conditions.values() if one.title and one.skill
-    ]
-    titles |= {skill.title for skill in framework.in_order(conditions)}
+    titles |= {one.title for step in path.steps for one in step.unlock_conditions.values() if one.title}
     for step, messages in step_messages(path):
-        faults = [*_wrong_contents(messages, _facts_of_step(step, courses), titles), *_conditions(step, courses)]
+        faults = [
+            *_wrong_contents(messages, _facts_of_step(step, courses), titles),
+            *_conditions(step, courses, path.framework, frameworks),
+        ]
         for fault in faults:
             yield f"step {step.position} ({step.course.id}): {fault}"
     for fault in _wrong_contents(list(path_messages(path)), _facts_of_path(path), _titles_of_path(path)):
@@ -200,7 +206,9 @@ def _note(note: Note, budget: float | None, end: OfficerState, find: Find) -> It
     yield from _wrong_contents(list(note_messages(note)), facts, set())
 
 
-def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[str]:
+def _conditions(
+    step: Step, courses: Mapping[str, Course | None], own_framework: str, frameworks: Mapping[str, Framework]
+) -> Iterator[str]:
     """Check why later courses are stated to need this step: it satisfies one of their conditions itself."""
     own = courses.get(step.course.id)
     for name, stated in step.unlock_conditions.items():
@@ -210,10 +218,14 @@ def _conditions(step: Step, courses: Mapping[str, Course | None]) -> Iterator[st
         single = list(single_conditions(course.requires))
         needs = stated.skill is None and any(one.course == own.id for one in single)
         if stated.skill is not None:
-            given = any(row.skill == stated.skill and row.to_level >= (stated.level or 0.0) for row in own.teaches)
-            levels = [one.level for one in single if one.skill == stated.skill]
-            levels += [row.from_level for row in course.teaches if row.skill == stated.skill]
-            needs = given and stated.level in levels
+            key = stated.framework or own_framework, stated.skill
+            taught = [row.to_level for row in own.teaches if (row.framework, row.skill) == key]
+            levels = [one.level for one in single if (one.framework, one.skill) == key]
+            levels += [row.from_level for row in course.teaches if (row.framework, row.skill) == key]
+            needs = max(taught, default=-1) >= (stated.level or 0.0) and stated.level in levels
+            skills = frameworks[key[0]].skills_by_id if key[0] in frameworks else {}
+            if stated.title != (skills[key[1]].title if key[1] in skills else None):
+                yield f"{name} is stated to need {key[1]} by another title"
         if not needs or name not in step.unlocks:
             yield f"{name} is stated to need it for what it does not give or does not need"
 

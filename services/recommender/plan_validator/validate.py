@@ -8,12 +8,13 @@ that does not follow from the inputs.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
 from services.recommender.plan_validator.expected_gain import dependents, expected_gain
 from services.recommender.plan_validator.officer_state import CONFIRMED, Find, OfficerState, percent_of, taught_levels
 from services.recommender.plan_validator.statements import false_statements
-from shared.domain import Course, MatchedRow
+from shared.domain import Course, Framework, MatchedRow
 from shared.paths import Closes, LearningPath, Step
 
 HOURS_SLACK = 1e-5
@@ -26,10 +27,13 @@ SHARE_SLACK = 60
 """Tolerance in micro-levels where shares of a value in per cent are rounded."""
 
 
-def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
+def validate(
+    path: LearningPath, inputs: Inputs, find: Find, frameworks: Mapping[str, Framework] = MappingProxyType({})
+) -> list[str]:
     """Return what is wrong with a path, one sentence each; empty if it is valid.
 
-    `find` returns a course that the officer's tenant currently sees, or None.
+    `find` returns a course that the officer's tenant currently sees, or None. `frameworks`: by id, those that the
+    tenant sees.
     """
     if path.status in ("waiting_for_framework", "refused"):
         return [f"{path.status}, yet it has steps"] if path.steps else []
@@ -38,7 +42,7 @@ def validate(path: LearningPath, inputs: Inputs, find: Find) -> list[str]:
     return [
         *faults(path, inputs, find, start, end),
         *_dependencies(path, start, find),
-        *false_statements(path, inputs.framework, end, find),
+        *false_statements(path, {**frameworks, inputs.framework.id: inputs.framework}, end, find),
     ]
 
 

@@ -32,7 +32,7 @@ def recommend(inputs: Inputs, view: View) -> LearningPath:
         origin = first._replace(kept=False)
         draft = refine(draft, value, lambda names: _draft(solve_as_kept(origin, names)))
     found = draft.plan
-    path = path_of(draft, value, found.fixed_courses.notes, view.catalog_revision)
+    path = path_of(draft, value, found.fixed_courses.notes, view.catalog_revision, view.frameworks)
     limited, proved = first.limited or found.limited, draft.is_proved(partial(gain_bound, found))
     return replace(path, limited=limited, proved=proved)
 

@@ -5,8 +5,9 @@ courses, and `search` finds the best path. This module plans for one officer: fi
 Unlike the planner it has no limit on visited courses and no champion lists: it considers all courses.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -47,13 +48,19 @@ from services.recommender.reference.search import (
     walk,
 )
 from services.recommender.rules import EXCLUDE, INCLUDE_ONLY
-from shared.domain import Course
+from shared.domain import Course, Framework
 from shared.paths import LearningPath, Note
 
 
-def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) -> LearningPath:
+def recommend(
+    inputs: Inputs,
+    courses: Iterable[Course],
+    catalog_revision: int,
+    frameworks: Mapping[str, Framework] = MappingProxyType({}),
+) -> LearningPath:
     """Return the officer's learning path over these courses.
 
+    `frameworks`: by id, those that the officer's tenant sees, for the titles of skills of other frameworks.
     Raises InvalidInput if `inputs.check` refuses the inputs.
     """
     inputs.check()
@@ -70,7 +77,7 @@ def recommend(inputs: Inputs, courses: Iterable[Course], catalog_revision: int) 
 
     best = refine(draft(first), value, rebuilt)
     plan = best.plan
-    path = path_of(best, value, plan.notes, catalog_revision)
+    path = path_of(best, value, plan.notes, catalog_revision, frameworks)
     return replace(path, proved=best.is_proved(partial(gain_bound, plan)))
 
 

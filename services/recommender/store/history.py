@@ -4,6 +4,7 @@ The database server copies a plan here right before a newer one replaces it. The
 so copying twice, or before a write conflict, does no harm.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 from pymongo import IndexModel
 
 from services.recommender.provenance import InputsRecord
-from services.recommender.store.documents import ANNOUNCED, PATH, event_of
+from services.recommender.store.documents import ANNOUNCED, PATH, PastPath, event_of, past_path_of
 from shared.events import PathRecommended
 from shared.mongo import Database, unavailable
 
@@ -20,6 +21,8 @@ COLLECTION = "history"
 INDEXES = [IndexModel([("key", 1), ("revision", -1)], name="officer")]
 RETAINED_REVISIONS = 50
 """How many past revisions of an officer's path are kept."""
+
+_LISTED: dict[str, Any] = {"revision": 1, ANNOUNCED: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +95,26 @@ class History:
         record = msgspec.json.decode(inputs, type=InputsRecord) if inputs else None
         return ArchivedPlan(event_of(found), found[ANNOUNCED], found["alternatives"], record)
 
-    async def page(self, key: str, below: int | None, most: int) -> list[PathRecommended] | None:
-        """Return at most `most` revisions of an officer's path, newest first; the current one is among them.
+    async def page(self, key: str, below: int | None, most: int) -> list[PastPath] | None:
+        """Return the figures of at most `most` revisions of an officer's path, newest first, the current one included.
 
         `below`: only lower revisions are returned; None: all. Returns None if the officer has no path. Raises
         Unavailable.
         """
         with unavailable():
-            found = await self._plans.find_one({"_id": key, "erased": False}, PATH)
+            found = await self._plans.find_one({"_id": key, "erased": False}, _LISTED)
             if found is None:
                 return None
             newest = found["revision"]
             first = [found] if most and (below is None or newest < below) else []
             under = newest if below is None else min(below, newest)
-            rest = self._history.find({"key": key, "revision": {"$lt": under}}, PATH).sort("revision", -1)
+            rest = self._history.find({"key": key, "revision": {"$lt": under}}, _LISTED).sort("revision", -1)
             past = await rest.limit(most - len(first)).to_list() if most > len(first) else []
-        return [event_of(document) for document in [*first, *past]]
+        page = []
+        for document in [*first, *past]:
+            page.append(past_path_of(document))
+            await asyncio.sleep(0)  # a path may hold a megabyte
+        return page
 
     async def erase(self, key: str) -> None:
         """Delete all of an officer's revisions. Raises Unavailable."""

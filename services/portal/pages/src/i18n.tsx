@@ -98,9 +98,12 @@ export async function restoreLanguage(): Promise<void> {
   }
 }
 
-/** Return a text in which no line ends between a number and the word it belongs to. */
+/** Return a text in which no line ends between a number and the word it belongs to, or within a date. */
 const bound = (text: string): string =>
-  text.replace(/ (?=\d)|(?<=\d) (?=ชั่วโมง|หลักสูตร|ทักษะ|ระดับ|hour|course|skill|more|of \d|จาก \d)/g, '\u00a0');
+  text.replace(
+    / (?=\d)|(?<=\d) (?=ชั่วโมง|หลักสูตร|ทักษะ|ระดับ|คน|จุด|รายการ|แถว|hour|course|skill|more|point|officer|row|of \d|จาก \d|[^\s\d]+ \d{4}(?!\d))/g,
+    '\u00a0',
+  );
 
 /** Return the parts of a message. A newer service may name a cause without words yet: it has none. */
 function partsOf<T>(key: Key, values?: Record<string, T>): (string | T)[] {

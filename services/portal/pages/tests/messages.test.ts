@@ -20,6 +20,11 @@ const source = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(`src/${name}`, 'utf8'))
   .join('\n');
 
+/** The Thai sentences that services write. */
+const templates = Object.fromEntries(
+  Object.entries(JSON.parse(readFileSync('../../../shared/templates.json', 'utf8')) as Record<string, { th: string }>).map(([key, { th: text }]) => [key, text]),
+);
+
 /** The names of the values that a message takes. */
 function values(message: string): string[] {
   const found = new Set<string>();
@@ -52,6 +57,26 @@ describe('messages', () => {
 
   it('are all used', () => {
     expect(keys.filter((key) => !isUsed(key))).toEqual([]);
+  });
+
+  /** Words that stand in the letters of others by chance: `กว่า` in `บอกว่า`. */
+  const BY_CHANCE = ['กว่า', 'ดูแล', 'เชื่อม'];
+
+  it('are in Thai not broken within a word that browsers know', () => {
+    const segmenter = new Intl.Segmenter('th', { granularity: 'word' });
+    const texts = { ...th, ...templates };
+    const pieces = Object.values(texts).map((text) => [...segmenter.segment(text)].map(({ segment }) => segment));
+    const uses = new Map<string, number>();
+    for (const word of pieces.flatMap((one) => [...new Set(one)])) uses.set(word, (uses.get(word) ?? 0) + 1);
+    const known = [...uses].flatMap(([word, n]) => (n > 1 && /^[\u0e00-\u0e7f]{4,}$/.test(word) && !BY_CHANCE.includes(word) ? [word] : []));
+    const broken = Object.entries(texts).flatMap(([key, text]) => {
+      const ends = [...segmenter.segment(text)].map(({ index }) => index);
+      return known.flatMap((word) => {
+        const begins = [...text.matchAll(new RegExp(word, 'g'))].map(({ index }) => index);
+        return begins.some((at) => ends.some((end) => at < end && end < at + word.length)) ? [`${key}: ${word}`] : [];
+      });
+    });
+    expect(broken).toEqual([]);
   });
 
   it('are Thai in Thai', () => {

@@ -70,6 +70,11 @@ describe('numbers and dates', () => {
     expect(t('assessSure', { n: 1, all: 14 })).toContain('1\u00a0of\u00a014\u00a0skills');
   });
 
+  it('keep a date on one line', () => {
+    expect(t('signed.proposed', { by: 'ก. ข.', day: day('2026-11-29') })).toContain('29\u00a0พฤศจิกายน\u00a02569');
+    expect(localize({ en: 'circular 6 of 18 May 2018' }).words).toContain('18\u00a0May\u00a02018');
+  });
+
   it('choose the plural in English', async () => {
     await setLanguage('en');
     expect([t('hours', { n: 1 }), t('hours', { n: 1.5 }), t('hours', { n: 0 })]).toEqual(['1\u00a0hour', '1.5\u00a0hours', '0\u00a0hours']);

@@ -41,14 +41,21 @@ _LONGEST_CAUSE = 300
 _NOTHING: dict[str, Any] = {"steps": [], "gaps": [], "open": [], "coverage": Coverage(0.0, 0.0, 0, 0, 0), "hours": 0.0}
 
 
-def path_of(draft: PathDraft[Any], value: ValueFunction, notes: list[Note], catalog_revision: int) -> LearningPath:
+def path_of(
+    draft: PathDraft[Any],
+    value: ValueFunction,
+    notes: list[Note],
+    catalog_revision: int,
+    frameworks: Mapping[str, Framework],
+) -> LearningPath:
     """Return the finished path of a draft, without statements about the search (`limited`, `proved`).
 
-    `notes`: about requested and completed courses; they become a part of the path.
+    `notes`: about requested and completed courses; they become a part of the path. `frameworks`: by id, those that the
+    officer's tenant sees, for the titles of skills of other frameworks.
     """
     inputs = draft.residual.inputs
     reached = _Reached(inputs.framework.id, value)
-    steps = _steps(inputs.framework, reached, draft)
+    steps = _steps(inputs.framework, frameworks, reached, draft)
     gaps = [
         Gap(
             skill=target.skill.id,
@@ -186,9 +193,9 @@ class _Reached:
         self._stairs[skill] = with_stair(self._stairs.get(skill, ()), step)
 
 
-def _steps(framework: Framework, reached: _Reached, draft: PathDraft[Any]) -> list[Step]:
+def _steps(own: Framework, frameworks: Mapping[str, Framework], reached: _Reached, draft: PathDraft[Any]) -> list[Step]:
     """Return the steps, and change `reached` to the state after the last one."""
-    unlocks, taken = _unlocks(framework, draft.needs, draft.picks), set(draft.names)
+    unlocks, taken = _unlocks(own, frameworks, draft.needs, draft.picks), set(draft.names)
     steps: list[Step] = []
     spent = 0
     for position, pick in enumerate(draft.picks, 1):
@@ -222,7 +229,7 @@ def _steps(framework: Framework, reached: _Reached, draft: PathDraft[Any]) -> li
 
 
 def _unlocks(
-    framework: Framework, dependent: Sequence[Dependencies], picks: Sequence[Pick]
+    own: Framework, frameworks: Mapping[str, Framework], dependent: Sequence[Dependencies], picks: Sequence[Pick]
 ) -> list[dict[str, UnlockCondition | None]]:
     """Return for each pick the later courses that cannot be entered without it, in order.
 
@@ -231,16 +238,19 @@ def _unlocks(
     found: list[dict[str, UnlockCondition | None]] = [{} for _ in picks]
     for pick, needs in zip(picks, dependent, strict=True):
         for place, condition in needs.items():
-            found[place][pick.option.id] = _unlock_condition(condition, framework) if condition else None
+            found[place][pick.option.id] = _unlock_condition(condition, own, frameworks) if condition else None
     return found
 
 
-def _unlock_condition(condition: LevelCondition | CourseCondition, framework: Framework) -> UnlockCondition:
+def _unlock_condition(
+    condition: LevelCondition | CourseCondition, own: Framework, frameworks: Mapping[str, Framework]
+) -> UnlockCondition:
     if isinstance(condition, CourseCondition):
         return UnlockCondition()
     of, name = condition.skill
-    skill = framework.skills_by_id.get(name) if of == framework.id else None
-    return UnlockCondition(name, skill.title if skill else None, condition.level / MICRO)
+    framework = own if of == own.id else frameworks.get(of)
+    skill = framework.skills_by_id.get(name) if framework else None
+    return UnlockCondition(name, skill.title if skill else None, condition.level / MICRO, None if of == own.id else of)
 
 
 def _open(reached: _Reached, gap: Gap, blocker_of: Callable[[str], GapBlocker]) -> OpenGap:

@@ -102,11 +102,15 @@ def solve_as_kept(found: PlanSolution, names: Sequence[str]) -> PlanSolution:
     context = found.context
     inputs = replace(context.inputs, previous=list(names), finishing=True)
     space = search_space(context.view.catalog, inputs)
-    known = found if space.base is context.space.base else None
-    again = _searched(context._replace(inputs=inputs, space=space), (), MAX_VISITS, known)
+    again = _searched(context._replace(inputs=inputs, space=space), (), MAX_VISITS, _in_space(found, space))
     fixed_courses = FixedCourses(again.fixed_courses.picks, found.fixed_courses.notes)
     context = again.context._replace(inputs=context.inputs)
     return again._replace(context=context, fixed_courses=fixed_courses, kept=found.kept, finishing=found.finishing)
+
+
+def _in_space(found: PlanSolution | None, space: SearchSpace) -> PlanSolution | None:
+    """Return a plan if it was found in this search space: in another one, courses have other numbers."""
+    return found if found and found.context.space.base is space.base else None
 
 
 def _gained(found: PlanSolution) -> int:
@@ -135,8 +139,10 @@ def _searched(
     available = known.available if known and space.base_numbers is None else CourseIndex(context, costs)
     fixed_courses, missing = fix_courses(context, available, problem, start_state, workspace)
     if more := [name for name in missing if name not in extra]:
-        # a pinned course fits by prerequisites that were no candidates
-        return _searched(context, (*extra, *more), visits, known)
+        # a pinned course fits by prerequisites that were no candidates, or no champions
+        extra = (*extra, *more)
+        space = search_space(context.view.catalog, inputs, extra)
+        return _searched(context._replace(space=space), extra, visits, _in_space(known, space))
     left = _left(inputs, space, problem, start_state)
     found = search(problem, start_state, workspace, EXPONENTS[:0] if inputs.finishing else EXPONENTS)
     finishing, kept = inputs.finishing and _replays_previous(found, left), False

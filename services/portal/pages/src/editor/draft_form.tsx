@@ -2,6 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import { Trouble } from '../errors';
 import { decimal } from '../formats';
 import { localize, Localized, t } from '../i18n';
 import { Button, field, Wrong } from '../ui';
@@ -99,7 +100,9 @@ export function DraftForm({ drafts, working, published }: { drafts: Drafts; work
   const stages = working.stages ?? [];
   return (
     <form class="draft" noValidate onSubmit={propose}>
-      <h2>{t('draftForm')}</h2>
+      <h2 id="draft-form-title" tabIndex={-1}>
+        {t('draftForm')}
+      </h2>
       <p class="quiet">{t('draftFormWhy')}</p>
       <div class="fields">
         <Choice
@@ -168,6 +171,7 @@ export function DraftForm({ drafts, working, published }: { drafts: Drafts; work
         </div>
       </div>
       <Wrong id="proposer-wrong">{wrong.value}</Wrong>
+      {drafts.error.value && <Trouble error={drafts.error.value} />}
       <div class="actions">
         <Button name="propose" class="main" submit busy={drafts.busy.value}>
           {t('propose')}

@@ -2,14 +2,14 @@
 
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { listFrameworks } from '../api';
 import { useQuery } from '../query';
 import { Trouble } from '../errors';
 import { day } from '../formats';
 import { Localized, t } from '../i18n';
 import { Kept } from '../kept';
-import { useTop } from '../shell';
+import { goTo, useTop } from '../shell';
 import { Button, field, Wrong } from '../ui';
 import { address, link } from './address';
 import { DraftForm } from './draft_form';
@@ -98,6 +98,7 @@ function Steps({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JS
         </div>
       </div>
       <Wrong id="signer-wrong">{wrong.value}</Wrong>
+      {drafts.error.value && <Trouble error={drafts.error.value} />}
       <div class="actions">
         {next === 'publish' ? (
           <Button name="publish" class="main" busy={busy} onClick={() => drafts.publish()}>
@@ -139,7 +140,9 @@ function Steps({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JS
 function Draft({ drafts, draft }: { drafts: Drafts; draft: FrameworkDraft }): JSX.Element {
   return (
     <section aria-labelledby="draft-title" data-state={draft.state}>
-      <h2 id="draft-title">{t('draftTitle')}</h2>
+      <h2 id="draft-title" tabIndex={-1}>
+        {t('draftTitle')}
+      </h2>
       <p role="status">
         <strong>{t(`draftState.${draft.state}`)}</strong> {t('draftBase', { n: draft.base_version })}
       </p>
@@ -175,9 +178,16 @@ function OneFramework({ id }: { id: string }): JSX.Element {
   useEffect(() => {
     void drafts.load();
   }, [drafts]);
-  const error = drafts.error.value;
   const draft = drafts.draft.value;
   const published = drafts.published.value;
+  const isForm = drafts.working.value !== undefined && published !== undefined;
+  const error = isForm || draft ? undefined : drafts.error.value; // a form shows it beside its buttons
+  const wasForm = useRef(isForm);
+  useLayoutEffect(() => {
+    if (wasForm.current !== isForm) goTo(isForm ? 'draft-form-title' : draft ? 'draft-title' : 'main');
+    wasForm.current = isForm;
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- where the form opens and closes only
+  }, [isForm]);
   return (
     <div class="framework">
       <p class="actions">

@@ -6,7 +6,7 @@ import { useMemo } from 'preact/hooks';
 import { Detail, Trouble } from '../errors';
 import { percent } from '../formats';
 import { saveFile } from '../files';
-import { language, Localized, t } from '../i18n';
+import { type Key, language, Localized, t } from '../i18n';
 import { fetchRefusals, inThai } from '../refusals';
 import { Button, Disclosure, field } from '../ui';
 import { Wide } from '../wide';
@@ -197,8 +197,14 @@ function Columns({ loading }: { loading: Loading }): JSX.Element {
             {lacking.map((fact) => (
               <div key={fact}>
                 <label for={`default-${fact}`}>{t(`fact.${fact}`)}</label>
+                {fact === 'languages' && (
+                  <p class="quiet" id="default-languages-hint">
+                    {t('defaultLanguages')}
+                  </p>
+                )}
                 <input
                   id={`default-${fact}`}
+                  aria-describedby={fact === 'languages' ? 'default-languages-hint' : undefined}
                   autocomplete="off"
                   maxLength={200}
                   value={loading.defaults.value[fact] ?? ''}
@@ -224,7 +230,16 @@ function Columns({ loading }: { loading: Loading }): JSX.Element {
   );
 }
 
-function Rows({ rows, all }: { rows: RowResult[]; all: number }): JSX.Element | null {
+/** The words for a verdict: what would become of a row, until the file is stored. */
+const verdictKey = (stage: Loading['stage']['value'], verdict: keyof Counts): Key => `${stage === 'checking' || stage === 'checked' ? 'would' : 'verdict'}.${verdict}`;
+
+interface RowsProps {
+  rows: RowResult[];
+  all: number;
+  stage: Loading['stage']['value'];
+}
+
+function Rows({ rows, all, stage }: RowsProps): JSX.Element | null {
   if (!rows.length) return null;
   return (
     <section aria-labelledby="rows-title">
@@ -233,7 +248,7 @@ function Rows({ rows, all }: { rows: RowResult[]; all: number }): JSX.Element | 
       <ul class="plain rows">
         {rows.map((row) => (
           <li key={row.line} data-line={row.line} class={row.status}>
-            <strong>{t('rowNumber', { n: row.line })}</strong> {t(`verdict.${row.status}`)}{' '}
+            <strong>{t('rowNumber', { n: row.line })}</strong> {t(verdictKey(stage, row.status))}{' '}
             {row.title ? <Localized class="quiet" text={row.title} /> : <span class="quiet">{row.begins ?? row.id}</span>}
             <ul>
               {remarksOf(row).map((remark, i) => (
@@ -322,7 +337,7 @@ function Progress({ loading }: { loading: Loading }): JSX.Element {
         <dl class="figures">
           {verdicts.map((verdict) => (
             <div key={verdict} data-verdict={verdict}>
-              <dt>{t(stage === 'checking' || stage === 'checked' ? `would.${verdict}` : `verdict.${verdict}`)}</dt>
+              <dt>{t(verdictKey(stage, verdict))}</dt>
               <dd>{counts[verdict]}</dd>
             </div>
           ))}
@@ -364,7 +379,7 @@ export default function Load(): JSX.Element {
           )}
         </p>
       )}
-      <Rows rows={loading.notable.value} all={loading.notableCount} />
+      <Rows rows={loading.notable.value} all={loading.notableCount} stage={stage} />
     </div>
   );
 }

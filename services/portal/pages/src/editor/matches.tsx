@@ -305,6 +305,7 @@ export default function Matches(): JSX.Element {
   return (
     <>
       <PageHeading title="matchesTitle" why="matchesWhy" />
+      <p class="quiet lead about-keys">{t('matchesKeys')}</p>
       <Filters frameworks={frameworks.value ?? []} />
       <Status queue={queue} />
       <Shown queue={queue} />

@@ -66,13 +66,16 @@ function Progress({ progress }: { progress: api.SessionStep['progress'] }): JSX.
   );
 }
 
-const Result = ({ result }: { result: api.SessionResult }): JSX.Element => (
+/** Whether the newest path that is known was made from this sequence of the officer's profile, or a later one. */
+const isPlanned = (visit: Visit, sequence: number): boolean => (visit.recommended.value?.path.versions.profile ?? 0) >= sequence;
+
+const Result = ({ result, visit }: { result: api.SessionResult; visit: Visit }): JSX.Element => (
   <div class="notice">
     <h3 id="session-result" tabIndex={-1}>
       {t('assessDone')}
     </h3>
     <Localized as="p" text={result.explanation} />
-    <p>{t(result.profile_sequence === null ? 'assessNothing' : 'assessPathComes')}</p>
+    <p>{t(result.profile_sequence === null ? 'assessNothing' : isPlanned(visit, result.profile_sequence) ? 'assessPathIsHere' : 'assessPathComes')}</p>
   </div>
 );
 
@@ -162,7 +165,7 @@ export function Assessment({ visit }: { visit: Visit }): JSX.Element {
           </p>
         </>
       )}
-      {result && <Result result={result} />}
+      {result && <Result result={result} visit={visit} />}
       {!item && (
         <Button name="assess-begin" busy={busy.value} onClick={begin}>
           {t('assessBegin')}

@@ -176,7 +176,7 @@ function PastPath({ one }: { one: api.PathRevision }): JSX.Element {
       {one.steps.length > 0 && (
         <details data-keep={`past-${one.revision}`}>
           <summary>
-            {t('historyCourses')}
+            {t('historyShowCourses')}
             <span class="unseen"> {shortDay(momentOf(one.planned_at))}</span>
           </summary>
           <ol>
