@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 from aiohttp import EMPTY_PAYLOAD, web
 from aiohttp.http import HttpProcessingError, HttpVersion11, RawRequestMessage
+from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
@@ -34,7 +35,7 @@ from shared.logs import frames_of
 log = logging.getLogger(__name__)
 
 UNREADABLE: web.RequestKey[int] = web.RequestKey("unreadable", int)
-"""The status for a request that could not be parsed."""
+"""The status that says why a request could not be parsed; `shared.middleware` answers 400 for most of them."""
 
 STREAM: web.RequestKey[web.StreamResponse] = web.RequestKey("stream", web.StreamResponse)
 """The response to a request, if it is sent in pieces and sending has begun."""
@@ -308,7 +309,8 @@ class Connection(web.RequestHandler):
         async def handler(request: web.BaseRequest) -> web.StreamResponse:
             if answer is None:
                 raise ConnectionResetError("the client has gone")
-            request[UNREADABLE] = int(err_info.status)
+            too_long = isinstance(err_info.exc, LineTooLong)
+            request[UNREADABLE] = int(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_long else err_info.status)
             return await answer(request)
 
         return handler

@@ -25,10 +25,13 @@ Problem
 Rejected                       an event that can never be accepted: sent to the dead-letter topic
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
+
+_NAMES_SHOWN = 20
 
 
 class Problem(Exception):
@@ -68,6 +71,13 @@ class UnknownName(InvalidInput):
     """The field names something that the caller does not see, which may be added later."""
 
     kind = "unknown-name"
+
+
+def known_names(names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the names that there are, of many the first 20."""
+    first = list(islice(names, _NAMES_SHOWN + 1))
+    rest = ["…"] if len(first) > _NAMES_SHOWN else []
+    return f"; there are: {', '.join(first[:_NAMES_SHOWN] + rest)}" if first else ""
 
 
 class Malformed(Problem):

@@ -441,6 +441,7 @@ _OF_AIOHTTP: dict[int, Problem] = {
 _UNREADABLE: dict[int, Problem] = {
     408: TooSlow("the request line and the headers did not come in time"),
     417: Malformed("the only expectation that is known is 100-continue", "Expect"),
+    431: Malformed("the address or a header is longer than 8190 bytes"),
 }
 _ASCII_HEADERS = {
     *("accept", "accept-encoding", "content-encoding", "content-length", "content-type", "expect", "host", "origin"),

@@ -16,6 +16,8 @@ from shared.errors import TITLES, Problem, ProblemType, type_of
 from shared.routes import ACCEPT_LANGUAGE, Header, Route
 from shared.value_checks import types_within
 
+_CONTINUED = re.compile(r"\n +")
+_ROW = re.compile(r"^(\w+) +", re.MULTILINE)
 _BASIC = {"type": "http", "scheme": "basic", "description": "The API key as the password; any user name."}
 _SCHEMAS = "#/components/schemas/{name}"
 _REQUEST_ID = {
@@ -123,8 +125,21 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def document(title: str, description: str, routes: Sequence[Route]) -> dict[str, Any]:
-    """Return the OpenAPI document of the routes that are not hidden, as builtins ready for JSON."""
+def _described(card: str) -> str:
+    """Return a service's card as Markdown: what it owns, reads, announces and serves as a list.
+
+    What follows is about the code and left out.
+    """
+    first, _, rest = inspect.cleandoc(card).partition("\n\n")
+    rows = _CONTINUED.sub(" ", rest.partition("\n\n")[0])
+    return "\n\n".join(filter(None, [first, _ROW.sub(r"- **\1**: ", rows)]))
+
+
+def document(title: str, card: str, routes: Sequence[Route]) -> dict[str, Any]:
+    """Return the OpenAPI document of the routes that are not hidden, as builtins ready for JSON.
+
+    `card`: what the service is and has, as in its docstring.
+    """
     shown = [route for route in routes if not route.hidden]
     schemas = _Schemas(shown)
     paths: dict[str, dict[str, Any]] = {}
@@ -137,7 +152,7 @@ def document(title: str, description: str, routes: Sequence[Route]) -> dict[str,
         paths.setdefault(re.sub(r"{(\w+):[^}]*}", r"{\1}", route.path), {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": "1", "description": description},
+        "info": {"title": title, "version": "1", "description": _described(card)},
         "servers": [{"url": "/"}],
         "security": [{"key": []}],
         "paths": paths,

@@ -19,7 +19,7 @@ from services.assessment.model import (
 )
 from services.assessment.scoring import pieces, successor_note
 from shared.domain import Framework, Profile, Requirement, SkillLevel, key_of
-from shared.errors import InvalidInput, UnknownName
+from shared.errors import InvalidInput, UnknownName, known_names
 from shared.succession import job_group_of
 from shared.texts import doubtful_in_id
 
@@ -31,9 +31,12 @@ def check(body: PutOfficer, framework: Framework) -> None:
     """Check that the framework has the job group and the stage. Raises InvalidInput naming the field."""
     if body.job_group not in {group.id for group in framework.job_groups}:
         message = f"framework {framework.id} has no job group {body.job_group!r}"
-        raise UnknownName(f"{message}{successor_note(framework, 'job_group', body.job_group)}", "job_group")
+        present = successor_note(framework, "job_group", body.job_group)
+        present = present or known_names(group.id for group in framework.job_groups)
+        raise UnknownName(f"{message}{present}", "job_group")
     if body.stage is not None and body.stage not in {stage.id for stage in framework.stages}:
-        raise UnknownName(f"framework {framework.id} has no stage {body.stage!r}", "stage")
+        message = f"framework {framework.id} has no stage {body.stage!r}"
+        raise UnknownName(f"{message}{known_names(stage.id for stage in framework.stages)}", "stage")
 
 
 def check_pseudonym(officer: str, field: str) -> None:

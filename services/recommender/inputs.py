@@ -10,12 +10,12 @@ from msgspec.structs import force_setattr
 from services.recommender.feedback import Feedback
 from services.recommender.rules import NO_RULES, STRONGEST_BOOST, Rule, TenantRules, check_rules, rules_within
 from shared.domain import Framework, Profile, Skill, SkillLevel, Teaches, keep_millionths, millionths
-from shared.errors import InvalidInput, UnknownName
+from shared.errors import InvalidInput, UnknownName, known_names
 from shared.events import Cause
 from shared.paths import Succession
 from shared.succession import carried, job_group_of, stage_of
 
-ALGORITHM = "t1.15"
+ALGORITHM = "t1.16"
 """The version of the planner; it changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000
@@ -173,9 +173,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
         """
         skills = self.framework.skills_by_id.keys()
         if self.target is None and self.job_group not in {group.id for group in self.framework.job_groups}:
-            raise UnknownName(f"unknown job group {self.job_group!r} in {self.framework.id}", "job_group")
+            message = f"unknown job group {self.job_group!r} in {self.framework.id}"
+            raise UnknownName(f"{message}{known_names(group.id for group in self.framework.job_groups)}", "job_group")
         if self.stage is not None and self.stage not in {stage.id for stage in self.framework.stages}:
-            raise UnknownName(f"unknown stage {self.stage!r} in {self.framework.id}", "stage")
+            message = f"unknown stage {self.stage!r} in {self.framework.id}"
+            raise UnknownName(f"{message}{known_names(stage.id for stage in self.framework.stages)}", "stage")
         named = {"target": dict(self.target or {}), "levels": {name: held.level for name, held in self.levels.items()}}
         for place, levels in named.items():
             for skill, level in levels.items():

@@ -380,7 +380,9 @@ class Watcher:
 
 
 def _may_be_repeated(problem: dict[str, Any]) -> bool:
-    return problem["type"] == type_of(Overloaded.kind) or problem["detail"].startswith("the database does not answer")
+    return problem["type"] == type_of(Overloaded.kind) or str(problem["detail"]).startswith(
+        "the database does not answer"
+    )
 
 
 def _assessment(results: list[dict[str, Any]], taken_at: datetime) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -414,6 +415,19 @@ async def test_connections_of_one_address_over_the_limit_are_rejected() -> None:
         assert (got.status, got.headers["retry-after"]) == (429, "10")
         assert (await wire.ask(b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n")).status == 200
         for _, writer in kept:
+            writer.close()
+
+
+async def test_connections_of_one_address_over_twice_the_limit_are_closed() -> None:
+    async with wired(limits=Limits(connections_per_address=2)) as wire:
+        opened = [await wire.open() for _ in range(5)]
+        closed, _ = opened[4]
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(closed.read(), PATIENCE) == b""
+        reader, writer = opened[3]
+        writer.write(TRACE)
+        assert (await answer_on(reader)).status == 429
+        for _, writer in opened:
             writer.close()
 
 

@@ -131,6 +131,20 @@ def test_a_packed_batch_with_another_end_gives_records_or_one_that_says_why_not(
         assert [record.value for record in records] == [b"value"] * COUNT
 
 
+@pytest.mark.parametrize(("compression", "encode"), [(0, bytes), *CODECS])
+def test_records_are_read_from_each_compression(compression: int, encode: object) -> None:
+    assert callable(encode)
+    records = [*_Records(batch(compression, encode(PLAIN))).next_batch()]
+    assert [(record.offset, record.value) for record in records] == [(offset, b"value") for offset in range(COUNT)]
+
+
+@pytest.mark.parametrize(("compression", "encode"), CODECS)
+def test_a_batch_that_decompresses_to_too_much_is_not_unpacked(compression: int, encode: object) -> None:
+    assert callable(encode)
+    [record] = _Records(batch(compression, encode(bytes(MAX_UNPACKED_BYTES + 1)))).next_batch()
+    assert b"would unpack to more" in dict(record.headers)[UNREADABLE]
+
+
 @pytest.mark.parametrize(
     ("magic", "compression"), [(0, 0), (0, GZIP), (0, SNAPPY), (1, 0), (1, GZIP), (1, SNAPPY), (1, LZ4)]
 )

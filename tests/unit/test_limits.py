@@ -104,6 +104,11 @@ def test_a_bucket_refills() -> None:
         spend(buckets, "a", 200.0, "requests")
 
 
+def test_a_caller_may_spend_the_requests_of_five_seconds_at_once() -> None:
+    buckets = Buckets(rate=2)
+    assert [bool(buckets.take("a", 0.0)) for _ in range(11)] == [False] * 10 + [True]
+
+
 def test_the_least_recently_used_bucket_is_dropped() -> None:
     buckets = Buckets(rate=1, burst=1, capacity=2)
     for name, now in (("a", 0.0), ("b", 0.0), ("a", 1.0), ("c", 1.0)):

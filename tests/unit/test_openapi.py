@@ -1,6 +1,7 @@
 """The OpenAPI documents: what a generator of clients makes of them fits what the services take and send."""
 
 import functools
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -58,6 +59,17 @@ def test_no_property_has_a_default_in_the_schema(service: str) -> None:
     for name, schema in described(service)["components"]["schemas"].items():
         for one in schema.get("properties", {}).values():
             assert "default" not in one, name
+
+
+@SERVICES
+def test_a_service_is_described_by_a_list_and_without_its_modules(service: str) -> None:
+    card = importlib.import_module(f"services.{service}").__doc__
+    about = document(service, card, [])["info"]["description"]
+    first, *rows = about.splitlines()
+    assert first == card.splitlines()[0]
+    assert rows[0] == ""
+    assert [row for row in rows[1:] if not re.match(r"- \*\*(owns|reads|emits|serves|calls)\*\*: \S", row)] == []
+    assert "__main__" not in about
 
 
 @SERVICES

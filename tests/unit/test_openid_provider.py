@@ -1,6 +1,8 @@
 """What is fetched of an OpenID provider that is slow or away, and how often."""
 
 import asyncio
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -148,3 +150,59 @@ async def test_the_nonce_is_that_of_the_sign_in_and_no_list_with_it(nonce: objec
         provider.changed_claims = {"nonce": nonce}
         with pytest.raises(Unauthorized):
             await signed_in(session, client)
+
+
+class StrangeProvider(Provider):
+    """A provider whose configuration or list of keys is not as it should be."""
+
+    def __init__(self, configuration: Callable[[str], dict[str, Any]], moved: str = "") -> None:
+        super().__init__()
+        self.changed, self.moved = configuration, moved
+
+    async def configuration(self, request: web.Request) -> web.Response:
+        if self.moved:
+            raise web.HTTPFound(self.moved)
+        usual = (await super().configuration(request)).text
+        assert usual
+        return web.json_response(json.loads(usual) | self.changed(self.url))
+
+    def app(self) -> web.Application:
+        app = super().app()
+        app.router.add_get("/moved", super().configuration)
+        return app
+
+
+def as_it_is(_: str) -> dict[str, Any]:
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "moved", "cause"),
+    [
+        (lambda _: {"issuer": "https://elsewhere.example"}, "", "names another issuer than OPENID_ISSUER"),
+        (lambda url: {"issuer": f"{url}/"}, "", "names another issuer than OPENID_ISSUER"),
+        (lambda _: {"padding": "x" * 1_000_000}, "", "answers too much"),
+        (lambda _: {"token_endpoint": None}, "", "the configuration of the provider cannot be read"),
+        (lambda url: {"jwks_uri": f"{url}/nowhere"}, "", "answers 404"),
+        (as_it_is, "/moved", "answers 302"),
+    ],
+)
+async def test_a_provider_that_is_not_as_registered_signs_nobody_in(
+    configuration: Callable[[str], dict[str, Any]], moved: str, cause: str
+) -> None:
+    async with openid_provider(provider := StrangeProvider(configuration, moved)), ClientSession() as session:
+        client = OpenIdProvider(session, OpenIdClient(provider.url, CLIENT_ID, CLIENT_SECRET, HERE, "openid"))
+        with pytest.raises(Unavailable, match=cause):
+            await client.authorization_address("state", "nonce", "verifier")
+
+
+async def test_keys_for_other_uses_and_shared_secrets_verify_no_token() -> None:
+    async with openid_provider(provider := Provider()), ClientSession() as session:
+        client = OpenIdProvider(session, OpenIdClient(provider.url, CLIENT_ID, CLIENT_SECRET, HERE, "openid"))
+        own = provider.key.as_dict(private=False)
+        secret = {"kty": "oct", "k": "c2VjcmV0", "kid": "one"}
+        provider.listed = [{**own, "use": "enc"}, {**own, "kid": ""}, secret, {"kid": "one"}]
+        with pytest.raises(Unavailable, match="no key that can be used"):
+            await client.authorization_address("state", "nonce", "verifier")
+        provider.listed = [*provider.listed, own]
+        assert (await signed_in(session, client))["sub"] == "1234"

@@ -93,12 +93,18 @@ def test_a_citizens_number_is_recognised_by_its_check_digit(identifier: str, exp
     assert is_citizen_number(identifier) is expected
 
 
-@pytest.mark.parametrize(("changed", "field"), [({"job_group": "x"}, "job_group"), ({"stage": "x"}, "stage")])
-def test_references_that_the_framework_lacks_are_rejected_by_field(changed: dict[str, str], field: str) -> None:
+@pytest.mark.parametrize(
+    ("changed", "field", "present"),
+    [({"job_group": "x"}, "job_group", JOB_GROUP), ({"stage": "x"}, "stage", "early")],
+)
+def test_references_that_the_framework_lacks_are_rejected_by_field_with_those_that_it_has(
+    changed: dict[str, str], field: str, present: str
+) -> None:
     check(msgspec.structs.replace(BODY, stage="early"), SKILL_FRAMEWORK)
     with pytest.raises(InvalidInput) as caught:
         check(msgspec.structs.replace(BODY, **changed), SKILL_FRAMEWORK)
     assert caught.value.field == field
+    assert caught.value.detail.endswith(f"; there are: {present}")
 
 
 def test_levels_come_from_all_evidence_and_other_skills_stay() -> None:

@@ -72,6 +72,15 @@ async def test_an_unreadable_request_is_answered_without_quoting_it(name: str) -
     assert b'status="400"' in metrics.body
 
 
+@pytest.mark.parametrize("name", ["a long path", "a long header"])
+async def test_what_is_too_long_to_be_parsed_is_told(name: str) -> None:
+    async with wired() as wire:
+        got = await wire.ask(UNREADABLE[name])
+        assert (got.status, got.problem["detail"]) == (400, "the address or a header is longer than 8190 bytes")
+        fits = await wire.ask(GET + b"X-Any: " + b"a" * 8190 + b"\r\n\r\n")
+        assert fits.status == 401
+
+
 BROKEN = {
     "a chunk without a length": PUT + CHUNKED + b"\r\nzz\r\nabc\r\n0\r\n\r\n",
     "a chunk longer than its stated size": PUT + CHUNKED + b"\r\n3\r\nabcdef\r\n0\r\n\r\n",

@@ -1,4 +1,4 @@
-"""Closure costs are the same however they are computed; the search exchanges two courses at once, within its bound."""
+"""Closure costs are the same however they are computed; the search finds distant optima and stays within its bound."""
 
 import msgspec
 import numpy as np
@@ -56,7 +56,6 @@ def test_specialised_costs_equal_costs_computed_from_scratch(number: int) -> Non
         ("many skills", 4, 14983832),
         ("scale 0-100", 18, 420590000),
         ("scale 0-3", 31, 10384973),
-        ("scale 0-7", 40, 21431247),
         # several exchanges away: the search by costs and exchanges alone misses 6 to 19 per cent of these
         ("many skills", 1018, 9817224),
         ("many skills", 1019, 21361883),

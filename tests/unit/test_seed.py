@@ -298,3 +298,25 @@ def test_the_sample_officer_does_policy_work_and_has_no_deadline() -> None:
     assert sample.profile.job_group == "academic"
     assert sample.profile.framework == NATIONAL
     assert sample.profile.deadline is None
+
+
+def test_english_texts_have_no_thai_letters() -> None:
+    files = [*sorted((SEED / "frameworks").glob("*.json")), *sorted((SEED / "item_banks").glob("*.json"))]
+    lines = [
+        *(SEED / "courses.ndjson").read_text(encoding="utf-8").splitlines(),
+        *(one.read_text("utf-8") for one in files),
+    ]
+    english = [text for line in lines for text in _english(msgspec.json.decode(line))]
+    assert english
+    assert [text for text in english if re.search(r"[\u0e00-\u0e7f]", text)] == []
+
+
+def _english(value: Any) -> Iterator[str]:
+    """Yield every text in English within a document."""
+    if isinstance(value, dict):
+        if isinstance(value.get("en"), str):
+            yield value["en"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _english(one)

@@ -62,8 +62,6 @@ class PlannerParams:
     """The most paths that the beam search extends at a time."""
     beam_starts: int = 8
     """The most starts that the beam search tries at the end of each path."""
-    max_exchanged: int = 16
-    """In a path of at most this many courses, each one in turn is left out to make room for the closure of a start."""
     budget_shares: int = 8
     """Each greedy pass may use 1 / `budget_shares` of the visits.
 

@@ -198,7 +198,7 @@ def after_exchanges(search: Search, best: CoursePath, attainable: int) -> Course
         for course in starts:
             end = walk(search.start_state, best.courses)[1]
             if course.id not in end.done and (complete or end.gains(course)):
-                best = exchanged(search, course, best, complete=complete)
+                best = best.better(started_with(search, course, best.courses or None))
         if best is before:
             break
     return best
@@ -288,21 +288,6 @@ def with_discrepancies(search: Search, path: Sequence[CourseOption], best: Cours
         closure, state = drop_redundant(state, closure, closure[:-1])
         taken += closure
     return best.closing_more(search.pruned(taken))
-
-
-def exchanged(search: Search, course: CourseOption, path: CoursePath, *, complete: bool) -> CoursePath:
-    """Return `path`, or the first better path found that begins with the closure of `course`.
-
-    The courses of `path` that still fit follow that closure. If `path` is short (`max_exchanged`), they are also tried
-    without each one of them. `complete`: no path has a higher value than `path`; then none of its courses is left out.
-    """
-    outs = path.courses if len(path.courses) <= PARAMS.max_exchanged and not complete else []
-    for out in (None, *reversed(outs)):
-        others = [one for one in path.courses if one is not out]
-        best = path.better(started_with(search, course, others if path.courses else None))
-        if best is not path:
-            return best
-    return path
 
 
 def starts_of(search: Search, *, complete: bool) -> list[CourseOption]:

@@ -71,7 +71,7 @@ describe('numbers and dates', () => {
   });
 
   it('keep a date on one line', () => {
-    expect(t('signed.proposed', { by: 'ก. ข.', day: day('2026-11-29') })).toContain('29\u00a0พฤศจิกายน\u00a02569');
+    expect(t('until', { day: day('2026-11-29') })).toContain('29\u00a0พฤศจิกายน\u00a02569');
     expect(localize({ en: 'circular 6 of 18 May 2018' }).words).toContain('18\u00a0May\u00a02018');
   });
 

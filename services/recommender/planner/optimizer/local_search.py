@@ -3,8 +3,7 @@
 starts      a path begins with the closure of one course, and the greedy continues it (partial enumeration). Starts are
             the courses whose closures, for their cost, gain most or save other closures most
 exchanges   each course of the path in turn is left out; and the closure of each start is put before the path, whose
-            courses stay if they still fit (of a short path, each of them in turn is also left out). The greedy fills
-            the hours that are left
+            courses stay if they still fit. The greedy fills the hours that are left
 """
 
 import numpy as np
@@ -33,7 +32,6 @@ from services.recommender.planner.units import UNREACHABLE
 
 MAX_PASSES = PARAMS.max_passes
 MAX_STARTS = PARAMS.max_starts
-MAX_EXCHANGED = PARAMS.max_exchanged
 BUDGET_SHARES = PARAMS.budget_shares
 
 
@@ -73,19 +71,14 @@ def search_locally(search: Search, exponents: NDArray[np.float64]) -> bool:
     starts = starts_of(problem, start_state, search.workspace, search.targets, complete)
     for course in starts:
         if counters[0]["visits_left"] > remaining // 2:
-            start_with(search, course, ZERO, NONE)
+            start_with(search, course, ZERO)
     for _ in range(MAX_PASSES):
         improved = drop_and_refill(search)
         for course in starts:
             replay(search, state, best, NONE, search.scratch)
             adds = complete or has_marginal_gain(problem, state, course)
             if not state.done[course] and adds and counters[0]["visits_left"] > 0:
-                size = best.totals[0]["size"]
-                better = start_with(search, course, size, NONE)
-                out = size - 1 if size <= MAX_EXCHANGED and not complete else NONE
-                while out >= 0 and not better and counters[0]["visits_left"] > 0:
-                    better = start_with(search, course, size, out)
-                    out -= 1
+                better = start_with(search, course, best.totals[0]["size"])
                 improved = improved or better
         if not improved:
             break
@@ -133,11 +126,10 @@ def drop_and_refill(search: Search) -> bool:
 
 
 @jit()
-def start_with(search: Search, course: int, size: int, out: int) -> bool:
+def start_with(search: Search, course: int, size: int) -> bool:
     """Try a path: the closure of `course`, then courses of the best path, then what the greedy adds.
 
-    The courses of the best path are those of its first `size` that still fit. `out`: the position of one of them that
-    is left out; -1: none. Returns whether the best path improved.
+    The courses of the best path are those of its first `size` that still fit. Returns whether the best path improved.
     """
     problem, start_state, workspace = search.problem, search.start_state, search.workspace
     state, trial, best = search.state, search.trial, search.best
@@ -148,8 +140,6 @@ def start_with(search: Search, course: int, size: int, out: int) -> bool:
         workspace.counters[0]["visits_left"] -= size
         for place in range(size):
             other = best.courses[place]
-            if place == out:
-                continue
             room = problem.courses[other]["hours"] <= state.left[0]["hours"] and state.left[0]["steps"] > 0
             if room and not state.done[other] and admits(problem, state, other):
                 study(problem, state, other)

@@ -231,7 +231,8 @@ function Columns({ loading }: { loading: Loading }): JSX.Element {
 }
 
 /** The words for a verdict: what would become of a row, until the file is stored. */
-const verdictKey = (stage: Loading['stage']['value'], verdict: keyof Counts): Key => `${stage === 'checking' || stage === 'checked' ? 'would' : 'verdict'}.${verdict}`;
+const verdictKey = (stage: Loading['stage']['value'], verdict: keyof Counts): Key =>
+  stage === 'checking' || stage === 'checked' ? `would.${verdict}` : `verdict.${verdict}`;
 
 interface RowsProps {
   rows: RowResult[];
