@@ -162,8 +162,9 @@ class StrangeProvider(Provider):
     async def configuration(self, request: web.Request) -> web.Response:
         if self.moved:
             raise web.HTTPFound(self.moved)
-        found = json.loads((await super().configuration(request)).body)  # type: ignore[arg-type] - bytes here
-        return web.json_response(found | self.changed(self.url))
+        usual = (await super().configuration(request)).text
+        assert usual
+        return web.json_response(json.loads(usual) | self.changed(self.url))
 
     def app(self) -> web.Application:
         app = super().app()

@@ -7,6 +7,7 @@
 
 tables      rows of cells: finds which column holds what, by its name (columns, column_names), and rows of totals (totals)
 workbook    Excel, with cells · jsonld: schema.org · objects: plain JSON. NDJSON and CSV are in `shared/imports`
+course_titles  finds courses that prerequisites name by title
 facts       converts named values to a course; words, durations and prerequisites read the text of single cells, with
             `shared/imports/numerals` and `dates`
 """
@@ -15,6 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from services.catalog.importers.course_titles import CourseTitles
 from services.catalog.importers.jsonld import JsonLdReader
 from services.catalog.importers.tables import Options, Table
 from services.catalog.importers.workbook import WorkbookReader
@@ -85,6 +87,7 @@ class ListReader:
         else:
             self._reader = WorkbookReader(options)
         self._begun = False
+        self._titles = CourseTitles()
         self._recoder = None if form == "xlsx" else Recoder(options.encoding)
 
     @property
@@ -119,17 +122,27 @@ class ListReader:
             if not self._begun and text.strip():
                 self._begun = True
                 self._refuse_other(text)
-            yield from self._reader.feed(text)
+            yield from self._resolved(self._reader.feed(text))
 
     def end(self) -> Iterator[Row[Course] | None]:
         """Yield the rows that remain at the end of the file. Raises Problem if the whole file is rejected."""
         for text in self._recoder.end() if self._recoder else ():
             if not self._begun:
                 self._refuse_other(text)
-            yield from self._reader.feed(text)
-        yield from self._reader.end()
+            yield from self._resolved(self._reader.feed(text))
+        yield from self._resolved(self._reader.end())
         if self.table:
             self.table.end()
+
+    def _resolved(self, rows: Iterator[Row[Course] | None]) -> Iterator[Row[Course] | None]:
+        if self.form == "ndjson":  # requires courses by their ids alone
+            return rows
+        return map(self._with_titles, rows)
+
+    def _with_titles(self, row: Row[Course] | None) -> Row[Course] | None:
+        if row is not None:
+            self._titles.resolve(row)
+        return row
 
     def _refuse_other(self, text: bytes) -> None:
         if self.form != "xlsx":

@@ -54,6 +54,9 @@ MANY = frozenset({"tags", "accredited_against", "offered", "hidden"})
 ASSUMED_HOURS = 10.0
 """The hours of a course if neither the file nor a default states them; the course lists them in `assumed`."""
 
+NOT_ENFORCED = "kept as text and not enforced"
+"""How the warning of prerequisites begins that are not understood."""
+
 NOT_STATED = {"th": "ไม่ระบุผู้จัด", "en": "Provider not stated"}
 _LONGEST, _SHORT, _MOST_TAGS, _MOST_STATED, _LONGEST_URL = 5000, 300, 200, 2000, 2000
 _VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
