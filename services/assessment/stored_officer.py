@@ -16,8 +16,11 @@ from shared.events import Envelope
 from shared.mongo import Document
 from shared.outbox import outbox_insert, outbox_push
 
-KEPT_EVIDENCE = 200
-"""How many assessments stay in the officer's document; older ones move to the archive."""
+MOST_EVIDENCE = 200
+"""The most assessments in the officer's document; after a write beyond it the oldest move to the archive."""
+
+KEPT_EVIDENCE = 180
+"""How many assessments stay in the document then: one of 20 further ones moves assessments, not each of them."""
 
 PROFILE_BYTES = 2_000_000
 """The largest profile as JSON: it is announced whole, and stored with evidence and events in one document."""
@@ -88,7 +91,7 @@ class Change(Struct, frozen=True, dict=True):
     @property
     def overfull(self) -> bool:
         """Whether the document holds too much evidence after the change, so that some must move to the archive."""
-        return (self.before.kept if self.before else 0) + len(self.evidence) > KEPT_EVIDENCE
+        return (self.before.kept if self.before else 0) + len(self.evidence) > MOST_EVIDENCE
 
     def check(self) -> None:
         """Raise TooLarge if the profile or the stored evidence would exceed its limit."""

@@ -1,8 +1,9 @@
 """`python -m services.catalog calibrate`: fits the confidence of matches on courses whose right skills are known.
 
 --labelled FILE --framework FILE [--examples FILE]    from files, without MongoDB
-    the courses, one JSON object per line: {"id", "title": {"th", "en"}, "description", "tags", "skills": [ids]};
-    a course with an empty list is known to teach none of the skills. Examples: courses as they are imported
+    the courses, one JSON object per line: {"id", "title": {"th", "en"}, "description", "tags", "skills": [ids], "set"};
+    a course with an empty list is known to teach none of the skills. The thresholds hold in every set of courses.
+    Examples: courses as they are imported
 --tenant TENANT                                        from what people of a tenant have confirmed and rejected
 --output FILE    where the calibration is written; the service reads the one that MATCHING_CALIBRATION names
 --data TEXT      a short description of the data; stored in the calibration
@@ -33,13 +34,17 @@ T = TypeVar("T")
 
 
 class LabelledCourse(Struct, frozen=True, forbid_unknown_fields=True):
-    """A course of a labelled file. `skills`: the ids of all skills of the framework that the course teaches."""
+    """A course of a labelled file. `skills`: the ids of all skills of the framework that the course teaches.
+
+    `set`: the name of the set that the course is from, if the file has courses of several kinds of catalogs.
+    """
 
     id: str
     title: LocalizedText
     skills: list[str] = []
     description: LocalizedText | None = None
     tags: list[str] = []
+    set: str = ""
 
 
 def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) -> Calibration:
@@ -59,7 +64,7 @@ def of_files(labelled: Path, framework: Path, examples: Path | None, data: str) 
         raise InvalidInput("holds no course", str(labelled))
     right = np.array([[skill in course.skills for skill in index.skills] for course in courses])
     described = [CourseText(one.id, one.title, one.description, tuple(one.tags)) for one in courses]
-    return fit(index.of(described), right, data)
+    return fit(index.of(described), right, data, sets=[one.set for one in courses])
 
 
 async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Calibration:
@@ -70,12 +75,13 @@ async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Cal
     with connected(settings, "catalog") as client:
         database = client[settings.database("catalog")]
         store = MatchStore(database, CatalogStore(database))
-        decided = [match async for match in store.decided(tenant) if match.mapped_from is None]
-    if not decided:
+        decided = [(match, match.titles) async for match in store.decided(tenant) if match.mapped_from is None]
+    compared = [(one, titles) for one, titles in decided if titles is not None]
+    if not compared:
         raise InvalidInput("nobody has confirmed or rejected a match yet", "tenant")
-    right = [one.row is not None and one.row.skill == one.skill for one in decided]
-    labels, examples = np.array([one.labels for one in decided]), np.array([one.examples for one in decided])
-    return fit_rows(labels, examples, np.array(right), data)
+    right = [one.row is not None and one.row.skill == one.skill for one, _ in compared]
+    labels, titles, examples = np.array([(one.labels, titles, one.examples) for one, titles in compared]).T
+    return fit_rows(labels, titles, examples, np.array(right), data)
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -109,10 +115,13 @@ def main(arguments: Sequence[str]) -> str:
         raise SystemExit(f"calibrate: {where(problem.field)}{problem.detail}") from problem
     except OSError as error:
         raise SystemExit(f"calibrate: {error}") from error
-    measured = fitted.measured
+    quality = "; ".join(
+        f"{name}: " * bool(name)
+        + f"precision {one.precision:.2f}, recall {one.recall:.2f}, calibration error {one.error:.3f}"
+        for name, one in fitted.measured.items()
+    )
     return (
-        f"calibrate: {fitted.courses} courses, {fitted.right} right rows; enters at {fitted.enters:.2f}: precision "
-        f"{measured.precision:.2f}, recall {measured.recall:.2f}; calibration error {measured.error:.3f}; "
+        f"calibrate: {fitted.courses} courses, {fitted.right} right rows; enters at {fitted.enters:.2f}; {quality}; "
         f"written to {args.output}"
     )
 

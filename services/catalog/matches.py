@@ -71,7 +71,8 @@ class Match(Struct, frozen=True):
     `threshold`: the least confidence at which four of five matches were right.
     `status`: what people decided. `corrected`: what the course teaches instead. `decisions`: the latest decisions.
     `words`: words that the course and the skill share. `like`: the id of a similar course that teaches the skill.
-    `labels` and `examples`: the similarities from which `confidence` is computed.
+    `labels`, `titles` and `examples`: the similarities from which `confidence` is computed. `titles` is null where an
+    earlier release compared: its similarities are others.
     `text`: the digest of the course's text when the match was proposed.
     `mapped_from`: the framework and the skill that the provider states, if this skill follows from them by a mapping.
     `source`: `mapped` if the levels are converted from the levels that the provider states, otherwise `matched`.
@@ -92,6 +93,7 @@ class Match(Struct, frozen=True):
     corrected: SkillSpan | None = None
     decisions: list[MatchDecision] = []
     labels: Share = 0.0
+    titles: Share | None = None
     examples: Share = 0.0
     text: str = ""
     threshold: Share = 1.0
@@ -198,6 +200,7 @@ def proposed(
                     words=one.words,
                     like=one.like,
                     labels=one.labels,
+                    titles=one.titles,
                     examples=one.examples,
                     text=text,
                     threshold=threshold,

@@ -32,7 +32,7 @@ from services.assessment.sessions.model import (
 )
 from services.assessment.sessions.store import SessionStore
 from services.assessment.store import OfficerStore
-from services.assessment.stored_officer import KEPT_EVIDENCE, Change
+from services.assessment.stored_officer import MOST_EVIDENCE, Change
 from services.assessment.xapi.mapping import PutXapiMapping
 from services.assessment.xapi.statements import read_statement
 from services.assessment.xapi.store import KeptStatement, StatementStore
@@ -131,15 +131,15 @@ async def officers(watched: Watched) -> AsyncIterator[Call]:
     store = OfficerStore(watched.database("assessment"))
     yield "OfficerStore.prepare", store.prepare()
     yield "OfficerStore.save first", store.save(Change(None, *changed(1)))
-    for number in range(2, KEPT_EVIDENCE + 3):
+    for number in range(2, MOST_EVIDENCE + 3):
         found = await store.find(TENANT, "a")
         results = [Result("reading", 1.0)]
         one = Evidence(f"e{number}", FRAMEWORK, "test", results, MOMENT, MOMENT, number)
         call = store.save(Change(found, *changed(number), [(one, "digest")], {}))
-        if number < KEPT_EVIDENCE + 2:
+        if number < MOST_EVIDENCE + 2:
             await call
         else:
-            yield "OfficerStore.save with evidence over the number kept", call
+            yield "OfficerStore.save with evidence over the most", call
     yield "OfficerStore.places_under", store.places_under(FRAMEWORK, tenant=TENANT)
     yield "OfficerStore.places_under of all tenants", store.places_under(FRAMEWORK, besides=["others"])
     yield "OfficerStore.find", store.find(TENANT, "a")

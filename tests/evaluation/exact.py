@@ -2,7 +2,7 @@
 
     maximise    sum over gap skills of (the value of each further level) x (that level is reached)
     x[course]   taken;  y[skill, level]  reached;  z  a branch of and / or holds
-    budget      sum hours x <= budget
+    budget      sum hours x <= budget;  sum x <= steps
     entry       x <= y or x or z of everything that the course needs
     reaching    y[skill, level] <= sum of x over the courses that can be the first to reach it: those that end at or
                 above the level and begin below it
@@ -189,13 +189,13 @@ class _Program:
         if not self.candidates:
             return [], 0.0
         hours = {self._x[candidate.id]: candidate.hours / MICRO for candidate in self.candidates}
-        rows = [hours, *self._rows]
+        rows = [hours, dict.fromkeys(hours, 1.0), *self._rows]
         lengths = np.cumsum([0, *map(len, rows)])
         columns = np.array([column for row in rows for column in row], np.int64)
         entries = np.array([entry for row in rows for entry in row.values()])
         matrix = csr_array((entries, columns, lengths), shape=(len(rows), self._count))
         limits = np.zeros(len(rows))
-        limits[0] = self._problem.budget / MICRO
+        limits[:2] = self._problem.budget / MICRO, self._problem.steps
         whole = np.zeros(self._count)
         whole[: len(self.candidates)] = 1
         answer = milp(

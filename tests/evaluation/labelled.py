@@ -92,6 +92,11 @@ def platform(name: str, part: str = "random") -> Labelled:
     return Labelled(name, courses, [set(read["first"].get(str(row), ())) for row in rows])
 
 
+def sets() -> list[Labelled]:
+    """Return the labelled courses that were not chosen for their similarity: the Thai ones first."""
+    return [thai(), *(platform(name) for name in PLATFORMS)]
+
+
 def platform_agreement() -> Agreement:
     """Return how the two passes agree over the courses of the platforms that were labelled twice."""
     first: dict[str, list[str]] = {}

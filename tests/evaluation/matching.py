@@ -2,28 +2,25 @@
 
     platforms   the Coursera and edX courses: the union of their skills is the framework. The skills of one course in
                 five are held out; three in five are examples, and on one in five the confidence is calibrated.
-    thaimooc    400 Thai courses labelled against the shipped framework (`labelled`). Confidence and threshold of a
+    labelled    400 Thai courses, and 220 English ones each of edX and Coursera, with the skills of the shipped
+                framework that they teach (`labelled`). One calibration is fitted on all; confidence and threshold of a
                 course come from the four fifths that it is not in; the shipped courses are examples.
-
-    edx, coursera
-                220 English courses of each, drawn at random and labelled, by the calibration that ships.
 
     paths       what paths from a catalog that was matched again close, compared with those from the given one; see
                 `matched_paths`.
 
 `--fit-levels` writes the weights of the level model.
 `--loss` prints which errors of the matches cost the paths of the starter catalog how much.
-`--labelled FILE` writes the labelled Thai courses, from which `python -m services.catalog calibrate` makes what ships.
+`--labelled FILE` writes the labelled courses, from which `python -m services.catalog calibrate` makes what ships.
 """
 
 import argparse
 import ast
 import html
-import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,11 +40,12 @@ from shared.charts import Axis, chart
 from shared.domain import Course, Framework, LocalizedText, Skill
 from tests.evaluation import labelled, level_fit, level_loss, matched_paths, real, report
 from tests.evaluation.gates import Gate
-from tests.evaluation.labelled import SEED, Agreement
+from tests.evaluation.labelled import SEED, Agreement, Labelled
 from tests.evaluation.matched_paths import MatchedPaths
 
 BEGIN, END = "<!-- matching -->", "<!-- /matching -->"
 BM25, WORDS, OURS, KNOWN = "BM25", "words, TF-IDF", "ours, labels alone", "ours, with examples"
+TITLES = {labelled.THAI: "Thai titles", "edx": "edX courses", "coursera": "Coursera courses"}
 _SPEED_COURSES = 4000
 
 
@@ -72,14 +70,17 @@ class Platforms:
 
 
 @dataclass(frozen=True)
-class Thai:
-    """What the labelled Thai titles came to."""
+class ByHand:
+    """What the labelled courses came to. `right`: the right rows of each set, by its name.
 
-    courses: int
-    right: int
-    agreement: Agreement
+    `titles_alone`: the quality on the Thai courses if nothing but their Thai titles is known.
+    """
+
+    right: dict[str, int]
+    thai_agreement: Agreement
+    platform_agreement: Agreement
     calibration: Calibration
-    titles_alone: Calibration
+    titles_alone: Reliability
 
 
 # --- the platforms' courses ------------------------------------------------------------------------------------------
@@ -185,26 +186,25 @@ def shipped_examples(framework: Framework) -> list[Example]:
     return Example.of_courses(read, framework.id)
 
 
-def thai() -> Thai:
-    """Return how the labelled titles are matched to the shipped framework."""
-    framework, courses = labelled.framework(), labelled.thai()
+def by_hand() -> ByHand:
+    """Return how the labelled courses are matched to the shipped framework, by one calibration on all of them."""
+    framework = labelled.framework()
     index = SimilarityIndex(framework.skills, shipped_examples(framework))
-    right = courses.right(index.skills)
-    fitted = curve.fit(index.of(courses.courses), right, "thaimooc")
-    alone = curve.fit(index.of(labelled.thai(thai_alone=True).courses), right, "thaimooc, Thai titles")
-    return Thai(len(right), int(right.sum()), labelled.thai_agreement(), fitted, alone)
 
+    def fitted(sets: Sequence[Labelled]) -> Calibration:
+        courses = [course for one in sets for course in one.courses]
+        right = np.concatenate([one.right(index.skills) for one in sets])
+        return curve.fit(index.of(courses), right, "labelled", sets=[one.name for one in sets for _ in one.courses])
 
-def english() -> dict[str, Reliability]:
-    """Return the quality of the shipped calibration on the labelled courses of edX and of Coursera."""
-    framework, calibration = labelled.framework(), curve.shipped()
-    index = SimilarityIndex(framework.skills, shipped_examples(framework))
-    found: dict[str, Reliability] = {}
-    for name in labelled.PLATFORMS:
-        courses = labelled.platform(name)
-        right, confidence = courses.right(index.skills), calibration.confidence(index.of(courses.courses))
-        found[name] = curve.measured(confidence, right, confidence >= calibration.enters)
-    return found
+    sets = labelled.sets()
+    alone = fitted([labelled.thai(thai_alone=True), *sets[1:]])
+    return ByHand(
+        {one.name: int(one.right(index.skills).sum()) for one in sets},
+        labelled.thai_agreement(),
+        labelled.platform_agreement(),
+        fitted(sets),
+        alone.measured[labelled.THAI],
+    )
 
 
 @dataclass(frozen=True)
@@ -250,11 +250,8 @@ def speed() -> float:
 # --- what is written -------------------------------------------------------------------------------------------------
 
 
-def gates(
-    found: Platforms, titles: Thai, platform_courses: Mapping[str, Reliability], estimated: Levels, rate: float
-) -> list[Gate]:
+def gates(found: Platforms, known: ByHand, estimated: Levels, rate: float) -> list[Gate]:
     """Return every row of the matching."""
-    measured = titles.calibration.measured
     rows: list[Gate] = []
     for name, field in (("precision of the first", "precision"), ("recall of five", "recall"), ("nDCG of ten", "gain")):
         others = 100 * max(getattr(found.methods[method], field) for method in (BM25, WORDS))
@@ -262,29 +259,24 @@ def gates(
         for method, label in ((OURS, ", labels alone"), (KNOWN, "")):
             value = 100 * getattr(found.methods[method], field)
             rows.append(Gate(f"platforms{label}: {name}", value, "%", low=others, note=note))
-    share = f"{measured.entered} rows enter, at confidence {titles.calibration.enters:.2f}"
     return [
         *rows,
         Gate("platforms: calibration error", 100 * found.error, "%", high=5.0, note="best match of held-out courses"),
-        Gate("Thai titles: precision at the threshold", 100 * measured.precision, "%", low=80.0, note=share),
-        Gate("Thai titles: recall at the threshold", 100 * measured.recall, "%", note=f"of {titles.right} right rows"),
-        Gate(
-            "Thai titles: calibration error", 100 * measured.error, "%", high=5.0, note="best match of each, by turns"
-        ),
-        *(row for name, quality in platform_courses.items() for row in _english_gates(name, quality)),
+        *(row for name in known.right for row in _labelled_gates(name, known)),
         Gate("levels estimated exactly", 100 * estimated.exact, "%", note="starter catalog, from and to"),
         Gate("levels estimated within one", 100 * estimated.near, "%", note=f"{estimated.away:.2f} away in the mean"),
         Gate("courses matched in a second", rate, "/s", low=2000.0, note="one core, titles in two languages"),
     ]
 
 
-def _english_gates(name: str, quality: Reliability) -> list[Gate]:
-    entered = f"{quality.entered} rows enter"
-    return [
-        Gate(f"{name}: precision at the threshold", 100 * quality.precision, "%", low=80.0, note=entered),
-        Gate(f"{name}: recall at the threshold", 100 * quality.recall, "%"),
-        Gate(f"{name}: calibration error", 100 * quality.error, "%", high=5.0, note="best match of each"),
-    ]
+def _labelled_gates(name: str, known: ByHand) -> Iterator[Gate]:
+    quality, called = known.calibration.measured[name], TITLES[name]
+    share = f"{quality.entered} rows enter, at confidence {known.calibration.enters:.2f}"
+    yield Gate(f"{called}: precision at the threshold", 100 * quality.precision, "%", low=80.0, note=share)
+    yield Gate(
+        f"{called}: recall at the threshold", 100 * quality.recall, "%", note=f"of {known.right[name]} right rows"
+    )
+    yield Gate(f"{called}: calibration error", 100 * quality.error, "%", high=5.0, note="best match of each, by turns")
 
 
 def path_gates(paths: Sequence[MatchedPaths]) -> Iterator[Gate]:
@@ -297,7 +289,7 @@ def path_gates(paths: Sequence[MatchedPaths]) -> Iterator[Gate]:
         yield Gate(f"{one.name}: claims that a person would reject", 100 * one.rejected, "%", note=claims)
 
 
-def _section(found: Platforms, titles: Thai, rows: Sequence[Gate], day: str) -> str:
+def _section(found: Platforms, known: ByHand, rows: Sequence[Gate], day: str) -> str:
     table = [
         "| method | precision of the first | recall of five | nDCG of ten |",
         "| --- | --- | --- | --- |",
@@ -311,13 +303,13 @@ def _section(found: Platforms, titles: Thai, rows: Sequence[Gate], day: str) -> 
         "| --- | --- | --- | --- | --- |",
         *(f"| {row.name} | {report.figure(row)} | {row.target} | {row.verdict} | {row.note} |" for row in rows),
     ]
-    alone, again = titles.titles_alone.measured, labelled.platform_agreement()
+    alone, thai, again = known.titles_alone, known.thai_agreement, known.platform_agreement
+    labels = ", ".join(f"{TITLES[name]} {right}" for name, right in known.right.items())
     about = (
-        f"Measured on {day}. Platforms: {found.courses} held-out courses, {found.skills} skills. Thai: "
-        f"{titles.courses} titles, {titles.right} right rows; the two passes of labelling differ in "
-        f"{titles.agreement.disagreements} rows (Cohen's kappa {titles.agreement.kappa:.2f}). English courses: "
-        f"labelled once, and a second time over {again.courses} courses; the passes differ in {again.disagreements} "
-        f"rows (Cohen's kappa {again.kappa:.2f})."
+        f"Measured on {day}. Platforms: {found.courses} held-out courses, {found.skills} skills. Right rows of the "
+        f"labelled courses: {labels}. The two passes over the {thai.courses} Thai titles differ in "
+        f"{thai.disagreements} rows (Cohen's kappa {thai.kappa:.2f}); those over {again.courses} of the English "
+        f"courses, which one reader labelled, in {again.disagreements} ({again.kappa:.2f})."
     )
     thai_alone = (
         f"With the Thai titles alone, without their English: precision {alone.precision:.2f}, recall "
@@ -327,15 +319,18 @@ def _section(found: Platforms, titles: Thai, rows: Sequence[Gate], day: str) -> 
     return "\n".join([about, "", *listed, "", *table, "", thai_alone, "", picture])
 
 
-def write_docs(page: Path, found: Platforms, titles: Thai, rows: Sequence[Gate]) -> None:
+def write_docs(page: Path, found: Platforms, known: ByHand, rows: Sequence[Gate]) -> None:
     """Put the figures between the marks of a page, and the picture into its `img/`."""
     text = page.read_text(encoding="utf-8")
-    section = f"{BEGIN}\n{_section(found, titles, rows, f'{datetime.now(UTC):%d %B %Y}')}\n{END}"
+    section = f"{BEGIN}\n{_section(found, known, rows, f'{datetime.now(UTC):%d %B %Y}')}\n{END}"
     page.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: section, text, flags=re.DOTALL), encoding="utf-8")
     series = {
         "certain and right are equal": [(0.0, 0.0), (1.0, 1.0)],
         "platforms": [(one.confidence, one.right) for one in found.bins],
-        "Thai titles": [(one.confidence, one.right) for one in titles.calibration.measured.bins],
+        **{
+            TITLES[name]: [(one.confidence, one.right) for one in quality.bins]
+            for name, quality in known.calibration.measured.items()
+        },
     }
     marks = [(tenth / 10, f"{tenth * 10} %") for tenth in range(0, 11, 2)]
     picture = chart(
@@ -345,13 +340,20 @@ def write_docs(page: Path, found: Platforms, titles: Thai, rows: Sequence[Gate])
 
 
 def write_labelled(target: Path) -> None:
-    """Write the labelled Thai courses as the command `calibrate` reads them: one JSON object a line."""
-    courses = labelled.thai()
+    """Write the labelled courses as the command `calibrate` reads them: one JSON object a line."""
     lines: list[dict[str, Any]] = [
-        {"id": one.id, "title": msgspec.to_builtins(one.title), "skills": sorted(skills)}
-        for one, skills in zip(courses.courses, courses.skills, strict=True)
+        {
+            "id": f"{one.name}-{course.id}",
+            "title": course.title,
+            "description": course.description,
+            "tags": course.tags,
+            "skills": sorted(skills),
+            "set": one.name,
+        }
+        for one in labelled.sets()
+        for course, skills in zip(one.courses, one.skills, strict=True)
     ]
-    target.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    target.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
 
 
 def main() -> None:
@@ -380,15 +382,15 @@ def main() -> None:
         write_labelled(arguments.labelled)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    found, titles = platforms(), thai()
-    rows = gates(found, titles, english(), levels(), speed())
+    found, known = platforms(), by_hand()
+    rows = gates(found, known, levels(), speed())
     tried = [matched_paths.starter(tagged=True), matched_paths.starter(tagged=False), matched_paths.platforms()]
     rows += path_gates(tried)
     report.show(console, rows, "The matching's gates")
     for name, one in found.methods.items():
         console.print(f"{name:24} {one.precision:.3f} {one.recall:.3f} {one.gain:.3f}")
     if not arguments.only:
-        write_docs(report.PAGE, found, titles, rows)
+        write_docs(report.PAGE, found, known, rows)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from msgspec import UNSET
 
-from services.recommender.inputs import MICRO, Inputs
+from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.value import ValueFunction
 from shared.domain import Course, Prerequisite
@@ -57,6 +57,7 @@ class Problem:
         self._targets, self.entry_levels = posterior_targets(inputs, {course.id: course for course in courses}.get)
         self.value = ValueFunction(self._targets)
         self.budget = round((inputs.budget_hours or 0) * MICRO)
+        self.steps = MOST_STEPS if inputs.max_steps is None else inputs.max_steps
         languages = set(inputs.languages)
         self.candidates = [
             self._candidate(course)

@@ -17,6 +17,7 @@ from shared.paths import LearningPath
 from tests.evaluation import real
 from tests.evaluation.baselines import Outcome, Point, baselines
 from tests.evaluation.exact import optimum
+from tests.evaluation.gateways import gateways
 from tests.evaluation.problem import Candidate, Problem
 from tests.evaluation.shapes import SHAPES, shaped
 from tests.evaluation.solution_to_path import infeasibilities, path_of
@@ -33,6 +34,8 @@ DRAWN: dict[str, Callable[[int], World]] = {
     SYNTHETIC: partial(generated, 1000, 200),
     SHARED: shared,
     **{name: partial(shaped, name) for name in SHAPES},
+    "gateways": gateways,
+    "few courses": partial(gateways, few=True),
 }
 """Worlds with a catalog of its own for every number."""
 

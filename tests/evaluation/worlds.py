@@ -83,7 +83,7 @@ def words(name: str) -> LocalizedText:
     return LocalizedText(th=name, en=name)
 
 
-def inputs_of(framework: Framework, levels: dict[str, Estimate], hours: float) -> Inputs:
+def inputs_of(framework: Framework, levels: dict[str, Estimate], hours: float, max_steps: int | None = None) -> Inputs:
     """Return the inputs of an officer of the only job group, `g`, with a budget of hours."""
     return Inputs(
         tenant=TENANT,
@@ -92,6 +92,7 @@ def inputs_of(framework: Framework, levels: dict[str, Estimate], hours: float) -
         job_group="g",
         levels=levels,
         budget_hours=hours,
+        max_steps=max_steps,
         profile_sequence=1,
     )
 

@@ -10,7 +10,7 @@ from openapi_spec_validator import validate
 
 from services.assessment.profile import fused
 from services.assessment.store import OfficerStore
-from services.assessment.stored_officer import KEPT_EVIDENCE, Change, Officer
+from services.assessment.stored_officer import MOST_EVIDENCE, Change, Officer
 from shared.events import AssessmentCompleted, OfficerChanged, new_event
 from shared.outbox import Staged
 from tests.support.assessment import assessment, assessment_service, profile_of, registered, submit
@@ -155,7 +155,7 @@ async def test_a_profile_recomputed_from_all_its_evidence_equals_the_stored_one(
     """The archive takes some of it, and an older version has stored some of it."""
     officer = await registered(service)
     kinds = ["test", "self", "supervisor", "external", "completion"]
-    for n in [number * 7 % (KEPT_EVIDENCE + 20) for number in range(KEPT_EVIDENCE + 20)]:
+    for n in [number * 7 % (MOST_EVIDENCE + 20) for number in range(MOST_EVIDENCE + 20)]:
         body = assessment(n % 5, kind=kinds[n % 5], taken_at=f"2026-{n % 10 + 1:02}-{n % 28 + 1:02}T09:00:00+07:00")
         assert (await submit(service, officer, body))[0] == 202
     store = OfficerStore(service.database("assessment"))

@@ -9,7 +9,7 @@ import pytest
 from services.assessment.__main__ import build, republish
 from services.assessment.api import officers
 from services.assessment.store import OfficerStore
-from services.assessment.stored_officer import KEPT_EVIDENCE, Change
+from services.assessment.stored_officer import KEPT_EVIDENCE, MOST_EVIDENCE, Change
 from shared.errors import TooLarge, Unavailable
 from shared.events import OfficerChanged, OfficerErased, new_event
 from shared.mongo import KeyStore
@@ -175,15 +175,15 @@ async def test_a_key_made_during_an_erasure_or_a_new_registration_is_revoked(
 async def test_beyond_two_hundred_assessments_the_oldest_are_archived_and_still_counted(service: Started) -> None:
     officer = await registered(service)
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    total = KEPT_EVIDENCE + 3
+    total = MOST_EVIDENCE + 3
     for n in range(total):
         body = assessment(n % 5, taken_at=(start + timedelta(hours=n)).isoformat())
         assert (await submit(service, officer, body, f"k{n}"))[0] == 202
     database = service.database("assessment")
     stored = await database["officers"].find_one({"_id": f"agency/{officer}"})
     assert stored is not None
-    assert len(stored["evidence"]) == KEPT_EVIDENCE
-    assert await database["archive"].count_documents({"officer_key": f"agency/{officer}"}) == 3
+    assert len(stored["evidence"]) == KEPT_EVIDENCE + 2  # the first write beyond the most moved some, and two followed
+    assert await database["archive"].count_documents({"officer_key": f"agency/{officer}"}) == total - KEPT_EVIDENCE - 2
     oldest = assessment(0, taken_at=start.isoformat())
     status, answer = await submit(service, officer, oldest, "k0")
     assert (status, answer["profile_sequence"]) == (202, 2)
@@ -215,7 +215,7 @@ async def test_assessments_that_were_taken_at_the_same_time_are_paged(service: S
     [entry] = stored["evidence"]
     planted = [
         {**entry, "id": f"planted-{n}", "evidence": entry["evidence"] | {"assessment_id": f"planted-{n}"}}
-        for n in range(KEPT_EVIDENCE)
+        for n in range(MOST_EVIDENCE)
     ]
     planted[0]["evidence"]["taken_at"] = "1900-01-01T00:00:00Z"
     await officers.update_one({"_id": f"agency/{officer}"}, {"$set": {"evidence": planted}})
@@ -223,7 +223,7 @@ async def test_assessments_that_were_taken_at_the_same_time_are_paged(service: S
         assert (await submit(service, officer, assessment(level)))[0] == 202
     got = await service.ask("GET", f"/v1/officers/{officer}/assessments?limit=500")
     listed = (await got.json())["assessments"]
-    assert (len(listed), listed[-1]["taken_at"]) == (KEPT_EVIDENCE + 2, "1900-01-01T00:00:00Z")
+    assert (len(listed), listed[-1]["taken_at"]) == (MOST_EVIDENCE + 2, "1900-01-01T00:00:00Z")
     ids, after = [], ""
     while after is not None:  # all but one were taken at the same time
         got = await service.ask("GET", f"/v1/officers/{officer}/assessments?limit=60&after={after}")
@@ -269,7 +269,7 @@ async def test_republishing_announces_the_same_sequence_again(service: Started, 
 async def test_an_erasure_during_archiving_leaves_nothing(service: Started) -> None:
     officer = await registered(service)
     key, database = f"agency/{officer}", service.database("assessment")
-    entries = [{"id": f"{key}-{n}", "digest": "", "evidence": {"taken_at": TAKEN_AT}} for n in range(KEPT_EVIDENCE + 1)]
+    entries = [{"id": f"{key}-{n}", "digest": "", "evidence": {"taken_at": TAKEN_AT}} for n in range(MOST_EVIDENCE + 1)]
     await database["officers"].update_one({"_id": key}, {"$set": {"evidence": entries, "erased": True}})
     await OfficerStore(database)._move_to_archive(key)
     assert await database["archive"].count_documents({"officer_key": key}) == 0

@@ -20,7 +20,7 @@ def brute_force(problem: Problem) -> int:
     best = 0
     for size in range(len(problem.candidates) + 1):
         for subset in combinations(problem.candidates, size):
-            if sum(candidate.hours for candidate in subset) > problem.budget:
+            if size > problem.steps or sum(candidate.hours for candidate in subset) > problem.budget:
                 continue
             gained = problem.gained(subset)
             if gained > best and len(problem.studied(subset)) == size:
@@ -49,6 +49,14 @@ def test_no_subset_of_a_generated_catalog_gains_more(seed: int) -> None:
 def test_no_subset_gains_more_where_prerequisites_are_dense(seed: int) -> None:
     officer = inputs(framework({"s00": 4, "s01": 3, "s02": 2}), {"s00": 0.5, "s01": 0, "s02": 0.3}, budget_hours=14)
     check(officer, catalog(10, 3, seed))
+
+
+@pytest.mark.parametrize("max_steps", range(4))
+@pytest.mark.parametrize("seed", range(5))
+def test_no_subset_gains_more_where_the_number_of_courses_is_limited(seed: int, max_steps: int) -> None:
+    levels = {"s00": 0.5, "s01": 0, "s02": 0.3}
+    limits = {"budget_hours": 40, "max_steps": max_steps}
+    check(inputs(framework({"s00": 4, "s01": 3, "s02": 2}), levels, **limits), catalog(10, 3, seed))
 
 
 def test_two_courses_that_require_each_other_have_no_value() -> None:

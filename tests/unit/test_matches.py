@@ -38,7 +38,7 @@ def match(skill: str, status: Status = "proposed", text: str = "t") -> Match:
 
 
 def found(*skills: str) -> dict[str, list[Proposal]]:
-    return {FRAMEWORK: [Proposal(skill, 0.0, 1.0, 0.6, 0.5, 0.1, ["word"], None) for skill in skills]}
+    return {FRAMEWORK: [Proposal(skill, 0.0, 1.0, 0.6, 0.5, 0.5, 0.1, ["word"], None) for skill in skills]}
 
 
 def by(status: Status) -> MatchDecision:

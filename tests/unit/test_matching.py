@@ -198,13 +198,14 @@ def known_truth(rows: int = 600) -> tuple[SimilarityTable, np.ndarray]:
     chance = np.random.default_rng(7)
     labels = chance.uniform(0, 1, (rows, 4)).astype(np.float32)
     examples = chance.uniform(0, 1, (rows, 4)).astype(np.float32)
+    titles = labels * chance.uniform(0, 1, (rows, 4)).astype(np.float32)
     right = chance.uniform(0, 1, (rows, 4)) < 1 / (1 + np.exp(-(12 * labels - 7)))
-    return SimilarityTable(labels, examples, np.zeros((rows, 4), dtype=np.intp)), right
+    return SimilarityTable(labels, titles, examples, np.zeros((rows, 4), dtype=np.intp)), right
 
 
 def test_confidence_is_how_often_it_is_right() -> None:
     fitted = curve.fit(*known_truth(), "drawn")
-    assert fitted.measured.error < 0.05
+    assert fitted.measured[""].error < 0.05
     fresh, right = known_truth(2000)
     confidence = fitted.confidence(fresh)
     assert curve.calibration_error(curve.reliability(confidence.ravel(), right.ravel())) < 0.03
@@ -212,7 +213,7 @@ def test_confidence_is_how_often_it_is_right() -> None:
 
 def test_accepted_matches_were_right_four_times_in_five_on_held_out_courses() -> None:
     fitted = curve.fit(*known_truth(), "drawn")
-    assert fitted.measured.precision == pytest.approx(0.8, abs=0.05)
+    assert fitted.measured[""].precision == pytest.approx(0.8, abs=0.05)
     assert fitted.enters > fitted.shown
 
 
@@ -239,9 +240,26 @@ def test_a_calibration_is_read_as_it_was_written_and_another_form_is_rejected() 
 
 def test_the_shipped_calibration_names_its_data() -> None:
     shipped = curve.shipped()
-    assert shipped.courses == 400
+    assert shipped.courses == 840
     assert "thaimooc_400" in shipped.data
+    assert "edx_816" in shipped.data
     assert 0 < shipped.shown < shipped.enters < 1
+    assert list(shipped.measured) == ["thaimooc", "edx", "coursera"]
+    for quality in shipped.measured.values():
+        assert quality.precision >= curve.ENTERS
+        assert quality.error <= 0.05
+
+
+def test_a_threshold_holds_in_every_set_of_courses() -> None:
+    found, right = known_truth(1200)
+    chance = np.random.default_rng(5)
+    names = ["kept", "doubtful"] * 600
+    doubtful = np.array([name == "doubtful" for name in names])
+    right[doubtful] &= chance.uniform(0, 1, (600, 4)) < 0.9  # the same similarity is right less often
+    together, apart = curve.fit(found, right, "drawn"), curve.fit(found, right, "drawn", sets=names)
+    assert apart.enters > together.enters
+    assert apart.measured["doubtful"].precision == pytest.approx(curve.ENTERS, abs=0.04)
+    assert apart.measured["kept"].precision > apart.measured["doubtful"].precision
 
 
 # --- levels ----------------------------------------------------------------------------------------------------------
@@ -303,6 +321,41 @@ def test_a_descriptor_determines_the_level() -> None:
         ],
     )
     assert span(course(en="Building predictive models"), described, FIVE) == (2, 3)
+
+
+# --- general words ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("general", "whole", "skill"),
+    [
+        ("Computer Science", "Data Science", "dt-analytics"),
+        ("Management", "Data Management", "dg-data-governance"),
+        ("Leadership", "Digital Leadership", "dl-vision"),
+        ("Communication", "Change Communication", "dl-communication"),
+        ("Emotional Intelligence", "Digital Intelligence", "dlit-access"),
+    ],
+)
+def test_a_tag_that_lacks_a_word_of_a_label_is_no_match(general: str, whole: str, skill: str) -> None:
+    matcher = Matcher(NATIONAL, [], curve.shipped())
+    with_general, with_whole = matcher.match([course(en="Week three", tags=(tag,)) for tag in (general, whole)])
+    confidences = [{one.skill: one.confidence for one in found} for found in (with_general, with_whole)]
+    assert confidences[0].get(skill, 0.0) < 0.15
+    assert confidences[1][skill] > 3 * confidences[0].get(skill, 0.0)
+
+
+def test_a_small_word_that_is_missing_counts_little() -> None:
+    labels = SimilarityIndex([skill("data", en="Dashboards and data visualization"), *SKILLS[1:]]).of(
+        [course(en="Data visualization, dashboards"), course(en="Dashboards and mountains")]
+    ).labels  # fmt: skip
+    assert labels[0, 0] > 0.5 > labels[1, 0]
+
+
+def test_a_skill_that_the_title_names_is_more_certain_than_one_of_its_tags() -> None:
+    matcher = Matcher(NATIONAL, [], curve.shipped())
+    in_title, in_tags = matcher.match([course(en="Procurement"), course(en="Waste", tags=("Procurement",))])
+    assert in_title[0].skill == in_tags[0].skill == "spm-procurement"
+    assert in_title[0].confidence > in_tags[0].confidence + 0.1
 
 
 # --- the matcher -----------------------------------------------------------------------------------------------------

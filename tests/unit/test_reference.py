@@ -22,6 +22,7 @@ from shared.domain import Course, Prerequisite
 from shared.errors import InvalidInput
 from tests.evaluation import real
 from tests.evaluation.generate import course_id
+from tests.evaluation.quality import BUDGETS, DRAWN
 from tests.evaluation.shapes import shaped
 from tests.evaluation.worlds import HOURS, World, generated
 from tests.support.builders import after, at, course, framework, inputs, view_of
@@ -177,6 +178,13 @@ def test_a_beam_search_finds_a_better_path_where_courses_raise_several_gaps(monk
     found = recommend(plan, view).coverage.gained
     monkeypatch.setattr(search, "BEAM_GAPS", 100)
     assert recommend(plan, view).coverage.gained < found
+
+
+@pytest.mark.parametrize(("name", "number"), [("gateways", 14), ("few courses", 14)])
+def test_planner_and_readable_rule_give_the_same_bytes_where_gateways_open_many_courses(name: str, number: int) -> None:
+    world = DRAWN[name](number)
+    plan = world.officer(np.random.default_rng([number, 40]), BUDGETS[number % len(BUDGETS)])
+    assert differences(plan, world.view(), world.courses) is None
 
 
 def test_a_withdrawn_started_course_satisfies_no_condition() -> None:

@@ -35,8 +35,8 @@ class Proposal(Struct, frozen=True):
     """A skill that a course probably teaches, with the levels before and after the course.
 
     `confidence`: the probability that the course teaches the skill, from 0 to 1.
-    `labels`, `examples`: the similarities to the labels of the skill and to courses that teach it, each from 0 to 1.
-    `confidence` is computed from them.
+    `labels`, `titles`, `examples`: the similarities of all texts and of the titles to the labels of the skill, and to
+    courses that teach it, each from 0 to 1. `confidence` is computed from them.
     `words`: the words that the course shares with a label of the skill, or with the title of `like`.
     `like`: the id of the most similar course that teaches the skill; None if none of the nearest courses does.
     `entry_level`: the level from which an officer can take the course with the courses that it requires; None if it is
@@ -51,6 +51,7 @@ class Proposal(Struct, frozen=True):
     to_level: float
     confidence: float
     labels: float
+    titles: float
     examples: float
     words: list[str]
     like: str | None
@@ -131,7 +132,7 @@ class Matcher:
         certain: dict[str, Proposal] = {}
         for one in mapped:
             low, high = one.levels or span(course, self._by_id[one.skill], self._scale)
-            like = found.get(one.skill) or Proposal(one.skill, low, high, 1.0, 0.0, 0.0, [], None)
+            like = found.get(one.skill) or Proposal(one.skill, low, high, 1.0, 0.0, 0.0, 0.0, [], None)
             row = replace(like, confidence=1.0, mapped_from=one.origin)
             if one.levels is not None:
                 row = replace(
@@ -158,6 +159,7 @@ class Matcher:
             to_level=0.0,
             confidence=millionths(float(confidence)),
             labels=millionths(float(found.labels[row, skill])),
+            titles=millionths(float(found.titles[row, skill])),
             examples=millionths(float(found.examples[row, skill])),
             words=list(dict.fromkeys(words))[:5],
             like=like.id if like is not None else None,

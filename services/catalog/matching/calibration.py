@@ -3,9 +3,10 @@
     calibration = fit(found, right, "description of the data")
     confidence = calibration.confidence(found)          # courses x skills, from 0 to 1
 
-The curve has five coefficients, one for each of `_features`. They and the thresholds are stored in `calibration.json`,
+The curve has seven coefficients, one for each of `_features`. They and the thresholds are stored in `calibration.json`,
 written by `python -m services.catalog calibrate`. A threshold is the lowest confidence such that, of the rows with this
-confidence or more, the required share was right. It is measured on courses that the curve was not fitted on.
+confidence or more, the required share was right, in every set of the courses. It is measured on courses that the curve
+was not fitted on.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from services.catalog.matching.comparison import SimilarityTable
 from shared.errors import InvalidInput
 
-VERSION = 1
+VERSION = 2
 """The version of a stored calibration. It changes when the features change, because each has a weight of its own."""
 ENTERS, SHOWN = 0.8, 0.5
 """The share of matches that must be right: to use unconfirmed matches in paths, and to show matches to a person."""
@@ -62,18 +63,18 @@ class Calibration(Struct, frozen=True):
     """The curve from similarity to confidence, with the thresholds `enters` and `shown`.
 
     A threshold of 1 means that no confidence was right often enough. `data` describes the data of the fit, `courses`
-    and `right` count their courses and right rows, and `measured` is the quality of the curve. Raises ValueError for
-    another version than `VERSION`.
+    and `right` count their courses and right rows, and `measured` is the quality of the curve on each set of courses,
+    by its name. Raises ValueError for another version than `VERSION`.
     """
 
     version: int
-    weights: Annotated[list[float], Meta(min_length=5, max_length=5)]
+    weights: Annotated[list[float], Meta(min_length=7, max_length=7)]
     enters: float
     shown: float
     data: str
     courses: int
     right: int
-    measured: Reliability
+    measured: dict[str, Reliability]
 
     def __post_init__(self) -> None:
         if self.version != VERSION:
@@ -101,15 +102,19 @@ def encoded(calibration: Calibration) -> bytes:
     return msgspec.json.format(msgspec.json.encode(calibration), indent=2) + b"\n"
 
 
-def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = ENTERS) -> Calibration:
+def fit(
+    found: SimilarityTable, right: Flags, data: str, *, sets: Sequence[str] = (), precision: float = ENTERS
+) -> Calibration:
     """Return the curve fitted to these courses, with its quality by cross-validation.
 
-    `right`, courses x skills, tells which skills each course teaches. `precision` is the share of right matches that
-    the threshold `enters` requires. Raises InvalidInput if all skills are right or none is.
+    `right`, courses x skills, tells which skills each course teaches. `sets` names the set of each course; without it
+    all are of one. A threshold holds in every set, and the quality of each is measured. `precision` is the share of
+    right matches that the threshold `enters` requires. Raises InvalidInput if all skills are right or none is.
     """
     chosen = _candidates(found)
     features, answers = _features(found), np.asarray(right, dtype=bool)
     folds = np.arange(len(answers)) % FOLDS
+    named = np.array(sets or [""] * len(answers))
     held_out = np.zeros(answers.shape)
     entered = np.zeros(answers.shape, dtype=bool)
     for fold in range(FOLDS):
@@ -117,17 +122,20 @@ def fit(found: SimilarityTable, right: Flags, data: str, *, precision: float = E
         weights = _fitted(features[inside][chosen[inside]], answers[inside][chosen[inside]])
         held_out[outside] = _curve(weights, features[outside])
         known = _curve(weights, features[inside])
-        entered[outside] = held_out[outside] >= _threshold(known, answers[inside], precision)
+        entered[outside] = held_out[outside] >= _threshold(known, answers[inside], named[inside], precision)
     weights = _fitted(features[chosen], answers[chosen])
     return Calibration(
         version=VERSION,
         weights=[round(float(weight), 6) for weight in weights],
-        enters=round(_threshold(held_out, answers, precision), 4),
-        shown=round(_threshold(held_out, answers, SHOWN), 4),
+        enters=round(_threshold(held_out, answers, named, precision), 4),
+        shown=round(_threshold(held_out, answers, named, SHOWN), 4),
         data=data,
         courses=len(answers),
         right=int(answers.sum()),
-        measured=measured(held_out, answers, entered),
+        measured={
+            name: measured(held_out[named == name], answers[named == name], entered[named == name])
+            for name in dict.fromkeys(named.tolist())
+        },
     )
 
 
@@ -145,14 +153,14 @@ def measured(confidence: Array, right: Flags, entered: Flags) -> Reliability:
     )
 
 
-def fit_rows(labels: Array, examples: Array, right: Flags, data: str) -> Calibration:
+def fit_rows(labels: Array, titles: Array, examples: Array, right: Flags, data: str) -> Calibration:
     """Return the curve fitted to rows that people decided. Raises InvalidInput if all are right or none is.
 
-    `labels`, `examples` and `right` are (rows,): the two similarities, and whether the match is right.
+    Every array is (rows,): the three similarities, and whether the match is right.
     """
-    column = np.zeros((len(labels), 1), dtype=np.intp)
-    found = SimilarityTable(labels[:, None].astype(np.float32), examples[:, None].astype(np.float32), column)
-    return fit(found, right[:, None], data)
+    of_labels, of_titles, of_examples = (one[:, None].astype(np.float32) for one in (labels, titles, examples))
+    nearest = np.zeros((len(labels), 1), dtype=np.intp)
+    return fit(SimilarityTable(of_labels, of_titles, of_examples, nearest), right[:, None], data)
 
 
 def reliability(confidence: Array, right: Flags) -> list[ReliabilityBin]:
@@ -172,10 +180,10 @@ def calibration_error(bins: Sequence[ReliabilityBin]) -> float:
 
 
 def _features(found: SimilarityTable) -> Array:
-    """Return courses x skills x 5: the features whose weighted sum is the log odds."""
-    labels, examples = found.labels.astype(float), found.examples.astype(float)
-    near, alike = np.log(labels + 0.05), np.log(examples + 0.01)
-    return np.stack([np.ones_like(labels), labels, near, alike, near * alike], axis=-1)
+    """Return courses x skills x 7: the features whose weighted sum is the log odds."""
+    labels, titles, examples = (one.astype(float) for one in (found.labels, found.titles, found.examples))
+    near, titled, alike = np.log(labels + 0.05), np.log(titles + 0.05), np.log(examples + 0.01)
+    return np.stack([np.ones_like(labels), labels, near, titles, titled, alike, titled * alike], axis=-1)
 
 
 def _curve(weights: Array, features: Array) -> Array:
@@ -207,7 +215,12 @@ def _fitted(features: Array, right: Flags) -> Array:
     return np.asarray(weights)
 
 
-def _threshold(confidence: Array, right: Flags, precision: float) -> float:
+def _threshold(confidence: Array, right: Flags, sets: NDArray[np.str_], precision: float) -> float:
+    """Return the least confidence from which on the share of right rows is `precision` in every set; 1 if none is."""
+    return max(_threshold_of(confidence[sets == one], right[sets == one], precision) for one in np.unique(sets))
+
+
+def _threshold_of(confidence: Array, right: Flags, precision: float) -> float:
     order = np.argsort(-confidence, axis=None, kind="stable")
     rows = np.arange(1, len(order) + 1)
     share = np.cumsum(right.ravel()[order]) / rows

@@ -1,7 +1,7 @@
 """Computes how similar courses are to the labels of skills, and to courses whose skills are known (examples).
 
     index = SimilarityIndex(framework.skills, examples)
-    found = index.of(courses)        # found.labels, found.examples: courses x skills, from 0 to 1
+    found = index.of(courses)        # found.labels, .titles, .examples: courses x skills, from 0 to 1
 
 The `NEIGHBOURS` examples that are most similar to a course vote for the skills that they teach. The weight of a vote
 is similarity ** SHARPNESS. The result for a skill is its share of all votes, times the largest similarity among these
@@ -44,12 +44,13 @@ class Example(Struct, frozen=True):
 class SimilarityTable(Struct, frozen=True):
     """How similar courses are to skills; every array is (courses, skills).
 
-    `labels`: the similarity to the most similar label of the skill, from 0 to 1. `examples`: the result of the vote of
-    the nearest examples, from 0 to 1. `nearest`: the index of the nearest example that teaches the skill, -1 if none of
-    the voting examples does.
+    `labels`: the similarity of any text of the course to the most similar label of the skill, from 0 to 1. `titles`:
+    that of its titles alone. `examples`: the result of the vote of the nearest examples, from 0 to 1. `nearest`: the
+    index of the nearest example that teaches the skill, -1 if none of the voting examples does.
     """
 
     labels: Floats
+    titles: Floats
     examples: Floats
     nearest: Positions
 
@@ -129,10 +130,13 @@ class SimilarityIndex:
             for at, text in enumerate(pieces[count:], start + count):
                 if text in self._named:
                     alike[at] = self._named_alone(alike[at], self._named[text])
-        labels = np.maximum.reduceat(np.maximum.reduceat(alike, self._columns, axis=1), rows, axis=0)
-        titles = [start + at for start, (_, count) in zip(rows, read, strict=True) for at in range(count)]
-        examples, nearest = self._votes(courses, vectors[titles], _starts([count for _, count in read]))
-        return Comparison(SimilarityTable(labels, examples, nearest), texts, rows, alike)
+        by_skill = np.maximum.reduceat(alike, self._columns, axis=1)
+        of_titles = [start + at for start, (_, count) in zip(rows, read, strict=True) for at in range(count)]
+        title_rows = _starts([count for _, count in read])
+        labels = np.maximum.reduceat(by_skill, rows, axis=0)
+        titles = np.maximum.reduceat(by_skill[of_titles], title_rows, axis=0)
+        examples, nearest = self._votes(courses, vectors[of_titles], title_rows)
+        return Comparison(SimilarityTable(labels, titles, examples, nearest), texts, rows, alike)
 
     def _named_alone(self, alike: Floats, skills: Sequence[int]) -> Floats:
         """Return the similarities of a text to the labels, (labels,), with 0 for other skills than `skills`."""

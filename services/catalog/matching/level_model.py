@@ -180,11 +180,13 @@ class LevelTable:
                 self._series.setdefault((stem, count), number)
                 self._numbered.append((number, (stem, count - 1)))
         self._after += [(number, before) for before in course.after]
+        if course.after:
+            self._requires[number] = course
+        if not rows:
+            return
         texts = [*course.titles(), *map(normalised, course.tags)]
         words = [float(any(WORDS[band].search(text) for text in texts)) for band in LevelBand]
         hours = np.log(np.clip(course.hours, 0.5, 200.0) / USUAL_HOURS) if course.hours is not None else np.nan
-        if course.after:
-            self._requires[number] = course
         for row in rows:
             place, skill = self._skills[row.skill]
             at = len(self._skill)

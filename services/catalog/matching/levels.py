@@ -10,6 +10,7 @@ raise both levels.
 import re
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import lru_cache
 
 from services.catalog.matching.texts import CourseText, languages, normalised
 from shared.domain import ScaleLevel, Skill
@@ -91,7 +92,7 @@ def _named(texts: Sequence[str], steps: Sequence[float], scale: Sequence[ScaleLe
         steps.index(step.level)
         for step in scale
         if step.level > steps[0]
-        for name in map(normalised, languages(step.title))
+        for name in map(_name, languages(step.title))
         if any(
             re.search(rf"(?<!\w){re.escape(name)}(?!\w)" if name.isascii() else re.escape(name), text) for text in texts
         )
@@ -110,12 +111,18 @@ def described(course: CourseText, skill: Skill, steps: Sequence[float]) -> tuple
     titles = [_runs(title) for title in course.titles()]
     best, most = None, 0.0
     for step in skill.descriptors:
-        for text in map(normalised, languages(step.title)):
+        for text in map(_name, languages(step.title)):
             runs = _runs(text)
             shared = max((len(runs & title) / max(len(runs), 1) for title in titles), default=0.0)
             if step.level in steps and step.level > steps[0] and shared > most:
                 best, most = steps.index(step.level), shared
     return None if best is None else (best, most)
+
+
+@lru_cache(maxsize=4096)
+def _name(text: str) -> str:
+    """Return `normalised(text)`, cached: for the names and descriptors of levels, which repeat."""
+    return normalised(text)
 
 
 def _runs(text: str) -> set[str]:

@@ -34,13 +34,19 @@ class PlannerParams:
     top_by_cost: int = 2
     """For each gap and level, the shortlist has this number of the cheapest candidates."""
     top_by_density: int = 24
-    """For each of two exponents of the cost, the shortlist has this number of the best candidates by value per cost."""
+    """For each exponent of the cost, the shortlist has this number of the best candidates by value per closure cost.
+
+    A small instance has as many by value per cost of the course alone.
+    """
     flat_exponent: float = 0.4
-    """The second exponent of the cost for `top_by_density`; the first is 1."""
+    """The second exponent of the closure cost for `top_by_density`; the first is 1."""
     cost_tolerance: int = 4
     """An achiever of a condition is kept if it costs at most 1 / `cost_tolerance` more than the cheapest one."""
-    every_branch_below: int = 256
-    """While fewer courses than this are selected, all reachable branches of their conditions are kept, at any cost."""
+    small_instance: int = 256
+    """If fewer courses than this are selected, the best candidates by value per cost of their own are added.
+
+    While fewer are selected, all reachable branches of their conditions are kept, at any cost.
+    """
     max_shared: int = 24
     """The most further courses kept.
 
@@ -56,7 +62,7 @@ class PlannerParams:
     """The most courses whose closures are tried as the start of a path."""
     max_paired: int = 8
     """Each pair of this number of first starts is also tried together."""
-    beam_gaps: int = 2
+    beam_gaps: float = 1.5
     """A beam search follows the discrepancy search if the targets raise at least this number of gaps on average."""
     beam_width: int = 16
     """The most paths that the beam search extends at a time."""
@@ -91,6 +97,10 @@ class PlannerParams:
     """If a closure has at most this many courses, it is searched for courses that are not needed."""
     max_changes: int = 12
     """The most extensions that are tried on one path."""
+
+    def shortlist_exponents(self, max_steps: int | None) -> tuple[float, ...]:
+        """Return the exponents of the closure cost for `top_by_density`; 0 is one if the courses are limited."""
+        return (1.0, self.flat_exponent) if max_steps is None else (1.0, self.flat_exponent, 0.0)
 
 
 PARAMS = PlannerParams()

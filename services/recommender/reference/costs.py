@@ -44,6 +44,7 @@ class Branch:
 
 
 Achiever = CourseOption | Branch
+Gains = Mapping[CourseOption, Mapping[str, int]]
 
 
 class Costs(NamedTuple):
@@ -239,11 +240,15 @@ def build_instance(context: PlanContext, also: Collection[str] = ()) -> tuple[Pr
         return bool(wanted) and all(map(then.meets, single))
 
     selected = Selection(whole, costs, wanted_meet, chosen, {})
-    chosen.update(shortlist(inputs.framework.id, value, usable.values(), costs))
+    gains = gains_within_reach(usable.values(), value, costs)
+    chosen.update(shortlist(inputs, gains, costs))
     selected.follow()
+    if len(selected.courses()) < PARAMS.small_instance:
+        chosen.update(worthiest(gains, {option: option.cost for option in gains}))
+        selected.follow()
     chosen.update(shared_prerequisites(whole, costs, chosen, selected.near))
     selected.follow()
-    while len(selected.courses()) < PARAMS.every_branch_below and selected.add_branches():
+    while len(selected.courses()) < PARAMS.small_instance and selected.add_branches():
         selected.follow()
     within_reach = {option.id: option for option in usable.values() if costs.of(option) < UNREACHABLE}
     reachable = ProblemData(within_reach, achievers_of(within_reach))
@@ -290,30 +295,40 @@ def shared_prerequisites(
     return sorted(scores, key=lambda option: (-scores[option], option.id))[: PARAMS.max_shared]
 
 
-def shortlist(ours: str, value: ValueFunction, usable: Iterable[CourseOption], costs: Costs) -> list[CourseOption]:
-    """Return the candidates: the cheapest per gap and level, and those of the highest value per closure cost.
-
-    A course may occur several times. Courses whose row of a gap is unconfirmed are compared only with each other.
-    `ours`: the id of the officer's framework.
-    """
-    gains = {
+def gains_within_reach(usable: Iterable[CourseOption], value: ValueFunction, costs: Costs) -> Gains:
+    """Return reachable course -> gap -> what the course alone gains there in micro-levels, for what gains something."""
+    found = {
         option: {gap: value.alone(gap, step) for gap, step in option.gap_effects.items() if value.alone(gap, step)}
         for option in usable
     }
-    candidates = [option for option in gains if gains[option] and costs.of(option) < UNREACHABLE]
+    return {option: gains for option, gains in found.items() if gains and costs.of(option) < UNREACHABLE}
+
+
+def shortlist(inputs: Inputs, gains: Gains, costs: Costs) -> list[CourseOption]:
+    """Return the candidates: the cheapest per gap and level, and those of the highest value per closure cost.
+
+    A course may occur several times. Courses whose row of a gap is unconfirmed are compared only with each other.
+    `gains`: see `gains_within_reach`.
+    """
     found: list[CourseOption] = []
     alikes = defaultdict[tuple[str, int, bool], list[CourseOption]](list)
-    for option in candidates:
+    for option in gains:
         for gap in gains[option]:
             matched = gap in option.unconfirmed
-            level = option.unconfirmed[gap] if matched else option.level_effects[ours, gap]
+            level = option.unconfirmed[gap] if matched else option.level_effects[inputs.framework.id, gap]
             alikes[gap, level, matched].append(option)
     for alike in alikes.values():
         found += sorted(alike, key=lambda option: (costs.of(option), option.id))[: PARAMS.top_by_cost]
-    for exponent in (1.0, PARAMS.flat_exponent):
-        scores = {option: score_of(sum(gains[option].values()), costs.of(option), exponent) for option in candidates}
-        found += sorted(candidates, key=lambda option: (-scores[option], option.id))[: PARAMS.top_by_density]
+    closure_costs = {option: costs.of(option) for option in gains}
+    for exponent in PARAMS.shortlist_exponents(inputs.max_steps):
+        found += worthiest(gains, closure_costs, exponent)
     return found
+
+
+def worthiest(gains: Gains, cost: Mapping[CourseOption, int], exponent: float = 1.0) -> list[CourseOption]:
+    """Return the courses of the highest value per `cost`, in micro-hours, to a power; at most `top_by_density`."""
+    scores = {option: score_of(sum(gains[option].values()), cost[option], exponent) for option in gains}
+    return sorted(scores, key=lambda option: (-scores[option], option.id))[: PARAMS.top_by_density]
 
 
 def achievers_of(courses: Mapping[str, CourseOption]) -> dict[Condition, Sequence[Achiever]]:

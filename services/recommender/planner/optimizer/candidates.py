@@ -2,8 +2,8 @@
 
 The inverted index gives every course that teaches a gap skill beyond the level held, or may do so by its description.
 The candidates are the cheapest of these courses per gap and level, with unconfirmed ones listed separately, and the
-courses of the highest value per closure cost. Courses that satisfy the candidates' conditions at about the lowest cost
-are added, recursively.
+courses of the highest value per closure cost and per cost of their own. Courses that satisfy the candidates' conditions
+at about the lowest cost are added, recursively.
 """
 
 import numpy as np
@@ -19,9 +19,8 @@ from services.recommender.planner.units import UNREACHABLE
 
 TOP_BY_COST = PARAMS.top_by_cost
 TOP_BY_DENSITY = PARAMS.top_by_density
-FLAT_EXPONENT = PARAMS.flat_exponent
 COST_TOLERANCE = PARAMS.cost_tolerance
-EVERY_BRANCH_BELOW = PARAMS.every_branch_below
+SMALL_INSTANCE = PARAMS.small_instance
 MAX_SHARED = PARAMS.max_shared
 
 
@@ -36,7 +35,7 @@ def select(graph: PrerequisiteGraph, query: Query, costs: Costs) -> Selection:
 def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Selection) -> None:
     """Fill in `selected`, in which nothing is selected yet, with what `select` returns."""
     courses, branches = len(costs.cost), len(graph.branches) - 1
-    shortlist(graph, query, costs, selected.courses)
+    worthiest_alone = shortlist(graph, query, costs, selected.courses)
     levels = query.skills["entry_level"].copy()
     for course in query.forced:
         if costs.cost[course] > 0:
@@ -50,14 +49,12 @@ def run_select(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: S
             waiting[count] = course
             count += 1
     follow(graph, query, costs, levels, selected, waiting, count)
-    count = ZERO
-    for course in shared_prerequisites(graph, query, costs, selected):
-        if course >= 0:
-            waiting[count] = course
-            selected.courses[course] = True
-            count += 1
+    if number_of(selected.courses) < SMALL_INSTANCE:
+        count = select_courses(worthiest_alone, selected, waiting)
+        follow(graph, query, costs, levels, selected, waiting, count)
+    count = select_courses(shared_prerequisites(graph, query, costs, selected), selected, waiting)
     follow(graph, query, costs, levels, selected, waiting, count)
-    while number_of(selected.courses) < EVERY_BRANCH_BELOW:
+    while number_of(selected.courses) < SMALL_INSTANCE:
         count = select_branches(graph, costs, selected, waiting)
         if count == 0:
             break
@@ -72,6 +69,21 @@ def number_of(selected: Flags) -> int:
         if one:
             count += 1
     return count
+
+
+@jit()
+def select_courses(listed: Ints, selected: Selection, waiting: Longs) -> int:
+    """Select the courses of a list that is padded with -1; return how many were not selected before.
+
+    The newly selected courses are written to `waiting`, for `follow`.
+    """
+    count = ZERO
+    for course in listed:
+        if course >= 0 and not selected.courses[course]:
+            waiting[count] = course
+            selected.courses[course] = True
+            count += 1
+    return int(count)
 
 
 @jit()
@@ -262,10 +274,10 @@ def shared_prerequisites(graph: PrerequisiteGraph, query: Query, costs: Costs, s
 
 
 @jit(allocates=True)
-def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Flags) -> None:
+def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Flags) -> Ints:
     """Select the candidates of all gaps: those reachable courses that `select_top_candidates` ranks best.
 
-    `selected`: (N,) the mask to be filled in; nothing is selected in it yet.
+    Returns what that function returns. `selected`: (N,) the mask to be filled in; nothing is selected in it yet.
     """
     skills, seen = query.skills, np.zeros(len(costs.cost), np.bool_)
     for skill in range(min(len(skills), len(graph.skills) - 1)):
@@ -278,21 +290,27 @@ def shortlist(graph: PrerequisiteGraph, query: Query, costs: Costs, selected: Fl
                 seen[course] = True
     for row in range(len(query.unconfirmed)):
         seen[query.unconfirmed[row]["course"]] = True
-    select_top_candidates(graph, query, costs, seen, selected)
+    worthiest_alone: Ints = select_top_candidates(graph, query, costs, seen, selected)
+    return worthiest_alone
 
 
 @jit(allocates=True)
-def select_top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags, selected: Flags) -> None:
+def select_top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, seen: Flags, selected: Flags) -> Ints:
     """Select the cheapest reachable courses per gap and level, and those of the highest value per closure cost.
+
+    Returns (TOP_BY_DENSITY,) the courses of the highest value per cost of their own, padded with -1; they are not
+    selected by that.
 
     `seen`: (N,) mask of the courses that may raise a gap. `selected`: (N,) the mask to be filled in.
     """
     level_values, unconfirmed, levels, groups, at = query.level_values, query.unconfirmed, len(query.level_values), 0, 0
+    exponents = len(query.exponents)
     for row in range(len(unconfirmed)):
         groups = max(groups, unconfirmed[row]["group"] + 1)
     # Top-k lists: the cheapest courses per level of a gap, then per group of unconfirmed rows.
     cheapest_keys, cheapest = empty_lists(wide(levels + groups), wide(TOP_BY_COST), wide(UNREACHABLE))
-    worthiest_keys, worthiest = empty_lists(wide(2), wide(TOP_BY_DENSITY), ZERO)
+    worthiest_keys, worthiest = empty_lists(wide(exponents), wide(TOP_BY_DENSITY), ZERO)
+    alone_keys, worthiest_alone = empty_lists(wide(1), wide(TOP_BY_DENSITY), ZERO)
     for course in range(len(seen)):
         value, cost = ZERO, costs.closure_cost[course]
         if not seen[course] or cost >= UNREACHABLE:
@@ -312,14 +330,19 @@ def select_top_candidates(graph: PrerequisiteGraph, query: Query, costs: Costs, 
             value += unconfirmed[at]["value"]
             insert_topk(cheapest_keys[group], cheapest[group], graph.courses, cost, wide(course))
             at += 1
-        for by in range(2 if value else 0):
-            key = -score_of(value, cost, FLAT_EXPONENT if by else 1.0)
-            insert_topk(worthiest_keys[by], worthiest[by], graph.courses, key, wide(course))
+        if value:
+            for by in range(exponents):
+                key = -score_of(value, cost, query.exponents[by])
+                insert_topk(worthiest_keys[by], worthiest[by], graph.courses, key, wide(course))
+            key = -score_of(value, costs.cost[course], 1.0)
+            insert_topk(alone_keys[0], worthiest_alone[0], graph.courses, key, wide(course))
     for best in (cheapest, worthiest):
         for listed in best:
             for course in listed:
                 if course >= 0:
                     selected[course] = True
+    alone: Ints = worthiest_alone[0]
+    return alone
 
 
 @jit(allocates=True)

@@ -16,6 +16,7 @@ from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import Ints, Longs, Segment
 from services.recommender.planner.index.vocabulary import MODALITIES, VOCABULARY, Records
 from services.recommender.planner.optimizer.closure_cost import ADDING, Costs, costs_from, empty_costs, specialise
+from services.recommender.planner.params import PARAMS
 from services.recommender.planner.references import by_reference
 from services.recommender.planner.units import FORBIDDEN, UNREACHABLE, micro
 from services.recommender.planner.value import CERTAIN, Stair, ValueFunction
@@ -81,6 +82,8 @@ class Query(NamedTuple):
     """UNCONFIRMED_DTYPE, sorted by course."""
     stairs: Records
     """STAIR_DTYPE: of each gap the most confident first."""
+    exponents: NDArray[np.float64]
+    """(E,): the exponents of the closure cost for which the shortlist has the courses of the highest value per cost."""
 
 
 class SearchSpace(NamedTuple):
@@ -197,6 +200,7 @@ def build_query(context: PlanContext, also: Sequence[str]) -> tuple[Query, Costs
         stairs=np.array(
             [(gaps.index(name), *step) for name in gaps for step in value.stairs.get(name, ())], STAIR_DTYPE
         ),
+        exponents=np.array(PARAMS.shortlist_exponents(inputs.max_steps), np.float64),
     )
     return query, costs
 
