@@ -55,8 +55,8 @@ def test_no_subset_gains_more_where_prerequisites_are_dense(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_subset_gains_more_where_the_number_of_courses_is_limited(seed: int, max_steps: int) -> None:
     levels = {"s00": 0.5, "s01": 0, "s02": 0.3}
-    limits = {"budget_hours": 40, "max_steps": max_steps}
-    check(inputs(framework({"s00": 4, "s01": 3, "s02": 2}), levels, **limits), catalog(10, 3, seed))
+    required = framework({"s00": 4, "s01": 3, "s02": 2})
+    check(inputs(required, levels, budget_hours=40, max_steps=max_steps), catalog(10, 3, seed))
 
 
 def test_two_courses_that_require_each_other_have_no_value() -> None:

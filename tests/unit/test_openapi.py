@@ -63,7 +63,7 @@ def test_no_property_has_a_default_in_the_schema(service: str) -> None:
 
 @SERVICES
 def test_a_service_is_described_by_a_list_and_without_its_modules(service: str) -> None:
-    card = importlib.import_module(f"services.{service}").__doc__
+    card = importlib.import_module(f"services.{service}").__doc__ or ""
     about = document(service, card, [])["info"]["description"]
     first, *rows = about.splitlines()
     assert first == card.splitlines()[0]
