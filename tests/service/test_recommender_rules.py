@@ -90,7 +90,7 @@ async def test_rules_without_matching_courses_are_stored_with_a_warning(service:
     body = {"rules": rules, "mandatory": ["read", "gone"]}
     status, taken = await put(service, "spelling", body)
     assert (status, taken["version"]) == (200, 1)
-    assert [one["field"] for one in taken["warnings"]] == ["rules[0].values[0]", "mandatory[1]"]
+    assert [one["field"] for one in taken["warnings"]] == ["rules[0].values[0]", "mandatory[1]", "rules"]
     assert "'Nobody'" in taken["warnings"][0]["detail"]
     status, again = await put(service, "spelling", body)
     assert (again["changed"], again["warnings"]) == (False, taken["warnings"])
@@ -98,7 +98,7 @@ async def test_rules_without_matching_courses_are_stored_with_a_warning(service:
     assert (held["rules"], held["mandatory"]) == (rules, ["read", "gone"])  # the text as it came
     status, answered = await recommended(service, **REQUEST, rules=rules)
     assert (status, courses_of(answered)) == (200, [])
-    assert [one["field"] for one in answered["warnings"]] == ["rules[0].values[0]"]
+    assert [one["field"] for one in answered["warnings"]] == ["rules[0].values[0]", "rules"]
     assert "warnings" not in (await recommended(service, **REQUEST))[1]
 
 

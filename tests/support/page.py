@@ -46,6 +46,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 _PATIENCE_MS = 90_000  # far more than anything takes on a busy machine
+_NEVER_LATE = "AbortSignal.timeout = () => new AbortController().signal"  # the pages give a request up after 30 s
 _LOOK_MS = 50  # without it Playwright looks at every frame
 expect.set_options(timeout=_PATIENCE_MS)
 OPEN = """(inside) => {
@@ -279,6 +280,7 @@ async def reading(
         viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
     )
     context.set_default_timeout(_PATIENCE_MS)
+    await context.add_init_script(_NEVER_LATE)
     reader = Reader(await context.new_page(), url, sizes)
     try:
         yield reader
@@ -328,9 +330,10 @@ async def change_answers(page: Page, pattern: str, change: Callable[[dict[str, A
     """
 
     async def changed(route: Route) -> None:
-        answer = await route.fetch()
+        answer = await route.fetch(timeout=_PATIENCE_MS)
         while answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            answer = await route.fetch()
+            await asyncio.sleep(1)
+            answer = await route.fetch(timeout=_PATIENCE_MS)
         body = await answer.json()
         change(body)
         await route.fulfill(response=answer, json=body)
