@@ -54,6 +54,7 @@ class Platform:
     def __init__(self, stack: Stack, session: aiohttp.ClientSession) -> None:
         self.stack, self.session = stack, session
         self.refusals = 0
+        """The requests that were sent again because what a service needs did not answer."""
 
     @property
     def portal(self) -> str:
@@ -76,6 +77,7 @@ class Platform:
                 body = await answer.json(content_type=None) if await answer.read() else None
             if answer.status != 503 or not body or not _may_be_repeated(body):
                 return answer.status, body
+            self.refusals += body["type"] != type_of(Overloaded.kind)
             await asyncio.sleep(0.1)
 
     async def insist(self, service: Service, method: str, path: str, **options: Any) -> Any:
