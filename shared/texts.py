@@ -12,7 +12,7 @@ _SHOWN = frozenset("LNPS")
 _NIKHAHIT_AND_AA = re.compile("\u0e4d([\u0e48-\u0e4b]*)\u0e32")
 _MARK_BEFORE_VOWEL = re.compile("([\u0e48-\u0e4c]+)([\u0e31\u0e34-\u0e3a\u0e47]+)")
 _SARA_AM_BEFORE_MARK = re.compile("\u0e33([\u0e48-\u0e4b]+)")
-_WITH_DECIMAL = re.compile(r"\d+\.0")
+_WITH_DECIMAL = re.compile(r"(\d+)\.0+")
 _LIKE_LATIN = frozenset("АВЕЅІЈКМНОРСТУХаеорсухѕіјΑΒΕΖΗΙΚΜΝΟΡΤΥΧο")
 _SPACES = re.compile(r"\s+")
 _BETWEEN_NAMES = re.compile(
@@ -87,8 +87,8 @@ def doubtful_in_id(text: str) -> str | None:
 
     `101.0` is how programs write a number of a column that has empty cells. In `С101` the letter is Cyrillic.
     """
-    if _WITH_DECIMAL.fullmatch(text):
-        return f"{text[:100]!r} looks like a number that a program wrote with decimals; is {text[:-2][:100]!r} meant?"
+    if found := _WITH_DECIMAL.fullmatch(text):
+        return f"{text[:100]!r} looks like a number that a program wrote with decimals; is {found[1][:100]!r} meant?"
     letters = [char for char in text if char.isalpha()]
     if (alike := [char for char in letters if char in _LIKE_LATIN]) and all(
         char in _LIKE_LATIN or char.isascii() for char in letters

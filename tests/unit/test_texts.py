@@ -104,6 +104,7 @@ def test_another_title_with_a_slash_is_one(title: str) -> None:
     ("text", "doubt"),
     [
         ("101.0", "'101.0' looks like a number that a program wrote with decimals; is '101' meant?"),
+        ("101.00", "'101.00' looks like a number that a program wrote with decimals; is '101' meant?"),
         ("\u0421101", "'\u0421101' holds letters that look Latin and are of another script: Cyrillic"),
         ("C\u039f101", "'C\u039f101' holds letters that look Latin and are of another script: Greek"),
         ("CS101", None),
