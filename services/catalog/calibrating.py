@@ -78,7 +78,7 @@ async def of_decisions(settings: CatalogSettings, tenant: str, data: str) -> Cal
         decided = [(match, match.titles) async for match in store.decided(tenant) if match.mapped_from is None]
     compared = [(one, titles) for one, titles in decided if titles is not None]
     if not compared:
-        raise InvalidInput("nobody has confirmed or rejected a match yet", "tenant")
+        raise InvalidInput("nobody has confirmed or rejected a match that this release proposed", "tenant")
     right = [one.row is not None and one.row.skill == one.skill for one, _ in compared]
     labels, titles, examples = np.array([(one.labels, titles, one.examples) for one, titles in compared]).T
     return fit_rows(labels, titles, examples, np.array(right), data)
