@@ -358,6 +358,24 @@ def test_a_skill_that_the_title_names_is_more_certain_than_one_of_its_tags() -> 
     assert in_title[0].confidence > in_tags[0].confidence + 0.1
 
 
+@pytest.mark.parametrize("language", ["th", "en"])
+def test_a_tag_that_is_the_title_of_a_skill_is_as_certain_as_a_title_that_names_it(language: str) -> None:
+    procurement = next(one for one in NATIONAL.skills if one.id == "spm-procurement")
+    name = getattr(procurement.title, language)
+    matcher = Matcher(NATIONAL, [], curve.shipped())
+    in_title, in_tags = matcher.match([course(en=name), course(en="Week three", tags=("Waste", f" {name.upper()} "))])
+    assert in_tags[0].skill == in_title[0].skill == procurement.id
+    assert in_tags[0].confidence == pytest.approx(in_title[0].confidence, abs=1e-4)
+
+
+def test_a_tag_that_is_the_title_of_one_skill_and_a_synonym_of_another_is_a_title_for_the_first_alone() -> None:
+    other = skill("other", en="Write statutes", synonyms=[LocalizedText(en="Digital law")])
+    found = SimilarityIndex([*SKILLS, other]).of([course(en="Week three", tags=("Digital law",))])
+    assert found.labels[0, 1] == found.labels[0, 3] == pytest.approx(1.0, abs=1e-5)
+    assert found.titles[0, 1] == pytest.approx(1.0, abs=1e-5)
+    assert found.titles[0, 3] < 0.5
+
+
 # --- the matcher -----------------------------------------------------------------------------------------------------
 
 
