@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from services.catalog import calibrating
-from services.catalog.matching import MOST, CourseText, Example, Matcher, SimilarityIndex
+from services.catalog.matching import MOST, CourseText, Example, Matcher, SimilarityIndex, level_model, levels, texts
 from services.catalog.matching import calibration as curve
 from services.catalog.matching.comparison import SimilarityTable
 from services.catalog.matching.levels import span
-from services.catalog.matching.texts import PIECE, PIECES, TAGS
+from services.catalog.matching.texts import PIECE, PIECES, TAGS, normalised
 from services.catalog.matching.words import shared_words
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel, Skill
 from shared.errors import InvalidInput
@@ -112,6 +112,32 @@ def test_listed_and_bracketed_parts_of_a_label_are_labels_too() -> None:
 
 def test_letters_of_another_width_are_the_same_letters() -> None:
     assert best(SimilarityIndex(SKILLS), course(en="ＤＡＴＡ ＡＮＡＬＹＴＩＣＳ")) == "data"
+
+
+def test_a_title_and_a_tag_are_normalised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counted(text: str) -> str:
+        read.append(text)
+        return normalised(text)
+
+    matcher = Matcher(NATIONAL, [], curve.shipped())
+    for module in (texts, level_model, levels):
+        monkeypatch.setattr(module, "normalised", counted, raising=False)
+    (found,) = matcher.match([course(en="Basics of procurement", tags=("Data science",))])
+    assert {one.skill for one in found} >= {"spm-procurement", "dt-analytics"}
+    assert [read.count("Basics of procurement"), read.count("Data science")] == [1, 1]
+
+
+def test_the_number_of_texts_of_a_course_is_bounded_without_reading_them() -> None:
+    both = Prose(th="ประโยค. " * 900, en="A sentence of some words. " * 300)
+    for one in (
+        course(en="Data"),
+        course(th="ข้อมูล", en="Data", tags=("a", "a", " ")),
+        course(en="Data", tags=tuple(f"tag {n}" for n in range(80)), description=both),
+    ):
+        assert len(one.pieces()[0]) <= one.most_pieces()
+    assert course(th="ข้อมูล", en="Data").most_pieces() == 2
 
 
 def test_courses_matched_together_get_the_same_result_as_alone() -> None:

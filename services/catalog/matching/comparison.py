@@ -117,7 +117,7 @@ class SimilarityIndex:
         most = AT_ONCE // max(len(self.labels), len(self.examples), 1)
         start = texts = 0
         for at, course in enumerate(courses):
-            own = len(course.pieces()[0])
+            own = course.most_pieces()
             if at > start and texts + own > most:
                 yield courses[start:at]
                 start, texts = at, 0
