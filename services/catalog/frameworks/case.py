@@ -13,7 +13,7 @@ from typing import Any
 from services.catalog.frameworks.builder import Builder
 from services.catalog.frameworks.case_levels import (
     LevelItem,
-    RubricLevel,
+    ScoredLevel,
     criteria_of,
     descriptors_of,
     is_level_type,
@@ -405,7 +405,7 @@ class _Package:
         for key, items in self._levels.items():
             self._descriptors.setdefault(key, []).extend(descriptors_of(items, scale, builder))
 
-    def _take_descriptors(self, about: str, levels: Iterable[RubricLevel], scale: Mapping[float, Given]) -> None:
+    def _take_descriptors(self, about: str, levels: Iterable[ScoredLevel], scale: Mapping[float, Given]) -> None:
         """Take the descriptions of a rubric that is about a skill as its descriptors; report the others."""
         for level in levels:
             if level.words and level.score in scale and about in self._items and not self._children.get(about):

@@ -21,7 +21,7 @@ _TYPES = frozenset((
 ))  # fmt: skip
 
 
-class RubricLevel(NamedTuple):
+class ScoredLevel(NamedTuple):
     """A level of a criterion. `words`: what it describes beside its name, perhaps empty."""
 
     score: float
@@ -62,12 +62,12 @@ def is_level_type(kind: str) -> bool:
     return folded(kind) in _TYPES
 
 
-def criteria_of(rubrics: Any, builder: Builder) -> list[tuple[Any, list[RubricLevel]]]:
+def criteria_of(rubrics: Any, builder: Builder) -> list[tuple[Any, list[ScoredLevel]]]:
     """Return the criteria of rubrics: the link to the item that each is about, None without one, and its levels.
 
     A criterion without two levels is left out and reported.
     """
-    found: list[tuple[Any, list[RubricLevel]]] = []
+    found: list[tuple[Any, list[ScoredLevel]]] = []
     for rubric in rubrics if isinstance(rubrics, list) else []:
         criteria = mapping_of(rubric).get("CFRubricCriteria")
         for criterion in criteria if isinstance(criteria, list) else []:
@@ -81,14 +81,14 @@ def criteria_of(rubrics: Any, builder: Builder) -> list[tuple[Any, list[RubricLe
     return found
 
 
-def _rubric_level(level: Any) -> RubricLevel | None:
+def _rubric_level(level: Any) -> ScoredLevel | None:
     """Return a level of a rubric, whose score may be written as a text; None without a score or a name."""
     quality, words = string_of(level, "quality"), string_of(level, "description")
     try:
         score = float(string_of(level, "score"))
     except ValueError:
         return None
-    return RubricLevel(score, quality or words, words if quality else "") if quality or words else None
+    return ScoredLevel(score, quality or words, words if quality else "") if quality or words else None
 
 
 def scale_of(skills: Collection[Sequence[LevelItem]], builder: Builder) -> dict[float, Given]:
