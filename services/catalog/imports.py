@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.catalog.importers.course_titles import leave_unknown
 from services.catalog.model import (
     CourseImportReport,
     FrameworkScale,
@@ -84,6 +85,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         results: dict[int, RowResult] = {}
         async with self._checking:
             scales = await self._framework_scales(rows)
+            await self._leave_unknown(rows)
             for row in rows:
                 if row.content is not None and row.problems:  # not offered: as if the file did not hold it
                     results[row.number] = _refused(row)
@@ -117,6 +119,16 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     async def _framework_scales(self, rows: Sequence[Row[Course]]) -> dict[str, FrameworkScale]:
         named = {name for row in rows if row.content for name in frameworks_named(row.content)}
         return await self.patiently(lambda: self._store.framework_scales(self._tenant, named))
+
+    async def _leave_unknown(self, rows: Sequence[Row[Course]]) -> None:
+        """Keep prerequisites as text that name what is no course of the file or the catalog, and is rarely one."""
+        doubtful = {name for row in rows for name in row.doubtful}
+        inside = {row.content.id for row in rows if row.content}
+        known = {name for name in doubtful if name in inside or _hash(name) in self._seen}
+        for tenant in (SHARED_TENANT, self._tenant) if doubtful - known else ():
+            known |= await self.patiently(lambda: self._store.offered(tenant, doubtful))  # noqa: B023 - awaited in the same turn
+        for row in rows:
+            leave_unknown(row, known)
 
     def _is_right(self, row: Row[Course], framework_scales: Mapping[str, FrameworkScale]) -> bool:
         if row.content is None:
