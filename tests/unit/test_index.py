@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.recommender.planner.course_spec import course_spec
+from services.recommender.planner.course_spec import LevelCondition, course_spec
 from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.index.vocabulary import (
@@ -132,8 +132,8 @@ def test_the_skills_of_a_framework_are_found_without_reading_those_of_all_others
 def test_rows_of_one_skill_are_merged() -> None:
     offer = course_spec(course("a", ("a", 1, 2), ("a", 2, 3), ("b", 0, 1)))
     assert offer.teaches == {("fw", "a"): (1, 3), ("fw", "b"): (0, 1)}
-    assert [(it.skill, it.level) for it in offer.entry("fw")] == [("a", 1)]
-    assert offer.entry("other") == []
+    assert offer.conditions("fw") == (LevelCondition(("fw", "a"), 1_000_000),)
+    assert offer.conditions("other") == ()
 
 
 def test_a_tenant_catalog_built_before_a_skill_was_numbered_can_be_planned_on() -> None:

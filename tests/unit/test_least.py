@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.plan_validator.officer_state import EntryState
-from services.recommender.planner.course_spec import SkillKey, course_spec
-from services.recommender.planner.exact.conditions import (
-    Condition,
-    CourseCondition,
-    CourseOption,
-    LevelCondition,
-    PathState,
-    course_option,
-)
+from services.recommender.planner.course_spec import Condition, CourseCondition, LevelCondition, SkillKey, course_spec
+from services.recommender.planner.exact.conditions import CourseOption, PathState, course_option
 from services.recommender.planner.exact.minimum_closure import (
     AvailableCourses,
     minimum_closure,

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Generic, TypeVar
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.exact.conditions import CourseOption, LevelCondition, PathState, score_of
+from services.recommender.planner.course_spec import LevelCondition
+from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of
 from services.recommender.planner.exact.dependencies import Dependencies
 from services.recommender.planner.exact.minimum_closure import minimum_closure
 from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem

@@ -7,11 +7,9 @@ from itertools import chain, tee
 
 import numpy as np
 
-from services.recommender.planner.course_spec import SkillKey
+from services.recommender.planner.course_spec import Condition, LevelCondition, SkillKey
 from services.recommender.planner.exact.conditions import (
-    Condition,
     CourseOption,
-    LevelCondition,
     PathState,
     cost_multiplier,
     course_option,
