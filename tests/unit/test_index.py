@@ -17,7 +17,7 @@ from services.recommender.planner.index.vocabulary import (
 from services.recommender.planner.optimizer import query
 from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT
-from tests.support.builders import TENANT, after, catalog, course, framework, inputs
+from tests.support.builders import TENANT, after, at, catalog, course, framework, inputs
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:
@@ -146,12 +146,19 @@ def test_a_tenant_catalog_built_before_a_skill_was_numbered_can_be_planned_on() 
     assert [step.course.id for step in path.steps] == ["old", "new"]
 
 
+def test_a_from_level_that_is_also_required_is_one_condition() -> None:
+    vocabulary = Vocabulary()
+    entry = vocabulary.entry(course("b-1", ("x", 1, 3), requires=[at("x", 1), at("x", 1)]))
+    assert np.frombuffer(entry.requires, np.int32).tolist() == [0]
+    assert len(vocabulary.conditions.table) == 1
+
+
 def test_the_bytes_of_an_entry_are_records() -> None:
     taught = course("b-1", ("x", 1, 3), hours=2.5, requires=[after("a-1")])
     entry = Vocabulary().entry(taught)
     [head] = np.frombuffer(entry.head, HEAD_DTYPE)
     [row] = np.frombuffer(entry.rows, ROW_DTYPE)
-    assert (head["rows"], head["conditions"], head["matched"], head["hours"]) == (1, 1, 0, 2_500_000)
+    assert (head["rows"], head["conditions"], head["matched"], head["hours"]) == (1, 2, 0, 2_500_000)
     assert (row["low"], row["high"]) == (1_000_000, 3_000_000)
-    assert len(np.frombuffer(entry.requires, np.int32)) == 1
+    assert np.frombuffer(entry.requires, np.int32).tolist() == [0, ~1], "the second one is the `from` level"
     assert len(np.frombuffer(entry.matched, MATCHED_DTYPE)) == 0

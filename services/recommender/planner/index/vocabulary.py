@@ -40,11 +40,11 @@ HEAD_DTYPE = np.dtype(
         ("hours", np.int64),
     ]
 )
-"""A course: the numbers of its id (`name`), provider, set of languages and modality; how many rows, required conditions
+"""A course: the numbers of its id (`name`), provider, set of languages and modality; how many rows, entry conditions
 and matched rows it has; the factor of its hours in millionths; and micro-hours."""
 
-ROW_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "low", "high", "entry")])
-"""A skill taught: from `low` to `high` (micro-levels); `entry`: the condition that `low` is held, or -1."""
+ROW_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "low", "high")])
+"""A skill taught: from `low` to `high`, in micro-levels."""
 
 MATCHED_DTYPE = np.dtype([(field, np.int32) for field in ("course", "skill", "low", "high", "confidence", "threshold")])
 """A row matched by description: a course (its number in a segment) and a skill, from `low` to `high` (micro-levels),
@@ -130,7 +130,8 @@ class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
     """A course in the index: encoded for readers, and as the integers that the planner uses.
 
     `encoded`: the course in MessagePack. `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`:
-    numbers of conditions. `matched`: a MATCHED_DTYPE per skill matched, `course` 0.
+    numbers of entry conditions, ~number for a `from` level that is not required besides. `matched`: a MATCHED_DTYPE per
+    skill matched, `course` 0.
     """
 
     id: str
@@ -164,13 +165,11 @@ class Vocabulary:
 
     def _entry(self, course: Course) -> EncodedCourse:
         spec = course_spec(course)
-        entered = {one.skill: self._condition(one) for one in spec.entry_levels}
-        rows = [
-            (self._skill(key), micro(low), micro(high), entered.get(key, -1))
-            for key, (low, high) in spec.teaches.items()
-        ]
+        rows = [(self._skill(key), micro(low), micro(high)) for key, (low, high) in spec.teaches.items()]
         matched = [(0, self._skill(key), *span) for key, span in spec.matched.items()]
         requires = [self._condition(one) for one in spec.requires]
+        entry_levels = map(self._condition, spec.entry_levels)
+        requires += [~number for number in entry_levels if number not in requires]
         titles = (course.provider.th, course.provider.en)
         head = _HEAD.pack(
             self._course(course.id),
