@@ -15,8 +15,8 @@ from scipy.sparse import csr_array
 
 from services.recommender.inputs import MICRO
 from services.recommender.planner.course_spec import AnyCondition, Condition
-from services.recommender.planner.exact.conditions import CourseOption, PathState
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
+from services.recommender.planner.exact.options import CourseOption, PathState
 
 
 class ClosureProgram:

@@ -18,7 +18,7 @@ from services.recommender.planner.course_spec import (
     SkillKey,
     course_spec,
 )
-from services.recommender.planner.exact.conditions import (
+from services.recommender.planner.exact.options import (
     CourseOption,
     PathState,
     cost_multiplier,

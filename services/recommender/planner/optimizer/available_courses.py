@@ -8,14 +8,14 @@ from itertools import chain, tee
 import numpy as np
 
 from services.recommender.planner.course_spec import Condition, LevelCondition, SkillKey
-from services.recommender.planner.exact.conditions import (
+from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
+from services.recommender.planner.exact.options import (
     CourseOption,
     PathState,
     cost_multiplier,
     course_option,
     weighted_cost,
 )
-from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.index.segment import Ints, Longs, Segment, ranges, required
 from services.recommender.planner.index.vocabulary import VOCABULARY, Records

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.planner.course_spec import CourseCondition, SkillKey
-from services.recommender.planner.exact.conditions import PathState
+from services.recommender.planner.exact.options import PathState
 from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog, View
 from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import Ints, Longs, Segment
