@@ -4,6 +4,7 @@
 
 - A request that cannot be parsed passes through the application like any other, marked `UNREADABLE`, so that it is
   answered, measured and logged there. aiohttp's own answer and log line would contain what was sent, including a key.
+  The requests before it are answered first.
 - The reader of a body that breaks off or is wrongly framed gets an error. With plain aiohttp it waits without end.
 - A connection is closed if the client does not read its answer for a minute; five minutes while it still sends its
   body, which counts as long as bytes come. aiohttp keeps it open without limit.
@@ -31,6 +32,7 @@ from aiohttp.web_protocol import _ErrInfo
 
 from shared.limits import Limits, Slot, is_trusted, plain_address
 from shared.logs import frames_of
+from shared.pipelined import RequestParser
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +116,16 @@ class Connection(web.RequestHandler):
 
     def __init__(self, server: web.Server, limiter: ConnectionLimiter, refusal: Refusal, **options: Any) -> None:
         super().__init__(server, **options)
+        self._parser = RequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            max_line_size=self.max_line_size,
+            max_field_size=self.max_field_size,
+            max_headers=self.max_headers,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=options["auto_decompress"],
+        )
         self._limiter = limiter
         self._refusal = refusal
         self._reserved: Slot | None = None
@@ -162,6 +174,8 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse received bytes; if that fails, inform the reader of the body that no more will come."""
+        if self.broken:
+            return
         self._received += len(data)
         waiting, self._waiter = self._waiter, None  # aiohttp would wake it for a request that is refused here
         super().data_received(data)
@@ -174,7 +188,7 @@ class Connection(web.RequestHandler):
                 self._break_off()
             else:
                 self._body = body
-            if waiting is not None and not waiting.done() and not self._refused():
+            if waiting is not None and not waiting.done() and self._messages and not self._refused():
                 waiting.set_result(None)
         elif data and self._waiter is not None and self._head_deadline is None:
             self._head_deadline = self._loop.call_later(_HEAD_SECONDS, self._head_ended, HTTPStatus.REQUEST_TIMEOUT)
@@ -253,7 +267,10 @@ class Connection(web.RequestHandler):
         self._body.set_exception(web.RequestPayloadError("the body breaks off or is wrongly framed"))
         self._body.feed_eof()  # nothing is left to wait for when the request has been answered
         self.broken = True
-        self.close()
+        if self._messages and isinstance(self._messages[-1][0], _ErrInfo):
+            self._messages.pop()  # the request of this body is answered instead
+        if not self._messages:
+            self.close()
         return True
 
     def _head_came(self) -> None:
@@ -280,9 +297,9 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send a response; close the connection after it if the client has closed its side."""
+        """Send a response; close the connection after the last one if the client has closed its side or broke off."""
         sent = await super().finish_response(request, resp, start_time)
-        if self._sends_no_more and not self._messages:
+        if (self._sends_no_more or self.broken) and not self._messages:
             self.close()
         return sent
 

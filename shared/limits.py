@@ -185,12 +185,18 @@ class Slot:
 class Buckets:
     """Token buckets by name: each gets `rate` tokens per second, up to `burst`.
 
-    Beyond `capacity`, the least recently used bucket is dropped; when it is used again, it is full.
+    `owner`: what a bucket belongs to, as `RateLimit` names it. Beyond `capacity`, the least recently used bucket is
+    dropped; when it is used again, it is full.
     """
 
-    def __init__(self, rate: float, burst: float | None = None, capacity: int = _REMEMBERED) -> None:
+    def __init__(
+        self, rate: float, burst: float | None = None, capacity: int = _REMEMBERED, owner: str = "key"
+    ) -> None:
         self._rate = rate
         self._burst = burst or rate * _BURST_SECONDS
+        self._owner = owner
+        self.policy = f'"{owner}";q={int(self._burst)};w={math.ceil(self._burst / rate)}'
+        """The value of `RateLimit-Policy`: how many tokens a full bucket has, and in how many seconds it fills."""
         self._capacity = capacity
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
@@ -204,6 +210,11 @@ class Buckets:
         if len(self._left) > self._capacity:
             self._left.popitem(last=False)
         return 0.0
+
+    def left(self, name: str, now: float) -> str:
+        """Return the value of `RateLimit`: the tokens of a bucket, and the seconds until it is full."""
+        tokens = self._tokens(name, now)
+        return f'"{self._owner}";r={int(tokens)};t={math.ceil((self._burst - tokens) / self._rate)}'
 
     def _tokens(self, name: str, now: float) -> float:
         tokens, since = self._left.get(name, (self._burst, now))

@@ -62,6 +62,9 @@ ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 _REJECTED: web.RequestKey[bool] = web.RequestKey("rejected", bool)
 """Set if the request is rejected because the service is full."""
 
+_BUCKET: web.RequestKey[tuple[Buckets, str]] = web.RequestKey("bucket", tuple)
+"""The bucket that the request counts in."""
+
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FINISH_SECONDS = 10.0
 _CROWDED_SECONDS = 10
@@ -92,8 +95,10 @@ class Middleware:
         self._admission = Admission(limits)
         self._systems = Buckets(limits.rate_per_key)
         self._officers = Buckets(limits.rate_per_officer)
-        self._addresses = Buckets(limits.rate_per_address)
-        self._keyless = Buckets(limits.rate_per_address)  # not those of `_addresses`: people sign in by a public route
+        self._addresses = Buckets(limits.rate_per_address, owner="address")
+        self._keyless = Buckets(
+            limits.rate_per_address, owner="address"
+        )  # not those of `_addresses`: people sign in by a public route
         self._routes: dict[web.AbstractRoute | None, Route] = {}
         self._unfinished: set[asyncio.Task[web.StreamResponse]] = set()
         self._log = AccessLog(registry)
@@ -201,6 +206,10 @@ class Middleware:
         response.headers["X-Request-Id"] = request.get(REQUEST_ID) or _new_id()  # none if no middleware was reached
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Cache-Control", "no-store")  # a cache must not show the answer to another caller
+        if bucket := request.get(_BUCKET):
+            buckets, name = bucket
+            response.headers["RateLimit-Policy"] = buckets.policy
+            response.headers["RateLimit"] = buckets.left(name, monotonic())
         response.headers.popall("Server", None)  # aiohttp names itself and its version
         connection = request.protocol
         if UNREADABLE in request or (isinstance(connection, Connection) and connection.broken):
@@ -267,7 +276,7 @@ class Middleware:
             connection.close()
             raise TooManyRequests("too many connections of this address", retry_after=_CROWDED_SECONDS)
         if route is None or route.policy is None or route.policy.public:
-            spend(self._addresses, counted_as(request[ADDRESS]), monotonic(), "requests of this address")
+            _count(request, self._addresses, counted_as(request[ADDRESS]), "requests of this address")
 
     async def _admitted(
         self, request: web.Request, handler: Handler, route: Route, reserved: Slot | None
@@ -295,11 +304,11 @@ class Middleware:
             asking = await self._authenticator.authenticate(self._credential(request))
         except Unauthorized:
             what = "requests of this address without a key that works"
-            spend(self._keyless, counted_as(request[ADDRESS]), monotonic(), what)
+            _count(request, self._keyless, counted_as(request[ADDRESS]), what)
             raise
         request[PRINCIPAL] = asking
         rates = self._officers if asking.is_person else self._systems
-        spend(rates, asking.key_id, monotonic(), "requests of this key")
+        _count(request, rates, asking.key_id, "requests of this key")
         if not slot.claimed:
             slot.claim(asking.key_id, self._limits.share_of(asking.role), detached=route.streams or route.detached)
         authorize(asking, route.policy or ADMINS, request.match_info.get("officer_id"))
@@ -365,6 +374,12 @@ class Middleware:
         if error.retry_after is not None:
             response.headers["Retry-After"] = str(error.retry_after)
         return response
+
+
+def _count(request: web.Request, buckets: Buckets, name: str, what: str) -> None:
+    """Count a request, which its answer then states. Raises TooManyRequests, with `what`, if no token is left."""
+    request[_BUCKET] = buckets, name
+    spend(buckets, name, monotonic(), what)
 
 
 @lru_cache(maxsize=256)

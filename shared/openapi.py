@@ -32,14 +32,20 @@ _ETAG_OF_POST = Header("ETag", "Names what was stored, for `If-Match`; absent if
 _LANGUAGE = Header("Content-Language", "The languages of the sentences.")
 _LOCATION = Header("Location", "The address to continue at.", required=True)
 _RETRY_AFTER = Header("Retry-After", "After how many seconds the request may be sent again.", required=True)
+_RATE_LIMIT = [
+    Header(
+        "RateLimit-Policy", "How many requests at once are accepted (q), and in how many seconds as many again (w)."
+    ),
+    Header("RateLimit", "How many requests are left (r), and in how many seconds all are there again (t)."),
+]
 _ALWAYS = {
     303: [_LOCATION],
     401: [Header("WWW-Authenticate", "How to send a key.", required=True)],
     415: [Header("Accept-Encoding", "How a body may be compressed.", required=True)],
-    429: [_RETRY_AFTER],
+    429: [_RETRY_AFTER, *_RATE_LIMIT],
     503: [_RETRY_AFTER],
 }
-"""The headers that every answer of a status has."""
+"""The headers of answers of a status."""
 _PRECONDITIONS = {"If-Match", "If-None-Match"}
 _NO_CONTENT = 204
 _ERRORS = 400

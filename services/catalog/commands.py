@@ -18,6 +18,7 @@ import msgspec
 
 from services.catalog import exporters
 from services.catalog.importers import Format, ListReader, Options
+from services.catalog.importers.course_titles import leave_unknown
 from services.catalog.importers.facts import FACTS
 from services.catalog.importers.tables import guessed
 from services.catalog.imports import differing, same_course
@@ -248,6 +249,7 @@ def _checked(row: Row[Course], first: dict[str, Row[Course]]) -> RowResult:
     """Return the result that an import into an empty catalog gives a row. `first`: the first row of each course."""
     status: RowStatus = "created"
     problems = row.problems
+    leave_unknown(row, first)
     if row.content is None or problems:
         status = "refused"
     elif (known := first.setdefault(row.content.id, row)) is not row:

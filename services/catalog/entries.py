@@ -49,6 +49,11 @@ class Entry:
         return offered and (course is None or self.content == course)
 
     @property
+    def is_withdrawn(self) -> bool:
+        """Whether it is a course that is not offered any more."""
+        return self.content is None and not self.unreadable
+
+    @property
     def shown(self) -> Course | Framework | None:
         """The content as readers see it: a course has its proposals in `matched`, a framework is unchanged."""
         return announced(self.content, self.matches) if isinstance(self.content, Course) else self.content

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from services.catalog.importers.course_titles import leave_unknown
 from services.catalog.model import (
     CourseImportReport,
     FrameworkScale,
@@ -82,6 +83,7 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         accepted: dict[str, Row[Course]] = {}
         twins: list[Row[Course]] = []
         results: dict[int, RowResult] = {}
+        await self._leave_unknown(rows)
         for row in rows:
             if row.content is not None and row.problems:  # not offered: as if the file did not hold it
                 results[row.number] = _refused(row)
@@ -105,6 +107,16 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         for row in twins:
             results[row.number] = await self._twin(row)
         return [_titled(results[row.number], row) for row in rows]
+
+    async def _leave_unknown(self, rows: Sequence[Row[Course]]) -> None:
+        """Keep prerequisites as text that name what is no course of the file or the catalog, and is rarely one."""
+        doubtful = {name for row in rows for name in row.doubtful}
+        inside = {row.content.id for row in rows if row.content}
+        known = {name for name in doubtful if name in inside or _hash(name) in self._seen}
+        for tenant in (SHARED_TENANT, self._tenant) if doubtful - known else ():
+            known |= await self.patiently(lambda: self._store.offered(tenant, doubtful))  # noqa: B023 - awaited in the same turn
+        for row in rows:
+            leave_unknown(row, known)
 
     def _is_right(self, row: Row[Course], framework_scales: Mapping[str, FrameworkScale]) -> bool:
         if row.content is None:

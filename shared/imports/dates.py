@@ -4,6 +4,7 @@ import re
 from calendar import monthrange
 from datetime import MINYEAR, UTC, date, datetime, time, timedelta, timezone
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.imports.numerals import LONGEST_WORDS, THAI_DIGITS
 from shared.texts import folded
@@ -50,6 +51,19 @@ _CLOCK = re.compile(
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?::(?P<second>\d{2}))?(?:[.,]\d+)?\s*(?P<half>[ap](?=\.?m))?"
     r".*?(?P<zone>z|utc|gmt)?\s*(?:(?P<sign>[+-])(?P<ahead>\d{1,2})(?::?(?P<part>\d{2}))?)?$"
 )
+_TIMES_IN_FULL = (
+    (re.compile(r"(?<![\d:.])(\d{1,2})\s?([ap])\.?m\.?(?=$|\s)"), r"\1:00 \2m"),
+    (re.compile(r"(?<![\d:.])(\d{1,2})\s?(?:นาฬิกา|น\.)$"), r"\1:00"),
+    (re.compile(r"\((?:utc|gmt)?\s*([+-]\d{1,2}(?::?\d{2})?)\)$"), r"\1"),
+    (re.compile(r"(?<=[\dz])(?:\s+utc|\[[a-z/_+-]{1,40}\])$"), ""),
+)
+"""Times as they are written more briefly: `9 am` is `9:00 am`, `9 นาฬิกา` is `9:00`, `(UTC+7)` is `+7`."""
+
+_UNREAD = re.compile(r"(?:\d{4}[/-]\d{1,2}[/-]\d{1,2}|\d{1,2}[/.-]\d{1,2}[/.-]\d{4})[t ].*\d")
+"""A date, and after it what holds a number and is no time."""
+
+_PLACE = re.compile(r"\s([A-Z][A-Za-z_]+/[A-Z][A-Za-z_ ]+(?:/[A-Z][A-Za-z_ ]+)?)$")
+_HOURS_OF_A_HALF = 12
 _COMPACT = re.compile(r"(\d{8})t(\d\d)(\d\d)(\d\d)?(z?)")
 """A date and a time without separators: `20260105T091500Z`."""
 
@@ -112,32 +126,60 @@ def date_of(text: str, *, last: bool = False, order: DateOrder | None = "dmy") -
 def moment_of(text: str, order: DateOrder | None = None) -> datetime | None:
     """Return the date and time that a text states: 00:00 if it states no time, and Thai time if it states no zone.
 
-    Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too. None for
-    a date that means never. `order`: see `date_of`. Raises InvalidDate, also for a year or a month without a day.
+    Of a span of time (`09:00-12:00`) the first time counts. Seconds and milliseconds since 1970 are read too. A zone
+    may be the name of a place: `09:00 America/New York`. None for a date that means never. `order`: see `date_of`.
+    Raises InvalidDate, also for a year or a month without a day, and for a time or a zone that is not understood.
     """
-    words = folded(text[: LONGEST_WORDS + 1]).translate(THAI_DIGITS)
+    text, place = _without_place(text[: LONGEST_WORDS + 1].strip())
+    words = folded(text).translate(THAI_DIGITS)
+    for pattern, plain in _TIMES_IN_FULL:
+        words = pattern.sub(plain, words)
     if _SECONDS.fullmatch(words):
         return datetime.fromtimestamp(int(words[:10]), THAI_TIME)
     if compact := _COMPACT.fullmatch(words):
         words = f"{compact[1]}t{compact[2]}:{compact[3]}:{compact[4] or '00'}{compact[5]}"
-    day = date_of(text, order=order)
+    day = date_of(words, order=order)
     if day is None:
         return None
-    if day != date_of(text, order=order, last=True):
+    if _UNREAD.search(_TIME.sub("", words)):
+        raise InvalidDate("the time or its zone is not understood; write it as 09:00+07:00")
+    if day != date_of(words, order=order, last=True):
         raise InvalidDate("the day is not stated")
-    clock, zone = time(), THAI_TIME
-    if (behind := _TIME.search(words)) and (found := _CLOCK.search(behind[0])):
-        hour = int(found["hour"])
-        if found["half"]:
-            hour = hour % 12 + (12 if found["half"] == "p" else 0)
-        ahead = timedelta(hours=int(found["ahead"] or 0), minutes=int(found["part"] or 0))
-        try:
-            if found["zone"] or (found["sign"] and not _is_span(behind[0], found)):
-                zone = timezone(-ahead if found["sign"] == "-" else ahead)
-            clock = time(hour, int(found["minute"]), int(found["second"] or 0))
-        except ValueError as error:
-            raise InvalidDate("there is no such time") from error
+    clock, zone = _clock_of(words)
+    if place:
+        zone = timezone(datetime.combine(day, clock, place).utcoffset() or timedelta())
     return datetime.combine(day, clock, zone)
+
+
+def _clock_of(words: str) -> tuple[time, timezone]:
+    """Return the time of day after a date, and its zone: 00:00 and Thai time where they are not stated.
+
+    Raises InvalidDate.
+    """
+    if not (behind := _TIME.search(words)) or not (found := _CLOCK.search(behind[0])):
+        return time(), THAI_TIME
+    hour = int(found["hour"])
+    if found["half"]:
+        if hour > _HOURS_OF_A_HALF and found["half"] == "a":
+            raise InvalidDate("there is no such time")
+        hour = hour % 12 + (12 if found["half"] == "p" else 0)
+    zone, ahead = THAI_TIME, timedelta(hours=int(found["ahead"] or 0), minutes=int(found["part"] or 0))
+    try:
+        if found["zone"] or (found["sign"] and not _is_span(behind[0], found)):
+            zone = timezone(-ahead if found["sign"] == "-" else ahead)
+        return time(hour, int(found["minute"]), int(found["second"] or 0)), zone
+    except ValueError as error:
+        raise InvalidDate("there is no such time") from error
+
+
+def _without_place(text: str) -> tuple[str, ZoneInfo | None]:
+    """Return a text without the place at its end that names a zone, and the zone, None without a known place."""
+    if not (found := _PLACE.search(text)):
+        return text, None
+    try:
+        return text[: found.start()], ZoneInfo(found[1].replace(" ", "_"))
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        return text, None
 
 
 def _is_span(words: str, clock: re.Match[str]) -> bool:

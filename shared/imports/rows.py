@@ -130,7 +130,7 @@ class Row(Generic[T]):
     """A row of a file, numbered from 1. `content`: None if the row cannot be read; then `problems` states why.
 
     `begins`: the row's id in the file or its first characters, to identify a rejected row. `is_entry`: False if the row
-    surely describes nothing, as a row of totals.
+    surely describes nothing, as a row of totals. `doubtful`: names in the content that may name nothing.
     """
 
     number: int
@@ -139,6 +139,7 @@ class Row(Generic[T]):
     problems: list[RowProblem] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
     is_entry: bool = True
+    doubtful: list[str] = field(default_factory=list)
 
 
 def row_of(  # noqa: PLR0913 - what a row is made of

@@ -290,3 +290,26 @@ async def test_a_tenants_courses_are_exported_as_a_stream_and_imported_unchanged
     assert (await service.ask("HEAD", path, tenant=tenant)).status == 200
     assert (await service.ask("GET", "/v1/courses:export?format=xlsx", tenant=tenant)).status == 422
     assert (await service.ask("GET", path, "officer", officer="o", tenant=tenant)).status == 403
+
+
+async def test_a_doubtful_name_in_prerequisites_is_a_course_if_the_file_or_the_catalog_has_it(service: Started) -> None:
+    await put(service, course("HTML5"), tenant="doubting")
+    table = (
+        "id,title,provider,hours,prerequisites\nd1,One,Uni,3,ISO27001\nd2,Two,Uni,3,ITIL4\nd3,Three,Uni,3,HTML5\n"
+        "ITIL4,Four,Uni,3,\nd5,Five,Uni,3,Four\nd6,Six,Uni,3,Seven\nd7,Seven,Uni,3,\n"
+    )
+    headers = {"Content-Type": "text/csv"}
+    for status in ("created", "unchanged"):
+        got = await service.ask(
+            "POST", "/v1/courses:import?map=guess", "admin", tenant="doubting", data=table.encode(), headers=headers
+        )
+        *rows, report = [json.loads(line) for line in (await got.text()).splitlines()]
+        assert [(one["line"], one["status"]) for one in sorted(rows, key=lambda one: one["line"])] == [
+            (line, status) for line in range(2, 9)
+        ]
+        assert report.get("unknown", 0) == 0
+    required = {}
+    for name in ("d1", "d2", "d3", "d5", "d6"):
+        got = await service.ask("GET", f"/v1/courses/{name}", "admin", tenant="doubting")
+        required[name] = [one["course"] for one in (await got.json()).get("requires", [])]
+    assert required == {"d1": [], "d2": ["ITIL4"], "d3": ["HTML5"], "d5": ["ITIL4"], "d6": ["d7"]}

@@ -55,7 +55,8 @@ class Replica:
         if self.behaviour == "sends nothing":
             self.on_silence()
             await self.release.wait()
-        return web.Response(status=503 if self.behaviour == "is draining" else 200, text=self.behaviour)
+        status = {"is draining": 503, "finds nothing": 404}.get(self.behaviour, 200)
+        return web.Response(status=status, text=self.behaviour)
 
 
 @pytest.fixture
@@ -138,6 +139,29 @@ async def test_a_repeatable_request_is_sent_to_the_next_replica(
             assert len(good.bodies) == 3
             assert len(bad.bodies) >= 1
             assert len({*bad.bodies, *good.bodies}) == 1
+
+
+@pytest.mark.usefixtures("unhurried_patience")
+@pytest.mark.parametrize("behaviour", ["breaks off", "is draining", "sends nothing"])
+async def test_what_a_repeated_deletion_does_not_find_any_more_is_deleted(
+    stage: tuple[PortalSettings, Owner], behaviour: str
+) -> None:
+    for method, target, status in (
+        ("DELETE", "/v1/officers/o/shares/s", 204),
+        ("DELETE", "/v1/frameworks/f/draft", 204),
+        ("GET", "/v1/courses/c", 404),
+    ):
+        async with replicas(behaviour, "finds nothing") as ([bad, good], addresses):
+            async with portal_over(stage, *reversed(addresses)) as portal:  # the first request begins with the second
+                assert (await answer_of(portal, method, target, {}))[0] == status
+            assert (len(bad.bodies), len(good.bodies)) == (1, 1)
+
+
+async def test_a_deletion_that_was_sent_once_is_answered_as_by_its_owner(stage: tuple[PortalSettings, Owner]) -> None:
+    async with replicas("finds nothing", "finds nothing") as (_, [address, _]):
+        with gone() as nobody:
+            async with portal_over(stage, nobody, address) as portal:
+                assert (await answer_of(portal, "DELETE", "/v1/courses/c", {}))[::2] == (404, "finds nothing")
 
 
 async def test_an_unrepeatable_request_is_never_executed_twice(stage: tuple[PortalSettings, Owner]) -> None:

@@ -18,7 +18,7 @@ _STATUSES = {type_of(problem.kind): problem.status for problem in PROBLEMS}
 """{type of a problem: its status}."""
 _GENERAL = {
     *("cache-control", "connection", "content-encoding", "content-length", "content-type", "date", "set-cookie"),
-    *("transfer-encoding", "vary", "x-content-type-options", "x-request-id"),
+    *("ratelimit", "ratelimit-policy", "transfer-encoding", "vary", "x-content-type-options", "x-request-id"),
 }
 """The headers that any answer may have; every other one is documented."""
 

@@ -23,7 +23,7 @@ def read(
         rows = [row for piece in pieces for row in reader.feed(piece)] + list(reader.end())
     finally:
         reader.close()
-    return reader, [row for row in rows if row]
+    return reader, sorted(filter(None, rows), key=lambda row: row.number)  # some wait for the end of the list
 
 
 def courses(form: Format, body: bytes | str, options: Options = GUESS, size: int = 1 << 20) -> list[Course]:

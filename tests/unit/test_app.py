@@ -4,12 +4,14 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientResponse, ClientSession, web
 from openapi_spec_validator import validate
 from yarl import URL
 
+import shared.middleware
 from shared.app import build_app
 from shared.auth import Authenticator
+from shared.limits import Limits
 from shared.routes import (
     Route,
     no_content,
@@ -60,6 +62,26 @@ async def test_every_failure_is_a_problem_document(
         assert "secret of the house" not in problem["detail"]
 
 
+async def test_answers_say_how_many_requests_are_left(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(got: ClientResponse) -> tuple[int, str, str]:
+        return got.status, got.headers["RateLimit-Policy"], got.headers["RateLimit"]
+
+    monkeypatch.setattr(shared.middleware, "monotonic", lambda: 100.0)
+    async with serving(shelf, limits=Limits(rate_per_officer=1, rate_per_address=2)) as (client, keys):
+        officer = await bearer(keys, "acme", "officer", "o-1")
+        of_key, of_address = '"key";q=5;w=5', '"address";q=10;w=5'
+        assert told(await client.get("/v1/officers/o-1", headers=officer)) == (200, of_key, '"key";r=4;t=1')
+        assert told(await client.get("/v1/officers/o-2", headers=officer)) == (404, of_key, '"key";r=3;t=2')
+        assert told(await client.get("/v1/officers/o-1")) == (401, of_address, '"address";r=9;t=1')
+        assert told(await client.get("/nowhere")) == (404, of_address, '"address";r=9;t=1')
+        for _ in range(3):
+            await client.get("/v1/officers/o-1", headers=officer)
+        refused = await client.get("/v1/officers/o-1", headers=officer)
+        assert told(refused) == (429, of_key, '"key";r=0;t=5')
+        assert refused.headers["Retry-After"] == "1"
+        assert "RateLimit" not in (await client.get("/livez")).headers
+
+
 async def test_error_answers_carry_the_headers_to_continue(shelf: Shelf) -> None:
     async with serving(shelf) as (client, _):
         assert (await client.get("/v1/things/a")).headers["WWW-Authenticate"] == "Bearer"
@@ -74,7 +96,8 @@ async def test_head_answers_like_get_without_a_body(shelf: Shelf) -> None:
         for path in ("/v1/things/a", "/v1/things/a?limit=x", "/v1/nowhere", "/v1/wrong", "/livez", "/openapi.json"):
             whole, head = await client.get(path, headers=headers), await client.head(path, headers=headers)
             assert (head.status, await head.read()) == (whole.status, b""), path
-            unlike = {name for name in whole.headers if head.headers.get(name) != whole.headers[name]} - {"Date"}
+            unlike = {name for name in whole.headers if head.headers.get(name) != whole.headers[name]}
+            unlike -= {"Date", "RateLimit"}
             assert not unlike, path
         assert (await client.head("/v1/things/a")).status == 401
         assert (await client.head("/v1/things/a", headers=headers | {"If-None-Match": '"7"'})).status == 304

@@ -229,3 +229,101 @@ def test_a_file_of_several_documents_is_refused() -> None:
     raw = json.dumps({"CFDocument": [DOCUMENT, DOCUMENT], "CFItems": []}).encode()
     with pytest.raises(InvalidInput, match="no object CFDocument, or more than one"):
         read("case-1.1", [Source("package.json", raw)], Options())
+
+
+def level(name: str, title: str, **more: str) -> dict[str, str]:
+    return {"identifier": name, "fullStatement": title, "CFItemType": "Level", **more}
+
+
+def under(parent: str, *children: str) -> list[dict[str, Any]]:
+    return [link("isChildOf", child, parent, sequenceNumber=n) for n, child in enumerate(children, 1)]
+
+
+@pytest.mark.parametrize(
+    ("levels", "scale", "descriptors"),
+    [
+        (
+            [level("y", "Uses tools"), level("z", "Teaches others")],
+            ["Not reached", "Level 1", "Level 2"],
+            [(1, "Uses tools"), (2, "Teaches others")],
+        ),
+        (
+            [level("y", "Teaches others", humanCodingScheme="L4"), level("z", "Uses tools", humanCodingScheme="L2")],
+            ["Not reached", "Level 2", "Level 4"],
+            [(2, "Uses tools"), (4, "Teaches others")],
+        ),
+        ([level("y", "Level 1"), level("z", "Level 2")], ["Not reached", "Level 1", "Level 2"], []),
+        (
+            [level("y", "Foundation", notes="Uses tools"), level("z", "Advanced", notes="Teaches others")],
+            ["Not reached", "Foundation", "Advanced"],
+            [(1, "Uses tools"), (2, "Teaches others")],
+        ),
+        (
+            [level("y", "Level 1: uses tools"), level("z", "Level 2: teaches others")],
+            ["Not reached", "Level 1", "Level 2"],
+            [(1, "uses tools"), (2, "teaches others")],
+        ),
+    ],
+)
+def test_items_of_the_type_level_are_levels_of_the_skill_above_them(
+    levels: list[dict[str, str]], scale: list[str], descriptors: list[tuple[float, str]]
+) -> None:
+    reading = package(["a", "s", *levels], *under("d", "a"), *under("a", "s"), *under("s", "y", "z"))
+    assert reading.framework, reading.faults
+    assert [(skill.id, skill.area) for skill in reading.framework.skills] == [("s", "a")]
+    assert [one.title.en for one in reading.framework.scale] == scale
+    assert [(one.level, one.title.en) for one in reading.framework.skills[0].descriptors] == descriptors
+
+
+def test_levels_of_several_skills_are_those_of_the_scale_of_the_package() -> None:
+    rubric = [{"score": 0, "quality": "None"}, {"score": 10, "quality": "Able"}, {"score": 20, "quality": "Expert"}]
+    items = [level("y", "Able", notes="Uses"), level("z", "Expert", notes="Teaches"), level("x", "Guru", notes="Knows")]
+    tree = [*under("d", "s", "t"), *under("s", "y", "z"), *under("t", "y", "z", "x")]
+    rubrics = [{"CFRubricCriteria": [{"CFRubricCriterionLevels": rubric}]}]
+    reading = package(["s", "t", *items], *tree, link("isRelatedTo", "y", "z"), CFRubrics=rubrics)
+    assert reading.framework
+    first, other = reading.framework.skills
+    assert [(one.level, one.title.en) for one in first.descriptors] == [(10, "Uses"), (20, "Teaches")]
+    assert (other.id, other.descriptors) == ("t", [])
+    assert {(fault.verdict, fault.reason) for fault in reading.faults} == {("refused", "is no level of the scale")}
+    assert [one.what for one in reading.not_kept] == ["association isRelatedTo"]
+
+
+def test_levels_that_are_under_no_skill_are_reported() -> None:
+    items = ["a", "s", level("y", "Able"), level("z", "Expert")]
+    reading = package(items, *under("d", "a", "z"), *under("a", "s", "y"))
+    assert reading.framework
+    assert [skill.id for skill in reading.framework.skills] == ["s"]
+    assert [(one.what, one.examples) for one in reading.not_kept] == [
+        ("level that is under no skill", ["Able", "Expert"])
+    ]
+
+
+def test_an_area_may_be_of_the_type_level() -> None:
+    found = package([level("a", "Level 1"), "s"], *under("d", "a"), *under("a", "s")).framework
+    assert found
+    assert ([area.id for area in found.areas], [skill.id for skill in found.skills]) == (["a"], ["s"])
+
+
+def test_descriptions_of_the_levels_of_a_rubric_about_a_skill_are_its_descriptors() -> None:
+    levels = [{"score": 1, "quality": "Low", "description": "Tries"}, {"score": 2, "quality": "High"}]
+    about = {"CFItemURI": {"identifier": "s"}, "CFRubricCriterionLevels": levels}
+    other = {"CFRubricCriterionLevels": [{**levels[0], "description": "Begins"}, levels[1]]}
+    reading = package(["s"], *under("d", "s"), CFRubrics=[{"CFRubricCriteria": [about, other]}])
+    assert reading.framework
+    assert [(one.level, one.title.en) for one in reading.framework.skills[0].descriptors] == [(1, "Tries")]
+    assert [(one.what, one.examples) for one in reading.not_kept] == [
+        ("description of a level of a rubric", ["Begins"])
+    ]
+
+
+def test_the_type_of_an_item_may_be_in_the_link_to_its_definition_and_a_short_statement_be_the_only_one() -> None:
+    item = {
+        "identifier": "g",
+        "abbreviatedStatement": "Clerks",
+        "CFItemTypeURI": {"title": "Job group", "uri": "urn:x"},
+    }
+    reading = package(["s", item], *under("d", "s", "g"))
+    assert reading.framework
+    assert [(one.id, one.title.en) for one in reading.framework.job_groups] == [("g", "Clerks")]
+    assert not reading.not_kept

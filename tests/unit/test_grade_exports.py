@@ -57,6 +57,16 @@ def test_the_results_of_a_moodle_quiz_are_read() -> None:
     assert "Q. 1 /1.00" in table.unused
 
 
+def test_the_results_of_a_cornerstone_report_are_read() -> None:
+    rows, _ = read(
+        "User ID,Training Title,Transcript Status,Transcript Completed Date,Transcript Score\n"
+        "officer-1,safety,Completed,13/1/2026 9:15 AM,85\nofficer-2,safety,In Progress,,\n",
+        default="maximum=100",
+    )
+    assert [found(row) for row in rows] == [[("safety", "scored", 0.85)], []]
+    assert taken_at(rows[0]) == datetime(2026, 1, 13, 9, 15, tzinfo=THAI)
+
+
 def test_the_grades_of_a_moodle_course_are_activities_by_column() -> None:
     rows, table = read(
         "First name,Last name,ID number,Quiz: Safety 1 (Real),"
@@ -318,15 +328,42 @@ def test_a_table_that_cannot_be_read_is_refused(
         ("2026-01-05 09:15-05:00", datetime(2026, 1, 5, 9, 15, tzinfo=timezone(timedelta(hours=-5)))),
         ("2026-01-05T03:15-05:00", datetime(2026, 1, 5, 3, 15, tzinfo=timezone(timedelta(hours=-5)))),
         ("2026-01-05 03:15:00-05:00", datetime(2026, 1, 5, 3, 15, tzinfo=timezone(timedelta(hours=-5)))),
+        ("2026-01-05 09:15 AM America/New York", datetime(2026, 1, 5, 14, 15, tzinfo=UTC)),
+        ("2026-07-05 09:15 America/New_York", datetime(2026, 7, 5, 13, 15, tzinfo=UTC)),
+        ("5 January 2026 09:15 Asia/Bangkok", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("2026-01-05 09:15 (UTC+7)", datetime(2026, 1, 5, 9, 15, tzinfo=THAI)),
+        ("2026-01-05T09:15:00.000Z[UTC]", datetime(2026, 1, 5, 9, 15, tzinfo=UTC)),
+        ("2026-01-05 09:15:00 +0000 UTC", datetime(2026, 1, 5, 9, 15, tzinfo=UTC)),
+        ("2026-01-05 9am", datetime(2026, 1, 5, 9, tzinfo=THAI)),
+        ("5 January 2026, 12 p.m.", datetime(2026, 1, 5, 12, tzinfo=THAI)),
+        ("5 มกราคม 2569 เวลา 9 นาฬิกา", datetime(2026, 1, 5, 9, tzinfo=THAI)),
+        ("2026-01-05 in the morning", datetime(2026, 1, 5, tzinfo=THAI)),
     ],
 )
 def test_a_time_is_read_with_its_zone(text: str, moment: datetime) -> None:
     assert moment_of(text) == moment
 
 
-@pytest.mark.parametrize("text", ["2026-01-05 25:15", "2026-01-05 9:75", "2026-01-05T09:00:00+99:00"])
+@pytest.mark.parametrize(
+    "text", ["2026-01-05 25:15", "2026-01-05 9:75", "2026-01-05 13:15 AM", "2026-01-05T09:00:00+99:00"]
+)
 def test_a_time_that_does_not_exist_is_refused(text: str) -> None:
     with pytest.raises(InvalidDate, match="there is no such time"):
+        moment_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-05 09:15 EST",
+        "2026-01-05 09:15 Mars/Base",
+        "2026-01-05 0915",
+        "05/01/2569 9:15 บ่าย",
+        "2026-01-05 / 2026-01-06",
+    ],
+)
+def test_a_time_that_is_not_understood_is_refused(text: str) -> None:
+    with pytest.raises(InvalidDate, match="the time or its zone is not understood"):
         moment_of(text)
 
 

@@ -11,7 +11,7 @@ import pytest
 from services.assessment.item_bank import formats
 from services.assessment.item_bank.formats import MEDIA_TYPES, FormatName, qti
 from services.assessment.item_bank.formats.reading import ItemDefaults
-from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank
+from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank, StemText
 from shared.domain import LocalizedText
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
 
@@ -181,6 +181,25 @@ def mapped(scores: str, language: str = "th") -> str:
     return item if scores == "A=1 B=1" else item.replace(end, third)
 
 
+RIGHT = "<qti-correct-response><qti-value>{}</qti-value></qti-correct-response>"
+
+
+def compared(value: str = "", kind: str = "") -> str:
+    """Return a condition of a response processing, that the answer is the correct response or a value of a type."""
+    other = f'<qti-base-value base-type="{kind}">{value}</qti-base-value>' if kind else '<qti-correct identifier="R"/>'
+    return f'<qti-match><qti-variable identifier="R"/>{other}</qti-match>'
+
+
+def processed(condition: str, *, right: str = "B") -> str:
+    """Return an item that gives a point where a condition holds; `right`: the correct response, empty without one."""
+    point = '<qti-set-outcome-value identifier="SCORE"><qti-base-value base-type="float">1</qti-base-value>'
+    rule = f"<qti-response-if>{condition}{point}</qti-set-outcome-value></qti-response-if>"
+    processing = f"<qti-response-condition>{rule}</qti-response-condition>"
+    whole = f"<qti-response-processing>{processing}</qti-response-processing></qti-assessment-item>"
+    stated = RIGHT.format(right) if right else ""
+    return THAI.replace(RIGHT.format("B"), stated).replace("</qti-assessment-item>", whole)
+
+
 def package(files: dict[str, str], *, listed: dict[str, str] | None = None) -> bytes:
     resources = "".join(
         f'<resource identifier="{name}" type="imsqti_item_xmlv3p0" href="{name}"/>' for name in listed or files
@@ -307,12 +326,81 @@ def test_an_item_in_one_language_lacks_the_other() -> None:
             "<math>",
         ),
         ("<x><y></x>", "cannot be read"),
+        (THAI.replace("<em>!</em>", "<script>f()</script>"), "<script>"),
+        (THAI.replace("<em>!</em>", "<del>ไม่</del>"), "<del>"),
+        (THAI.replace("<p>", '<ol type="A"><li>ก</li></ol><p>'), "numbers of its own"),
+        (THAI.replace(' xml:lang="th-TH"', ""), "the language of a text is not stated"),
+        (THAI.replace('adaptive="false"', 'adaptive="true"'), "with each attempt"),
+        (processed(compared("B", "identifier"), right="A"), "a rule of its own"),
+        (processed(f"<qti-not>{compared()}</qti-not>"), "a rule of its own"),
+        (processed(compared("B", "identifier"), right=""), "a rule of its own"),
+        (mapped("A=0 B=1 C=2").replace("<qti-mapping", f"{RIGHT.format('B')}<qti-mapping"), "more points"),
     ],
 )
 def test_content_that_forms_no_item_is_reported(content: str, expected: str) -> None:
     (one,) = formats.read("qti", package({"q.xml": content}), ItemDefaults("reading", 2)).items
     assert one.item is None
     assert any(expected in fault.detail for fault in one.faults), one.faults
+
+
+@pytest.mark.parametrize(
+    ("before", "stem"),
+    [
+        ("<ol><li>หนึ่ง</li><li>สอง</li></ol>", "1. หนึ่ง 2. สอง ก่อน ข้อใด !"),
+        ("<style>p {color: red}</style>", "ก่อน ข้อใด !"),
+        ('<div><qti-rubric-block use="scoring" view="scorer"><p>ตอบ ข</p></qti-rubric-block></div>', "ก่อน ข้อใด !"),
+        ("ข้อความ <b>ไม่</b>อยู่ใน p", "ข้อความ ไม่อยู่ใน p ก่อน ข้อใด !"),
+    ],
+)
+def test_the_stem_is_the_text_for_officers_in_the_order_of_the_item(before: str, stem: str) -> None:
+    files = BOTH | {"th.xml": THAI.replace("<p>", f"{before}<p>", 1)}
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert one.item, one.faults
+    assert one.item.stem.th == stem
+
+
+def test_what_follows_an_interaction_follows_its_prompt() -> None:
+    files = {name: one.replace("</div>", "<p>!!</p></div>") for name, one in BOTH.items()}
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert one.item, one.faults
+    assert one.item.stem == StemText(th="ก่อน ข้อใด ! !!", en="Before Which ! !!")
+
+
+def test_lines_of_another_language_than_that_of_the_item_are_divided() -> None:
+    line = '<p><span xml:lang="th">{}</span><span xml:lang="en">{}</span></p>'
+    body = qti.parse(f"<x>{line.format('หนึ่ง', 'one')}{line.format('สอง', 'two')}</x>".encode())
+    assert qti.texts_of(body, "th") == qti.texts_of(body, "en") == {"th": "หนึ่ง สอง", "en": "one two"}
+
+
+def test_a_response_processing_that_compares_with_the_correct_response_is_taken() -> None:
+    choice = '<qti-not><qti-is-null><qti-variable identifier="R"/></qti-is-null></qti-not>'
+    for rule in (compared(), f"<qti-and>{choice}{compared()}</qti-and>", compared("B", "identifier")):
+        (one,) = formats.read("qti", package({"th.xml": processed(rule), "en.xml": ENGLISH}), DEFAULTS).items
+        assert one.item, one.faults
+        assert one.item.key == 1
+
+
+def test_the_bounds_of_a_mapping_hold_for_each_option() -> None:
+    files = {
+        f"{one}.xml": mapped("A=-5 B=1 C=-3", one).replace("<qti-mapping", '<qti-mapping lower-bound="0"')
+        for one in ("th", "en")
+    }
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert one.item, one.faults
+    assert (one.item.kind, one.item.key) == ("choice", 1)
+
+
+def test_two_languages_of_an_item_with_different_right_options_are_refused() -> None:
+    files = {"th.xml": THAI, "en.xml": ENGLISH.replace("<qti-value>B", "<qti-value>A")}
+    (one,) = formats.read("qti", package(files), DEFAULTS).items
+    assert [(fault.field, fault.detail[:7]) for fault in one.faults] == [("key", "differs")]
+
+
+def test_an_item_in_windows_874_is_read() -> None:
+    head = '<?xml version="1.0" encoding="windows-874"?>'
+    raw = (head + THAI.partition("?>")[2]).encode("cp874")
+    (one,) = formats.read("qti", raw, DEFAULTS).items
+    assert {fault.field for fault in one.faults} == {"stem.en", "options[0].en", "options[1].en"}
 
 
 def test_a_fault_of_an_item_in_two_files_is_reported_once() -> None:

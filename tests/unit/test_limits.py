@@ -109,6 +109,19 @@ def test_a_caller_may_spend_the_requests_of_five_seconds_at_once() -> None:
     assert [bool(buckets.take("a", 0.0)) for _ in range(11)] == [False] * 10 + [True]
 
 
+def test_a_bucket_tells_what_is_left_and_when_it_is_full() -> None:
+    buckets = Buckets(rate=2, owner="address")
+    assert buckets.policy == '"address";q=10;w=5'
+    assert buckets.left("a", 100.0) == '"address";r=10;t=0'
+    for _ in range(10):
+        spend(buckets, "a", 100.0, "requests")
+    assert buckets.left("a", 100.0) == '"address";r=0;t=5'
+    with pytest.raises(TooManyRequests):
+        spend(buckets, "a", 100.2, "requests")
+    assert buckets.left("a", 101.4) == '"address";r=2;t=4'  # 2.8 of 10
+    assert buckets.left("b", 101.4) == '"address";r=10;t=0'
+
+
 def test_the_least_recently_used_bucket_is_dropped() -> None:
     buckets = Buckets(rate=1, burst=1, capacity=2)
     for name, now in (("a", 0.0), ("b", 0.0), ("a", 1.0), ("c", 1.0)):

@@ -34,10 +34,10 @@ _MANY = ("score",)
 NAMES: dict[str, str] = {
     "officer": "officer,officer id,sis user id,sis id,id number,idnumber,employee id,employee number,staff id,personnel id,student id,learner id,user id,userid,username,user name,login,login id,sis login id,รหัสเจ้าหน้าที่,รหัสพนักงาน,รหัสบุคลากร,เลขประจำตัว,เลขประจำตัวเจ้าหน้าที่,เลขประจำตัวพนักงาน,รหัสประจำตัว,รหัสประจำตัวพนักงาน,รหัสผู้เรียน,รหัสผู้เข้าสอบ,รหัสผู้เข้าอบรม,รหัสผู้ใช้,รหัสผู้ใช้งาน,ชื่อผู้ใช้,ชื่อผู้ใช้งาน,รหัส",
     "activity": "activity,activity name,activity id,quiz,quiz name,quiz title,test,test name,exam,exam name,assessment,assessment name,assignment,item name,item title,item id,learning item,course,course name,course title,course id,training,training title,กิจกรรม,ชื่อกิจกรรม,แบบทดสอบ,ชื่อแบบทดสอบ,ชุดข้อสอบ,ชื่อชุดข้อสอบ,การสอบ,ชื่อการสอบ,หัวข้อสอบ,วิชาสอบ,หลักสูตร,ชื่อหลักสูตร,วิชา,ชื่อวิชา,รายวิชา,ชื่อรายวิชา",
-    "score": "score,total score,total points,raw score,test score,quiz score,grade,mark,marks,points,percent,percentage,คะแนน,คะแนนที่ได้,คะแนนสอบ,คะแนนรวม,คะแนนทดสอบ,คะแนนหลังเรียน,ผลคะแนน,ร้อยละ",
+    "score": "score,total score,total points,raw score,test score,quiz score,transcript score,grade,mark,marks,points,percent,percentage,คะแนน,คะแนนที่ได้,คะแนนสอบ,คะแนนรวม,คะแนนทดสอบ,คะแนนหลังเรียน,ผลคะแนน,ร้อยละ",
     "maximum": "maximum,max,max score,maximum score,maximum points,points possible,max points,max grade,out of,คะแนนเต็ม,เต็ม",
-    "outcome": "outcome,result,success,passed,pass fail,status,completion status,ผล,ผลสอบ,ผลการสอบ,ผลการทดสอบ,ผลการประเมิน,ผลการอบรม,ผลการเรียน,สถานะ,สถานะการเรียน,สถานะการสอบ",
-    "taken_at": "taken at,date,time,timestamp,date taken,test date,exam date,completed,completed on,completed at,completion date,completion time,date completed,finished,finished on,submitted,submitted at,submission time,submission date,end time,วันที่,วันที่สอบ,วันสอบ,วันเวลาที่สอบ,วันที่และเวลา,วันที่ทำแบบทดสอบ,วันที่ส่ง,วันที่ทดสอบ,วันที่เรียนจบ,วันที่จบ,วันที่ประเมิน,ประทับเวลา,เวลาที่ส่ง",
+    "outcome": "outcome,result,success,passed,pass fail,status,completion status,transcript status,ผล,ผลสอบ,ผลการสอบ,ผลการทดสอบ,ผลการประเมิน,ผลการอบรม,ผลการเรียน,สถานะ,สถานะการเรียน,สถานะการสอบ",
+    "taken_at": "taken at,date,time,timestamp,date taken,test date,exam date,completed,completed on,completed at,completion date,completion time,date completed,transcript completed date,finished,finished on,submitted,submitted at,submission time,submission date,end time,วันที่,วันที่สอบ,วันสอบ,วันเวลาที่สอบ,วันที่และเวลา,วันที่ทำแบบทดสอบ,วันที่ส่ง,วันที่ทดสอบ,วันที่เรียนจบ,วันที่จบ,วันที่ประเมิน,ประทับเวลา,เวลาที่ส่ง",
 }
 """{fact: the usual names of its column, separated by commas}; the first name is the surest sign of the fact."""
 

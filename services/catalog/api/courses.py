@@ -63,8 +63,8 @@ async def get_course(request: web.Request) -> web.StreamResponse:
 async def withdraw_course(request: web.Request) -> web.StreamResponse:
     """Withdraw a course of the caller's tenant.
 
-    Admins and editors may call this. The course disappears from all lists and paths. A PUT offers it again. 404 for a
-    shared course or an unknown one, 412 if a precondition does not hold.
+    Admins and editors may call this. The course disappears from all lists and paths. A PUT offers it again. Repeated,
+    the request changes nothing. 404 for a shared course or an unknown one, 412 if a precondition does not hold.
     """
     store, conditions, trace = context_of(request).store, preconditions(request), trace_of(request)
     tenant = principal(request).tenant
@@ -72,9 +72,11 @@ async def withdraw_course(request: web.Request) -> web.StreamResponse:
 
     async def decide() -> Entry | None:
         before = await store.find(key)
-        if before is None or not (before.is_own() or before.unreadable):
+        if before is None or before.copied:
             raise NotFound("no such course of your own")
         conditions.check(present_tag(before, tenant))
+        if before.is_withdrawn:
+            return before
         return await store.withdraw_course(before, trace)
 
     await retry_on_conflict(decide, "this course")

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.catalog.frameworks.builder import Builder
-from services.catalog.frameworks.own import json_of
+from services.catalog.frameworks.case_levels import (
+    LevelItem,
+    ScoredLevel,
+    criteria_of,
+    descriptors_of,
+    is_level_type,
+    scale_of,
+)
+from services.catalog.frameworks.own import json_of, mapping_of, string_of
 from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Source
 from services.catalog.frameworks.texts import Given, clean, escaped, identifier
@@ -31,7 +39,7 @@ EXTENSION = "learning-path-framework"
 _DOCUMENT = ("identifier", "title", "description", "uri", "lastChangeDateTime", "creator", "caseVersion", "language")
 _ITEM = (
     "identifier", "uri", "fullStatement", "abbreviatedStatement", "humanCodingScheme", "alternativeLabel", "notes",
-    "conceptKeywords", "CFItemType", "lastChangeDateTime", "CFDocumentURI", "language",
+    "conceptKeywords", "CFItemType", "CFItemTypeURI", "lastChangeDateTime", "CFDocumentURI", "language",
 )  # fmt: skip
 _ASSOCIATION = (
     "identifier", "uri", "associationType", "originNodeURI", "destinationNodeURI", "sequenceNumber",
@@ -70,7 +78,7 @@ class _Package:
         self._builder = builder
         self._given = given
         self._document: dict[str, Any] = given["CFDocument"]
-        self._extension = _mapping(_mapping(self._document.get("extensions")).get(EXTENSION))
+        self._extension = mapping_of(mapping_of(self._document.get("extensions")).get(EXTENSION))
         self._items: dict[str, dict[str, Any]] = {}
         self._spelt: dict[str, str] = {}
         """{identifier, a UUID in lower case: the spelling of its item}."""
@@ -78,21 +86,26 @@ class _Package:
         """{URI of an item: its identifier}."""
         self._parents: dict[str, list[str]] = {}
         self._children: dict[str, int] = {}
+        self._levels: dict[str, list[LevelItem]] = {}
+        self._descriptors: dict[str, list[ScaleLevel]] = {}
+        """{identifier of a skill: what the package says of its levels}."""
+        self._left_out: set[str] = set()
+        """The items that are levels of others."""
         self._nesting = CHILD
         """The type of the associations that put items under each other."""
 
     def read(self) -> Reading:
         builder = self._builder
-        document = _string(self._document, "identifier")
+        document = string_of(self._document, "identifier")
         self._spelt[_compared(document)] = document
-        self._addresses[_string(self._document, "uri")] = document
+        self._addresses[string_of(self._document, "uri")] = document
         self._note_fields(self._document, _DOCUMENT, "CFDocument")
         for name in self._given:
             rows = self._given[name]
             if isinstance(rows, dict):
                 rows = [one for found in rows.values() for one in (found if isinstance(found, list) else [found])]
             for row in rows if isinstance(rows, list) and name not in _PARTS else []:
-                builder.not_kept(name, _string(row, "title"))
+                builder.not_kept(name, string_of(row, "title"))
         for i, item in enumerate(self._list("CFItems")):
             self._take_item(item, f"CFItems[{i}]")
         associations = [*self._associations()]
@@ -102,7 +115,10 @@ class _Package:
             reason = f"`{self._nesting}` is a cycle: {cycle_text(cycles)}; its items have no place in the framework"
             builder.fault(reason, field="CFAssociations", verdict="untrue")
             self._give_head()
+            self._give_scale()
             return builder.build()
+        self._take_levels()
+        self._give_scale()
         kinds = {key: self._kind(key, item) for key, item in self._items.items()}
         for key, item in self._items.items():
             self._give_item(key, item, kinds)
@@ -121,7 +137,7 @@ class _Package:
         return []
 
     def _take_item(self, item: Any, place: str) -> None:
-        key = _string(item, "identifier")
+        key = string_of(item, "identifier")
         key = self._spelt.setdefault(_compared(key), key)
         if not clean(key):
             self._builder.fault("has no identifier", id=place, field=f"{place}.identifier", verdict="untrue")
@@ -132,7 +148,7 @@ class _Package:
             self._builder.fault(reason, id=key, field=f"{place}.identifier", verdict=verdict)
         else:
             self._items[key] = item
-            self._addresses.setdefault(_string(item, "uri"), key)
+            self._addresses.setdefault(string_of(item, "uri"), key)
             self._note_fields(item, _ITEM, "CFItem")
 
     def _note_fields(self, given: Mapping[str, Any], known: Iterable[str], what: str) -> None:
@@ -140,7 +156,7 @@ class _Package:
             if name not in known and value not in (None, "", [], {}):
                 if name != "extensions":
                     self._builder.not_kept(f"{what}.{name}", str(value))
-                elif others := [key for key in _mapping(value) if key != EXTENSION]:
+                elif others := [key for key in mapping_of(value) if key != EXTENSION]:
                     self._builder.not_kept(f"{what}.extensions", ", ".join(others))
             elif name in _TEXTS and not isinstance(value, str | int | float | None):
                 self._builder.not_kept(f"{what}.{name} that is no text", str(value))
@@ -148,10 +164,10 @@ class _Package:
     def _associations(self) -> Iterable[_Association]:
         """Yield the associations that have a type, an origin and a destination; report the others as faults."""
         for i, one in enumerate(self._list("CFAssociations")):
-            name = _string(one, "identifier") or f"CFAssociations[{i}]"
-            kind = _string(one, "associationType")
+            name = string_of(one, "identifier") or f"CFAssociations[{i}]"
+            kind = string_of(one, "associationType")
             origin, destination = (
-                self._end(_mapping(one).get(field)) for field in ("originNodeURI", "destinationNodeURI")
+                self._end(mapping_of(one).get(field)) for field in ("originNodeURI", "destinationNodeURI")
             )
             missing = [
                 field
@@ -174,7 +190,7 @@ class _Package:
         A URI stands for the item that has it, or whose identifier, a UUID, ends it.
         """
         name, address = (
-            (given, given) if isinstance(given, str) else (_string(given, "identifier"), _string(given, "uri"))
+            (given, given) if isinstance(given, str) else (string_of(given, "identifier"), string_of(given, "uri"))
         )
         last = address.rpartition("/")[2].removeprefix("urn:uuid:")
         if name and (spelt := self._spelt.get(_compared(name))):
@@ -187,7 +203,7 @@ class _Package:
 
     def _take_tree(self, associations: Iterable[_Association]) -> None:
         """Record the parent of each item, and sort the items in the order of the package."""
-        document = _string(self._document, "identifier")
+        document = string_of(self._document, "identifier")
         tree = [one for one in associations if one[1] == CHILD]
         parts = [one for one in associations if one[1] == _PART and {one[2], one[3]} <= self._items.keys()]
         if parts and not any(one[3] in self._items for one in tree):
@@ -209,7 +225,7 @@ class _Package:
                 siblings.setdefault(parent, []).append(child)
             if parent in self._items:
                 parents = self._parents.setdefault(child, [])
-                if parents:
+                if parents and not is_level_type(_kind_of(self._items[child])):
                     self._builder.not_kept(f"{self._nesting} a second parent", f"{child} → {parent}")
                 parents.append(parent)
                 self._children[parent] = self._children.get(parent, 0) + 1
@@ -225,15 +241,15 @@ class _Package:
     def _kind(self, key: str, item: Mapping[str, Any]) -> str:
         if self._children.get(key):
             return AREA
-        kind = folded(_string(item, "CFItemType"))
+        kind = folded(_kind_of(item))
         return next((one for one in (AREA, JOB_GROUP) if folded(one) == kind), SKILL)
 
     # --- passing items to the builder --------------------------------------------------------------------------------
 
     def _give_item(self, key: str, item: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
-        builder, extension = self._builder, _mapping(_mapping(item.get("extensions")).get(EXTENSION))
+        builder, extension = self._builder, mapping_of(mapping_of(item.get("extensions")).get(EXTENSION))
         title, description, synonyms = self._words(item, extension)
-        self._note_language(_string(item, "language"), "items")
+        self._note_language(string_of(item, "language"), "items")
         name = str(extension.get("id") or key)
         more: dict[str, Any] = {"description": description}
         if "provenance" in extension:
@@ -246,8 +262,10 @@ class _Package:
             if parent is not None:
                 builder.relate("child_of", name, self._name(parent))
         else:
-            if (code := _string(item, "humanCodingScheme")) and "code" not in extension:
+            if (code := string_of(item, "humanCodingScheme")) and "code" not in extension:
                 more["code"] = clean(code)
+            if key in self._descriptors:
+                more["descriptors"] = sorted(self._descriptors[key], key=lambda one: one.level)
             more |= {field: extension[field] for field in ("code", "descriptors") if field in extension}
             more["synonyms"] = extension.get("synonyms", synonyms)
             area = self._name(parent) if parent is not None else self._root()
@@ -255,10 +273,11 @@ class _Package:
 
     def _words(self, item: Mapping[str, Any], extension: Mapping[str, Any]) -> tuple[Given, Given, list[LocalizedText]]:
         """Return title, description and synonyms of an item."""
-        statement, label = _string(item, "fullStatement"), _string(item, "alternativeLabel")
-        short = _string(item, "abbreviatedStatement")
+        statement, label = string_of(item, "fullStatement"), string_of(item, "alternativeLabel")
+        short = string_of(item, "abbreviatedStatement")
+        statement = statement or short
         title, synonyms = Given(statement), [Given(words) for words in _strings(item.get("conceptKeywords"))]
-        both = _mapping(extension.get("title"))
+        both = mapping_of(extension.get("title"))
         if _is_one_of(statement, both):
             title = _exactly(both)
         elif label and bool(Given(label).th()) != bool(title.th()):
@@ -266,33 +285,33 @@ class _Package:
             title = Given("", {"th": thai, "en": english})
         elif label:
             synonyms.append(Given(label))
-        description = Given(_string(item, "notes"))
-        if stated := _mapping(extension.get("description")):
+        description = Given(string_of(item, "notes"))
+        if stated := mapping_of(extension.get("description")):
             description = _exactly(stated)
         if short and len(clean(statement)) > len(clean(short)) and not both:
-            title, description = Given(short), Given("\n".join(filter(None, (statement, _string(item, "notes")))))
+            title, description = Given(short), Given("\n".join(filter(None, (statement, string_of(item, "notes")))))
         texts = (
-            self._builder.text(one, row=None, id=_string(item, "identifier"), field="synonyms") for one in synonyms
+            self._builder.text(one, row=None, id=string_of(item, "identifier"), field="synonyms") for one in synonyms
         )
         return title, description, [text for text in texts if text]
 
     def _name(self, key: str) -> str:
-        extension = _mapping(_mapping(self._items[key].get("extensions")).get(EXTENSION))
+        extension = mapping_of(mapping_of(self._items[key].get("extensions")).get(EXTENSION))
         return str(extension.get("id") or key)
 
     def _root(self) -> str:
         """Return the area for items without a parent item."""
-        name = f"under-{identifier(_string(self._document, 'identifier') or 'document')}"[:64]
+        name = f"under-{identifier(string_of(self._document, 'identifier') or 'document')}"[:64]
         if not self._builder.has("areas", name):
-            self._builder.area(name, Given(_string(self._document, "title") or "Document"))
+            self._builder.area(name, Given(string_of(self._document, "title") or "Document"))
             self._builder.assume("skills directly under the document are put into an area named like it")
         return name
 
     def _take_others(self, associations: Iterable[_Association], kinds: Mapping[str, str]) -> None:
         for name, kind, origin, destination, whole in associations:
-            if kind == CHILD or (kind == self._nesting and {origin, destination} <= kinds.keys()):
+            if kind == CHILD or (kind == self._nesting and {origin, destination} <= kinds.keys() | self._left_out):
                 continue
-            if kind not in ("precedes", "exactMatchOf"):
+            if kind not in ("precedes", "exactMatchOf") or {origin, destination} & self._left_out:
                 self._builder.not_kept(f"association {kind}", f"{origin} → {destination}")
             elif kind == "precedes" and (missing := [one for one in (origin, destination) if one not in kinds]):
                 self._builder.fault(f"{missing[0]!r} is not in the package", id=name, field="CFAssociations")
@@ -303,19 +322,19 @@ class _Package:
             elif kind == "precedes":
                 self._builder.relate("precedes", self._name(origin), self._name(destination))
             else:
-                address = _string(whole["destinationNodeURI"], "uri") or destination
+                address = string_of(whole["destinationNodeURI"], "uri") or destination
                 target = self._name(destination) if destination in kinds else address
                 self._builder.relate("exact_match", self._name(origin), target)
 
     def _give_head(self) -> None:
         builder, extension = self._builder, self._extension
-        name = str(extension.get("id") or identifier(_string(self._document, "identifier") or "document"))
-        title = Given(_string(self._document, "title"))
-        both = _mapping(extension.get("title"))
+        name = str(extension.get("id") or identifier(string_of(self._document, "identifier") or "document"))
+        title = Given(string_of(self._document, "title"))
+        both = mapping_of(extension.get("title"))
         if _is_one_of(title.text, both):
             title = _exactly(both)
-        stated = _string(self._document, "description")
-        self._note_language(_string(self._document, "language"), "the package")
+        stated = string_of(self._document, "description")
+        self._note_language(string_of(self._document, "language"), "the package")
         if "description" not in extension and stated:
             extension = {
                 **extension,
@@ -334,57 +353,71 @@ class _Package:
             rows = extension.get(part) or []
             for i, row in enumerate(rows if isinstance(rows, list) else []):
                 builder.take(part, shape, row, f"CFDocument.extensions.{EXTENSION}.{part}[{i}]")
-        self._give_scale()
 
     def _note_language(self, given: str, whose: str) -> None:
         if given.lower().partition("-")[0] not in ("", "en", "th"):
             self._builder.assume(f"the words of {whose} are in {given[:20].lower()!r}; they are kept as English ones")
 
+    # --- levels ------------------------------------------------------------------------------------------------------
+
+    def _take_levels(self) -> None:
+        """Take the items that are levels out of the others, and put them under the skills whose levels they are."""
+        levels = {
+            key for key, item in self._items.items() if is_level_type(_kind_of(item)) and not self._children.get(key)
+        }
+        for key in levels & self._parents.keys():
+            for parent in self._parents[key]:
+                self._children[parent] -= 1
+        for key, item in [*self._items.items()]:
+            if key not in levels:
+                continue
+            above = [parent for parent in self._parents.pop(key, []) if not self._children[parent]]
+            name, words, _ = self._words(item, {})
+            for parent in above:
+                level = LevelItem(key, string_of(item, "humanCodingScheme"), name, words)
+                self._levels.setdefault(parent, []).append(level)
+            if not above:
+                self._builder.not_kept("level that is under no skill", name.text)
+            del self._items[key]
+            self._left_out.add(key)
+
     def _give_scale(self) -> None:
-        builder, scale = self._builder, self._extension.get("scale")
-        level_lists = {tuple(one): None for one in self._level_lists()}
+        """Pass the scale to the builder, and take the descriptors of the skills."""
+        builder = self._builder
+        extended = self._extension.get("scale")
+        criteria = criteria_of(self._given.get("CFRubrics"), builder)
+        lists = {tuple((level.score, level.name) for level in levels): None for _, levels in criteria}
+        rubric = next(iter(lists)) if len(lists) == 1 else ()
+        scale: dict[float, Given] = {}
         if builder.options.scale:
-            for i, name in enumerate(builder.options.scale):
-                builder.level(float(i), Given(name))
-        elif isinstance(scale, list):
-            for i, row in enumerate(scale):
+            scale = {float(i): Given(name) for i, name in enumerate(builder.options.scale)}
+        elif isinstance(extended, list):
+            for i, row in enumerate(extended):
                 builder.take("scale", ScaleLevel, row, f"CFDocument.extensions.{EXTENSION}.scale[{i}]")
-        elif len(level_lists) == 1:
-            for level, title in next(iter(level_lists)):
-                builder.level(level, Given(title))
         else:
-            if level_lists:
-                builder.not_kept(f"CFRubrics with {len(level_lists)} different lists of levels")
-            builder.assume("the package names no levels: 0 is not reached, 1 is reached")
-            builder.level(0.0, Given("", {"th": "ยังไม่บรรลุ", "en": "Not reached"}))
-            builder.level(1.0, Given("", {"th": "บรรลุ", "en": "Reached"}))
+            if len(lists) > 1:
+                builder.not_kept(f"CFRubrics with {len(lists)} different lists of levels")
+            scale = {level: Given(title) for level, title in rubric} or scale_of(self._levels.values(), builder)
+        for level, title in scale.items():
+            builder.level(level, title)
+        for about, levels in criteria:
+            self._take_descriptors(self._end(about) if about else "", levels, scale if rubric else {})
+        for key, items in self._levels.items():
+            self._descriptors.setdefault(key, []).extend(descriptors_of(items, scale, builder))
 
-    def _level_lists(self) -> Iterable[list[tuple[float, str]]]:
-        """Yield, for each criterion of the rubrics, its levels as (score, name), by score; report those without."""
-        rubrics = self._given.get("CFRubrics")
-        for rubric in rubrics if isinstance(rubrics, list) else []:
-            criteria = _mapping(rubric).get("CFRubricCriteria")
-            for criterion in criteria if isinstance(criteria, list) else []:
-                levels = _mapping(criterion).get("CFRubricCriterionLevels")
-                found = [
-                    (score, name)
-                    for level in (levels if isinstance(levels, list) else [])
-                    if (score := _score(level)) is not None
-                    and (name := _string(level, "quality") or _string(level, "description"))
-                ]
-                if len(found) > 1 and len({score for score, _ in found}) == len(found):
-                    yield sorted(found)
-                else:
-                    reason = "criterion of a rubric without two levels that have a score of their own and a name"
-                    self._builder.not_kept(reason, _string(criterion, "description") or _string(criterion, "category"))
+    def _take_descriptors(self, about: str, levels: Iterable[ScoredLevel], scale: Mapping[float, Given]) -> None:
+        """Take the descriptions of a rubric that is about a skill as its descriptors; report the others."""
+        for level in levels:
+            if level.words and level.score in scale and about in self._items and not self._children.get(about):
+                steps = self._builder.descriptors(level.score, Given(level.words))
+                self._descriptors.setdefault(about, []).extend(steps)
+            elif level.words:
+                self._builder.not_kept("description of a level of a rubric", level.words)
 
 
-def _score(level: Any) -> float | None:
-    """Return the score of a level of a rubric, which may be written as a text; None without a number."""
-    try:
-        return float(_string(level, "score"))
-    except ValueError:
-        return None
+def _kind_of(item: Mapping[str, Any]) -> str:
+    """Return the type of an item, which may be in the link to its definition alone."""
+    return string_of(item, "CFItemType") or string_of(item.get("CFItemTypeURI"), "title")
 
 
 def _is_one_of(words: str, texts: Mapping[str, Any]) -> bool:
@@ -394,17 +427,6 @@ def _is_one_of(words: str, texts: Mapping[str, Any]) -> bool:
 def _exactly(texts: Mapping[str, Any]) -> Given:
     """Return texts of an extension, in which nothing is HTML."""
     return Given("", {language: escaped(str(words)) for language, words in texts.items()})
-
-
-def _mapping(given: Any) -> dict[str, Any]:
-    return given if isinstance(given, dict) else {}
-
-
-def _string(given: Any, name: str) -> str:
-    """Return a text or a number, as a text; empty without one."""
-    value = _mapping(given).get(name)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if isinstance(value, str) else str(value) if is_number else ""
 
 
 def _strings(given: Any) -> list[str]:

@@ -61,3 +61,15 @@ def json_of(sources: list[Source], builder: Builder) -> object:
 def write(framework: Framework) -> tuple[bytes, list[NotKept]]:
     """Return a framework as JSON, and an empty list, because JSON holds all its data."""
     return msgspec.json.format(msgspec.json.encode(framework), indent=2) + b"\n", []
+
+
+def mapping_of(given: Any) -> dict[str, Any]:
+    """Return a JSON object, an empty one in place of another value."""
+    return given if isinstance(given, dict) else {}
+
+
+def string_of(given: Any, name: str) -> str:
+    """Return a text or a number, as a text; empty without one."""
+    value = mapping_of(given).get(name)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if isinstance(value, str) else str(value) if is_number else ""

@@ -131,18 +131,16 @@ class ListReader:
                 self._refuse_other(text)
             yield from self._resolved(self._reader.feed(text))
         yield from self._resolved(self._reader.end())
+        yield from self._titles.end()
         if self.table:
             self.table.end()
 
     def _resolved(self, rows: Iterator[Row[Course] | None]) -> Iterator[Row[Course] | None]:
-        if self.form == "ndjson":  # requires courses by their ids alone
-            return rows
-        return map(self._with_titles, rows)
-
-    def _with_titles(self, row: Row[Course] | None) -> Row[Course] | None:
-        if row is not None:
-            self._titles.resolve(row)
-        return row
+        for row in rows:
+            if row is None or self.form == "ndjson":  # which requires courses by their ids alone
+                yield row
+            else:
+                yield from self._titles.take(row)
 
     def _refuse_other(self, text: bytes) -> None:
         if self.form != "xlsx":

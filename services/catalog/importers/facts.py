@@ -126,6 +126,7 @@ class _Draft:
         self._warnings: list[Warned] = []
         self._words: dict[str, str] = {}
         self._assumed: list[str] = []
+        self._doubtful: list[str] = []
 
     def row(self) -> Row[Course]:
         given = self._given
@@ -151,6 +152,7 @@ class _Draft:
         shown = self._text("id") or self._text("code") or next(iter(self._in_both("title").values()), "")
         shown = shown or self._text("url") or next(iter(self._in_both("description").values()), "")
         row = row_of(self._number, given, Course, self._warnings, shown[:60] or None)
+        row.doubtful = self._doubtful
         if "title" not in given:
             row.problems = [self._without_title(), *(one for one in row.problems if one.field != "title")]
         if refused := self._not_offered():
@@ -404,6 +406,7 @@ class _Draft:
             self._warn("requires", f"what is no course in it is kept as text and not enforced: {words[:100]!r}")
         if found.requires:
             self._given["requires"] = msgspec.to_builtins(found.requires)
+            self._doubtful = found.doubtful
         for name in ("corequisites", "antirequisites"):
             if ids := list(dict.fromkeys(getattr(found, name))):
                 self._given[name] = ids
@@ -472,6 +475,7 @@ class _Draft:
                 continue
             try:
                 self._given[name] = msgspec.json.decode(fact)
+                self._doubtful = [] if name == "requires" else self._doubtful
             except msgspec.DecodeError:
                 self._given[name] = list_of(fact) if name not in ("teaches", "stated") else fact
         if level := self._text("educational_level"):

@@ -29,6 +29,15 @@ _NO_CODE = (
 )
 """Words before a number that make no code of a course: tests, standards, laws, programs and years."""
 
+_DOUBTFUL = re.compile(
+    r"(?:iso|iec|ieee|nist|itil|cobit|prince|togaf|pmp|ccna|cissp|covid|toeic|toefl|ielts|cefr|hsk|jlpt|ic3|icdl|mos|"
+    r"o-?net|(?:t-?)?gat|pat|grade|level|class|year|version|windows|office|excel|word|powerpoint|outlook|photoshop|"
+    r"illustrator|autocad|spss|python|java|html|css|sql|k|m\.?)(?:[\s_:.-]*\d[\w.-]*|-[a-z]\w*)?|"
+    r"(?:b|m)\.?(?:sc|a|eng|ed|b\.?a)\.?|ph\.?d\.?|\d\.\d{1,2}",
+    re.IGNORECASE,
+)
+"""What may be the id or the code of a course, and is more often a test, a standard, a program, a class or a degree."""
+
 _NO_RANGE = r"(?!-?\s?level)"
 """What may not follow a code: `CS 100-level` means many courses."""
 
@@ -150,6 +159,8 @@ class Conditions:
     corequisites: list[str] = field(default_factory=list)
     antirequisites: list[str] = field(default_factory=list)
     understood: bool = True
+    doubtful: list[str] = field(default_factory=list)
+    """The required courses that are none unless there is such a course: `ISO27001`, `Excel 101`."""
     whole: bool = True
     """Whether the conditions hold everything that the text states; consent, a grade or an equivalent is left out."""
 
@@ -340,7 +351,10 @@ class _Reader:
     def _course(self, code: str) -> Prerequisite:
         if (span := _SPAN.fullmatch(code)) and len(span[1]) == len(span[2]) and int(span[1]) < int(span[2]):
             raise _NotUnderstood
-        return Prerequisite(course=self._identify(code.rstrip(".")))
+        course = self._identify(code.rstrip("."))
+        if _DOUBTFUL.fullmatch(code):
+            self._found.doubtful.append(course)
+        return Prerequisite(course=course)
 
     def _one_of(self, depth: int, word: str) -> Prerequisite | None:
         """Read the list after `one of` or `either`; after an `or`, the list ends before an `and`."""

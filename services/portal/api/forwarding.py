@@ -25,7 +25,7 @@ from shared.bodies import READING, asks_to_continue, received
 from shared.connections import STREAM
 from shared.errors import Problem, Unavailable, UnknownRoute
 from shared.middleware import ADDRESS
-from shared.routes import BODY_LIMIT, REQUEST_ID
+from shared.routes import BODY_LIMIT, REQUEST_ID, no_content
 
 PREFIX = "/api"
 
@@ -109,7 +109,8 @@ class Forwarder:
 
     A replica that cannot be reached is skipped. If a replica breaks the connection, answers 503 or takes too long
     before its answer begins, a request that `is_repeatable` is sent to the next replica. If no other replica can be
-    tried, a request without a large body fails after a minute. Limits and errors are those of the owning service.
+    tried, a request without a large body fails after a minute. Limits and errors are those of the owning service, but a
+    DELETE that was sent again is answered 204 instead of 404: the first replica may have deleted what is not there now.
     """
 
     def __init__(self, client: ClientSession, owners: Mapping[str, Replicas]) -> None:
@@ -131,7 +132,7 @@ class Forwarder:
         body = _Body(request)
         repeatable = repeatable and await body.hold()
         replicas = self._owners[owner]
-        left = replicas.in_order()
+        left, may_be_done = replicas.in_order(), False
         while left:
             address = left.pop(0)
             patience = _PATIENCE_SECONDS if left and repeatable else body.last_patience
@@ -143,17 +144,19 @@ class Forwarder:
                 if body.failure is not None:  # reading the client's body failed, not the owner
                     raise body.failure from None
                 if repeatable:
+                    may_be_done = True
                     continue
                 raise _away(owner) from error
             async with found:
                 if found.status == _AWAY:
                     replicas.failed(address)
                     if left and repeatable:
+                        may_be_done = True
                         continue
                 else:
                     replicas.answered(address)
                 try:
-                    return await _passed_on(request, found)
+                    return await _passed_on(request, found, may_be_done)
                 except (ClientError, TimeoutError) as error:
                     raise body.failure or _away(owner) from error
         raise _away(owner)
@@ -255,7 +258,10 @@ def _asked(request: web.Request) -> CIMultiDict[str]:
     return headers
 
 
-async def _passed_on(request: web.Request, found: ClientResponse) -> web.StreamResponse:
+async def _passed_on(request: web.Request, found: ClientResponse, may_be_done: bool) -> web.StreamResponse:
+    """Pass an answer on; `may_be_done`: whether the request had been sent before, perhaps with effect."""
+    if may_be_done and (request.method, found.status) == (hdrs.METH_DELETE, HTTPStatus.NOT_FOUND):
+        return no_content()
     headers = end_to_end(found.headers, _NOT_ANSWERED)
     headers["X-Request-Id"] = request[REQUEST_ID]
     answer = web.StreamResponse(status=found.status, reason=found.reason, headers=headers)

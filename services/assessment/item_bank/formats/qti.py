@@ -18,6 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
+from services.assessment.item_bank.formats.qti_texts import language_of, text_faults, texts_of
 from services.assessment.item_bank.formats.reading import (
     BankReading,
     GivenRow,
@@ -40,23 +41,12 @@ _NAMESPACE = "http://www.imsglobal.org/xsd/imsqtiasi_v3p0"
 _PACKAGE = "http://www.imsglobal.org/xsd/qti/qtiv3p0/imscp_v1p1"
 _TEMPLATES = "https://purl.imsglobal.org/spec/qti/v3p0/rptemplates"
 _ITEM_TYPE = "imsqti_item_xmlv3p0"
-_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _BASE = "{http://www.w3.org/XML/1998/namespace}base"
 _ZIP = b"PK\x03\x04"
 _NUMBERS = {"LEVEL": "level", "DISCRIMINATION": "discrimination", "DIFFICULTY": "difficulty", "ANSWERS": "answers"}
 _TEXTS = {"SKILL": "skill", "LABEL": "label", "SOURCE": "source"}
 _FIXED = (1980, 1, 1, 0, 0, 0)
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_SHOWN = {
-    "img", "object", "audio", "video", "math", "table", "picture", "iframe", "svg", "sup", "sub",
-    "qti-printed-variable", "include", "canvas", "embed", "input",
-}  # fmt: skip
-"""What a text cannot show, or not without another meaning: 2<sup>3</sup> is no 23."""
-_BLOCKS = {
-    "p", "div", "br", "li", "dt", "dd", "pre", "blockquote", "section", "article", "figure", "figcaption", "hr",
-    "h1", "h2", "h3", "h4", "h5", "h6", "qti-prompt", "qti-content-body",
-}  # fmt: skip
-"""Elements before and after which a new line begins."""
 _ELSEWHERE = {
     "qti-assessment-stimulus-ref": "a stimulus in another file",
     "qti-template-declaration": "values that are made up anew each time",
@@ -157,20 +147,22 @@ def _row(name: str, content: bytes) -> _Row:
 
 
 def _given(root: ET.Element, interaction: ET.Element) -> _Row:
-    usual = _short(root.get(_LANGUAGE))
+    usual = language_of(root)
     choices = [one for one in interaction if local_name(one) == "qti-simple-choice"]
     names = [one.get("identifier", "") for one in choices]
     row = _Row({"id": root.get("identifier")}, names=names)
-    row.item["stem"] = _stem(root, interaction, usual)
-    row.item["options"] = [_texts([one], usual) for one in choices]
+    body = next((one for one in root if local_name(one) == "qti-item-body"), interaction)
+    row.item["stem"] = texts_of(body, usual)
+    row.item["options"] = [texts_of(one, usual) for one in choices]
     row.item |= _outcomes(root)
-    body = next((one for one in root if local_name(one) == "qti-item-body"), root)
-    for one in sorted({local_name(part) for part in body.iter()} & _NOT_SHOWN):
-        row.faults.append(InvalidInput(f"<{one}> cannot be shown; an item holds text only", "qti-item-body"))
+    if root.get("adaptive") in ("true", "1"):
+        row.faults.append(InvalidInput("changes with each attempt; an item is answered once", "adaptive"))
+    row.faults += text_faults(body, usual)
     for part in root:
         if why := _ELSEWHERE.get(local_name(part)):
             row.faults.append(InvalidInput(f"refers to {why}; an item holds its whole text", "stem"))
     _set_key(row, _declaration(root, interaction.get("response-identifier")))
+    _check_processing(row, root)
     return row
 
 
@@ -188,6 +180,8 @@ def _set_key(row: _Row, declaration: ET.Element | None) -> None:
         row.faults.append(InvalidInput("one right option is needed, not several", "key"))
     elif right and right[0] in names:
         row.item["key"] = names.index(right[0])
+        if scores and scores[row.item["key"]] < max(scores):
+            row.faults.append(InvalidInput("the mapping gives another option more points than the right one", "key"))
     elif right:
         row.faults.append(InvalidInput(f"the correct response {right[0][:60]!r} is no choice", "key"))
     elif len(set(scores)) < len(scores):
@@ -198,6 +192,35 @@ def _set_key(row: _Row, declaration: ET.Element | None) -> None:
         row.names = [names[place] for place in order]
 
 
+def _check_processing(row: _Row, root: ET.Element) -> None:
+    """Add a fault if the response processing itself says which options give points."""
+    right = {row.names[row.item["key"]]} if "key" in row.item else set()
+    for processing in (one for one in root if local_name(one) == "qti-response-processing"):
+        named = {name for one in _conditions(processing) if (name := _option_in(one)) is not None}
+        is_inverted = any(
+            _option_in(part) for one in _conditions(processing) if local_name(one) == "qti-not" for part in one.iter()
+        )
+        if is_inverted or (named & {*row.names}) - right:
+            why = "the response processing has a rule of its own; state the right option as the correct response alone"
+            row.faults.append(InvalidInput(why, "key"))
+
+
+def _conditions(processing: ET.Element) -> Iterator[ET.Element]:
+    """Yield the elements of a response processing that are not within one that sets an outcome."""
+    for one in processing:
+        if local_name(one) != "qti-set-outcome-value":
+            yield one
+            yield from _conditions(one)
+
+
+def _option_in(condition: ET.Element) -> str | None:
+    """Return the option that a condition compares with: its identifier, or the correct one as `correct`."""
+    if local_name(condition) == "qti-correct":
+        return "correct response"
+    is_option = local_name(condition) == "qti-base-value" and condition.get("base-type") == "identifier"
+    return (condition.text or "").strip() if is_option else None
+
+
 def _declaration(root: ET.Element, name: str | None) -> ET.Element | None:
     """Return the response declaration of this name, or the first one if `name` is None."""
     declared = (one for one in root if local_name(one) == "qti-response-declaration")
@@ -205,7 +228,10 @@ def _declaration(root: ET.Element, name: str | None) -> ET.Element | None:
 
 
 def _scores(declaration: ET.Element | None, names: list[str]) -> list[float]:
-    """Return the score that a mapping gives each choice; empty without a mapping, and if one is no number."""
+    """Return the score that a mapping gives each choice, within its bounds.
+
+    Empty without a mapping, and if a score is no number.
+    """
     mapping = next(
         (one for one in (declaration if declaration is not None else ()) if local_name(one) == "qti-mapping"), None
     )
@@ -213,7 +239,10 @@ def _scores(declaration: ET.Element | None, names: list[str]) -> list[float]:
         return []
     given = {one.get("map-key"): one.get("mapped-value", "") for one in mapping}
     values = [number_of(given.get(name, mapping.get("default-value", "0"))) for name in names]
-    return [] if any(isinstance(value, str) for value in values) else [float(value) for value in values]
+    least, most = number_of(mapping.get("lower-bound", "-inf")), number_of(mapping.get("upper-bound", "inf"))
+    if any(isinstance(value, str) for value in (*values, least, most)):
+        return []
+    return [min(max(float(value), float(least)), float(most)) for value in values]
 
 
 def _outcomes(root: ET.Element) -> dict[str, Any]:
@@ -237,56 +266,6 @@ def _outcomes(root: ET.Element) -> dict[str, Any]:
     return given | ({"parameters": parameters} if parameters else {})
 
 
-def _stem(root: ET.Element, interaction: ET.Element, usual: str | None) -> dict[str, str]:
-    """Return the text before the choices: of the body, and the prompt."""
-    body = next((one for one in root if local_name(one) == "qti-item-body"), root)
-    parts = [one for one in _outside(body, interaction) if local_name(one) != "qti-rubric-block"]
-    prompts = [one for one in interaction if local_name(one) == "qti-prompt"]
-    return _texts([*parts, *prompts], usual)
-
-
-def _outside(body: ET.Element, interaction: ET.Element) -> Iterator[ET.Element]:
-    """Yield the outermost elements of the body that do not hold the interaction."""
-    for one in body:
-        if one is interaction:
-            continue
-        if interaction in list(one.iter()):
-            yield from _outside(one, interaction)
-        else:
-            yield one
-
-
-def _texts(elements: list[ET.Element], usual: str | None) -> dict[str, str]:
-    """Return the text of elements by language; text without a language has the item's usual one."""
-    found: dict[str, list[str]] = {}
-    for element in elements:
-        for language, text in _spoken(element, usual):
-            found.setdefault(language, []).append(text)
-    texts = {language: re.sub(r"[ \t\r\n]+", " ", "".join(parts)).strip() for language, parts in found.items()}
-    return {language: text for language, text in texts.items() if text and language in ("th", "en")}
-
-
-def _spoken(element: ET.Element, usual: str | None) -> Iterator[tuple[str, str]]:
-    language = _short(element.get(_LANGUAGE)) or usual
-    if local_name(element).startswith("qti-feedback"):
-        return
-    is_block = local_name(element) in _BLOCKS
-    if language and is_block:
-        yield language, " "
-    if element.text and language:
-        yield language, element.text
-    for one in element:
-        yield from _spoken(one, language)
-        if one.tail and language:
-            yield language, one.tail
-    if language and is_block:
-        yield language, " "
-
-
-def _short(language: str | None) -> str | None:
-    return language.split("-")[0].lower() if language else None
-
-
 def _values(parent: ET.Element | None, name: str) -> list[str]:
     holder = next((one for one in (parent if parent is not None else ()) if local_name(one) == name), None)
     values = holder.iter() if holder is not None else ()
@@ -302,7 +281,9 @@ def _other_language(before: _Row, after: _Row) -> bool:
 def _merged(before: _Row, after: _Row) -> _Row:
     options = [one | other for one, other in zip(before.item["options"], after.item["options"], strict=True)]
     item = {**after.item, **before.item, "stem": before.item["stem"] | after.item["stem"], "options": options}
-    faults = {(one.field, one.detail): one for one in (*before.faults, *after.faults)}
+    differing = [name for name in ("key", "kind", "skill", "level") if before.item.get(name) != after.item.get(name)]
+    found = [InvalidInput("differs between the two languages of the item", name) for name in differing]
+    faults = {(one.field, one.detail): one for one in (*before.faults, *after.faults, *found)}
     return _Row(item, [*faults.values()], before.names)
 
 

@@ -1,5 +1,6 @@
 """Parses XML from outside: document types are rejected, so there are no entities and nothing is fetched."""
 
+import re
 import xml.etree.ElementTree as ET
 from xml.parsers import expat
 
@@ -7,13 +8,15 @@ from shared.errors import Malformed, TooLarge
 
 _DEPTH = 60
 _ELEMENTS = 400_000
+_WINDOWS_874 = re.compile(rb"""\s*<\?xml[^>]{0,100}encoding\s*=\s*["']windows-874["']""", re.IGNORECASE)
 
 
 def parse(raw: bytes) -> ET.Element:
     """Return the root element of an XML file; a tag is `{namespace}name`. Raises Malformed, TooLarge."""
     tree = ET.TreeBuilder()
     depth = count = 0
-    parser = expat.ParserCreate(namespace_separator="}")
+    is_thai = _WINDOWS_874.match(raw) is not None  # which Python knows as cp874 only
+    parser = expat.ParserCreate("cp874" if is_thai else None, namespace_separator="}")
     parser.buffer_text = True
 
     def start(tag: str, attributes: dict[str, str]) -> None:

@@ -78,14 +78,15 @@ const isFile = (headers: Headers): boolean => (headers.get('Content-Type') ?? JS
 
 /**
  * Send a request; it fails without an answer within 30 s. A service that cannot answer it for a moment is asked again
- * when it says so, for at most 10 s.
+ * when it says so, for at most 10 s. A deletion that was sent again finds nothing if the first one was carried out.
  */
 export async function patient(request: Request): Promise<Response> {
   const signal = AbortSignal.timeout(LONGEST_MS);
   if (isFile(request.headers)) return fetch(request, { signal });
   const last = Date.now() + AGAIN_MS;
-  for (;;) {
+  for (let again = false; ; again = true) {
     const answered = await fetch(request.clone(), { signal });
+    if (again && request.method === 'DELETE' && answered.status === 404) return new Response(null, { status: 204 });
     const wait = 1000 * Number(answered.headers.get('Retry-After') ?? Infinity);
     if (answered.status !== 503 || Date.now() + wait > last) return answered;
     if (!isRepeatable(request) && !(await isUntouched(answered))) return answered;

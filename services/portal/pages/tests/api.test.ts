@@ -53,6 +53,13 @@ describe('a service that cannot answer for a moment', () => {
     for (const request of once) expect(await outcome([problem('unavailable', 1)], request)).toEqual([503, 1]);
   });
 
+  it('has carried a deletion out if the repetition finds nothing', async () => {
+    const nothing = () => Response.json({ type: '/problems/not-found' }, { status: 404 });
+    expect(await outcome([problem('unavailable', 1), nothing()], { method: 'DELETE' })).toEqual([204, 2]);
+    expect(await outcome([nothing()], { method: 'DELETE' })).toEqual([404, 1]);
+    expect(await outcome([problem('unavailable', 1), nothing()])).toEqual([404, 2]);
+  });
+
   it('does not get a file again', async () => {
     const file = { method: 'POST', body: 'a,b', headers: { 'Content-Type': 'text/csv' } };
     expect(await outcome([problem('overloaded', 1)], file)).toEqual([503, 1]);
