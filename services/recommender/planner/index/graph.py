@@ -304,4 +304,5 @@ def _owners(starts: Ints) -> Longs:
 
 def _order(numbers: Any) -> Longs:
     """Return the stable order of numbers below 2 ** 32. numpy sorts 16 bits at a time several times as fast."""
-    return np.lexsort((numbers.astype(np.uint16), (numbers >> 16).astype(np.uint16)))
+    order: Longs = np.lexsort((numbers.astype(np.uint16), (numbers >> 16).astype(np.uint16)))
+    return order

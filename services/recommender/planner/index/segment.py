@@ -228,7 +228,8 @@ def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
 
 def required(requires: Ints) -> Ints:
     """Return the numbers of the conditions in entry conditions, which hold ~number for a `from` level."""
-    return np.maximum(requires, ~requires)
+    numbers: Ints = np.maximum(requires, ~requires)
+    return numbers
 
 
 def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:
