@@ -16,7 +16,15 @@ import yaml
 from shared.console import say
 from shared.errors import Unavailable
 from shared.events import TopicPlan
-from shared.kafka import Brokers, TopicSpec, create_topics, delete_topics, describe_topics, deviations
+from shared.kafka import (
+    Brokers,
+    TopicSpec,
+    UnsupportedBroker,
+    create_topics,
+    delete_topics,
+    describe_topics,
+    deviations,
+)
 from shared.settings import TopicsSettings, load
 
 _LIST = Path(__file__).with_name("topics.yaml")
@@ -67,7 +75,10 @@ async def recreate_topics(brokers: Brokers, namespace: str = "", replication: in
 
 
 async def check_topics(brokers: Brokers, topics: Sequence[TopicSpec]) -> list[str]:
-    """Return a sentence for each topic that the broker lacks, or has with other settings. Raises Unavailable."""
+    """Return a sentence for each topic that the broker lacks, or has with other settings.
+
+    Raises Unavailable, UnsupportedBroker.
+    """
     planned = {topic.name: TopicPlan(topic.partitions, topic.config["cleanup.policy"]) for topic in topics}
     return deviations(planned, await describe_topics(brokers, planned, configs=True))
 
@@ -83,6 +94,9 @@ def main() -> int:
         wrong = asyncio.run(check_topics(settings, read_topics(settings.namespace)))
     except Unavailable as error:
         print(f"The topics were not created: {error}", file=sys.stderr)  # noqa: T201 - the output of a command
+        return 1
+    except UnsupportedBroker as error:
+        print(f"The topics cannot be used: {error}", file=sys.stderr)  # noqa: T201 - the output of a command
         return 1
     say(f"topics created: {', '.join(created)}" if created else "every topic is there")
     for text in wrong:

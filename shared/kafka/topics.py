@@ -115,6 +115,10 @@ class _MetadataRequest(Request[_MetadataRequestV10]):  # type: ignore[misc]
         return request_struct_class(self._topics, False, False, False, {})  # noqa: FBT003 - the order of the schema
 
 
+class UnsupportedBroker(KafkaError):  # type: ignore[misc]
+    """Raised if a broker is older than Kafka 2.8, which has topic ids; no retry helps."""
+
+
 class TopicReplaced(Exception):
     """Raised if the offsets in use belong to a former topic of the same name."""
 
@@ -131,7 +135,7 @@ class TopicState:
 async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: bool = False) -> dict[str, TopicState]:
     """Return {name: state} of the topics with these names that exist; with `configs` also their cleanup policies.
 
-    Raises Unavailable if no broker answers.
+    Raises Unavailable if no broker answers, UnsupportedBroker.
     """
     client = AIOKafkaClient(**connection(brokers))
     try:
@@ -149,6 +153,10 @@ async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: 
             policies = await _cleanup_policies(client, node, found) if configs and found else {}
     except (KafkaError, OSError, TimeoutError) as error:
         raise Unavailable(f"Kafka: {error!r}") from error
+    except NotImplementedError as error:  # of a request in a version that the broker does not know
+        raise UnsupportedBroker(
+            f"the broker at {addresses(brokers)} is older than Kafka 2.8, which is needed"
+        ) from error
     finally:
         await within(client.close())  # which itself hides that this task is cancelled meanwhile
     return {name: replace(state, cleanup_policy=policies.get(name)) for name, state in found.items()}
@@ -193,8 +201,8 @@ class TopicWarning:
             self._next = now + _ASK_SECONDS
             try:
                 found = await describe_topics(self._brokers, self._planned, configs=True)
-            except Unavailable as error:
-                return error.detail
+            except (Unavailable, UnsupportedBroker) as error:
+                return str(error)
             self._warning = "; ".join(deviations(self._planned, found)) or None
         return self._warning
 
@@ -219,7 +227,7 @@ class TopicIdentity:
 
         Asks the broker at most every five seconds. The first call, and every call while no id is known, waits for the
         answer, so that nobody reads a new topic at the offsets of a former one; later calls do not wait. False while no
-        broker answers or the topic does not exist.
+        broker answers or the topic does not exist. Raises UnsupportedBroker.
         """
         now = asyncio.get_running_loop().time()
         if self._asking is None:
