@@ -1,4 +1,4 @@
-"""Real servers for the tests that ask for one: started once a session, on free ports, under `.local/run/`.
+"""Real servers for the tests that ask for one: started once a session, on free ports, with their data in memory.
 
 A server that cannot be had skips its tests with the reason; with CI=true it fails them.
 """
@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, settings
 
 from deploy.local.broker import EmbeddedBroker, find_broker
 from deploy.local.pages import build as build_pages
-from deploy.local.processes import LOCAL, CannotStart
+from deploy.local.processes import CannotStart
 from deploy.local.servers import Mongod, Server, find_mongodb
 from shared import limits, middleware
 from tests.support.deadlines import bound_tests, pytest_runtest_call  # noqa: F401 - a hook
-from tests.support.servers import missing, started_server
+from tests.support.servers import DATA, missing, server_data, started_server
 
 ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """How long an example takes is no property of the code."""
@@ -32,7 +32,7 @@ settings.load_profile("tests")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST = (
-    *("e2e/", "unit/test_reference", "unit/test_local_environment", "unit/test_warming"),
+    *("e2e/", "contract/test_write_concern", "unit/test_reference", "unit/test_local_environment", "unit/test_warming"),
     *("unit/test_typescript_client", "contract/test_secured_servers"),
 )
 """Parts of the suite that take long, in the order in which they start."""
@@ -73,7 +73,7 @@ def timeless(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server_directory() -> Iterator[Path]:
     """Return where this session's servers keep their data and logs; it is gone after the session."""
-    directory = LOCAL / "run" / f"tests-{os.getpid()}"
+    directory = server_data() / f"{DATA}{os.getpid()}"
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
 

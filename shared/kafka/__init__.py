@@ -24,7 +24,7 @@ from shared.kafka.lag import GroupLag
 from shared.kafka.operations import create_topics, delete_topics, reachable, replay
 from shared.kafka.publisher import Publisher, is_permanent
 from shared.kafka.records import BULK, ConsumedEvent, Headers, OnEvents, Record, RecordMetadata, TopicSpec, is_bulk
-from shared.kafka.topics import TopicState, TopicWarning, describe_topics, deviations
+from shared.kafka.topics import TopicState, TopicWarning, UnsupportedBroker, describe_topics, deviations
 
 __all__ = [
     "BULK",
@@ -41,6 +41,7 @@ __all__ = [
     "TopicSpec",
     "TopicState",
     "TopicWarning",
+    "UnsupportedBroker",
     "create_topics",
     "delete_topics",
     "describe_topics",

@@ -1,18 +1,41 @@
-"""Starts the servers that tests need, and deletes and creates topics on them."""
+"""Starts the servers that tests need, says where they keep their data, and deletes and creates topics on them."""
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import NoReturn
 
+import psutil
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.local.processes import CannotStart
+from deploy.local.processes import LOCAL, CannotStart
 from deploy.local.servers import Server
 from shared.errors import Unavailable
 from shared.kafka import TopicSpec, create_topics, describe_topics
+
+DATA = "learning-path-tests-"
+"""The name of the directory of one process of tests, without the number of the process."""
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - only directories with the number of a process are made in it
+_ROOM = 6 << 30
+
+
+def server_data(memory: Path = _MEMORY, room: int = _ROOM) -> Path:
+    """Return the directory for data of servers: one in memory, where a flush takes no time, or else `.local/run`.
+
+    `memory`: a file system in memory. It is used if `room` bytes are free in it; what processes of tests that were
+    killed left in it is deleted first.
+    """
+    for left in memory.glob(f"{DATA}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(DATA))):
+            shutil.rmtree(left, ignore_errors=True)
+    if memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= room:
+        return memory
+    return LOCAL / "run"
 
 
 def missing(reason: str) -> NoReturn:
