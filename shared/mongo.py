@@ -73,8 +73,8 @@ _PARTS_AT_ONCE = 2
 BUILD_SECONDS = 600
 """How long the server may take to build the indexes of a service, when it starts on a large collection."""
 
-_REFUSED_CODES = {13, 18}
-"""The error codes of a server that rejects the user or denies an action."""
+_REFUSED_CODES = {11, 13, 18}
+"""The error codes of a server that rejects the user, knows no user for the certificate, or denies an action."""
 
 
 def connect(settings: StoreSettings, name: str = "learning-path") -> Client:
@@ -131,7 +131,7 @@ def unavailable() -> Iterator[None]:
     except PyMongoError as error:
         if is_transient(error):
             raise Unavailable("the database does not answer; try again soon") from error
-        if isinstance(error, OperationFailure) and error.code in _REFUSED_CODES:
+        if _is_refusal(error):
             raise Unavailable("the database refuses the user of MONGODB_URI") from error
         if isinstance(error, ConfigurationError):  # only a connection shows it; its message may hold a part of the URI
             raise Unavailable(
@@ -227,6 +227,9 @@ async def ensure_indexes(database: Database, indexes: Mapping[str, Sequence[Inde
             await database[collection].create_indexes(list(models))
 
 
+_REFUSED = "the user of MONGODB_URI is refused"
+
+
 async def reachable(client: Client) -> str | None:
     """Return None if MongoDB has a primary that answers, else what is wrong."""
     try:
@@ -235,13 +238,16 @@ async def reachable(client: Client) -> str | None:
     except TimeoutError:
         return _fault(client)
     except PyMongoError as error:
-        if error.timeout:
+        if error.timeout or isinstance(error, AutoReconnect):
             return _fault(client)
         if isinstance(error, ConfigurationError):
             return "the DNS does not know the name, or the server is not supported"
-        refused = isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
-        return "the user of MONGODB_URI is refused" if refused else type(error).__name__
+        return _REFUSED if _is_refusal(error) else type(error).__name__
     return None
+
+
+def _is_refusal(error: object) -> bool:
+    return isinstance(error, OperationFailure) and error.code in _REFUSED_CODES
 
 
 def _fault(client: Client) -> str:
@@ -249,6 +255,8 @@ def _fault(client: Client) -> str:
     servers = client.delegate.topology_description.server_descriptions()
     errors = [server.error for _, server in sorted(servers.items())]
     error = next(filter(None, errors), "no answer in time")
+    if _is_refusal(error):
+        return _REFUSED
     known = isinstance(error, AutoReconnect | str)
     return str(error).partition(" (configured timeouts")[0] if known else type(error).__name__
 

@@ -98,10 +98,14 @@ def doubtful_in_id(text: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=65_536)
 def folded(text: str) -> str:
-    """Return `fold(text)`, cached: for names, which are short and repeat."""
-    return fold(text)
+    """Return `fold(text)`, cached if the text is as short as names are, which repeat."""
+    return _folded(text) if len(text) <= _LONGEST_NAME else fold(text)
+
+
+_folded = lru_cache(maxsize=65_536)(fold)
+_LONGEST_NAME = 300
+"""The most characters of a title; longer texts would take the memory of all others in the cache."""
 
 
 def names_in(text: str) -> list[str]:

@@ -61,12 +61,14 @@ class Node:
 
     def _run(self, name: str, program: Path, arguments: Sequence[str], cwd: Path, *, quiet: bool) -> None:
         path = f"{self._node.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+        # by default npm keeps its cache in the home directory, and does not end where it cannot write there
+        cache = {"npm_config_cache": str(LOCAL / "npm")}
         try:
             status, output = run_command(
                 [self._node, program, *arguments],
                 _SECONDS if quiet else None,
                 cwd=cwd,
-                env={**os.environ, "PATH": path},
+                env={**cache, **os.environ, "PATH": path},
                 stdout=subprocess.PIPE if quiet else None,
                 stderr=subprocess.STDOUT if quiet else None,
             )

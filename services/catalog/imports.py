@@ -4,6 +4,7 @@ The first row of a course counts; a later equal row is unchanged, and a differen
 twice gives the same result. Each course is stored with its event in one write, so an import may stop after any row.
 """
 
+import asyncio
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,6 @@ from shared.domain import SHARED_TENANT, Course, Prerequisite, courses_named, ke
 from shared.errors import TooLarge, Warned
 from shared.imports.job import ImportJob, ImportRequest, refused_row
 from shared.imports.rows import Row, RowProblem, RowResult, masked
-from shared.mongo import overlapped
 from shared.retries import retry_on_conflict
 from shared.texts import folded
 
@@ -38,8 +38,6 @@ MOST_COURSES = 500_000
 
 _MOST_LISTED = 1000
 _TOLD_OF_A_ROW = 50
-_PER_PART = 500
-"""Courses are stored in parts of this size; while a part is written, the next one is compared with what is stored."""
 
 
 class CourseImport(ImportJob[Course, CourseImportReport]):
@@ -48,6 +46,8 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
     `full`: whether to report the tenant's courses whose provider the file states and that are not in the file.
     `withdraw`: whether to withdraw these courses, too.
     """
+
+    batches_at_once = 2  # while one is written, the next one is checked and compared with what is stored
 
     def __init__(
         self,
@@ -69,44 +69,56 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
         self._without_provider = False
         """Whether the file does not state the provider of a course."""
         self._unknown_rows = False
+        self._checking = asyncio.Lock()
+        """Held while rows are checked, so that the first row of a course is that of the file."""
+        self._written = asyncio.Event()
+        """Set when the rows that were checked last are stored."""
+        self._written.set()
 
     async def store_rows(self, rows: Sequence[Row[Course]]) -> list[RowResult]:
         """Store the courses of rows; return the results, in the order of the rows.
 
         Raises Unavailable; TooLarge if the file has more than `MOST_COURSES` courses.
         """
-        framework_scales = await self.patiently(
-            lambda: self._store.framework_scales(
-                self._tenant, {name for row in rows if row.content for name in frameworks_named(row.content)}
-            )
-        )
         accepted: dict[str, Row[Course]] = {}
         twins: list[Row[Course]] = []
         results: dict[int, RowResult] = {}
-        await self._leave_unknown(rows)
-        for row in rows:
-            if row.content is not None and row.problems:  # not offered: as if the file did not hold it
-                results[row.number] = _refused(row)
-                continue
-            if row.content is None or not self._is_right(row, framework_scales):
-                results[row.number] = _refused(row)
-                self._unknown_rows = self._unknown_rows or (row.is_entry and not self._held_by_id(row))
-                continue
-            key = _hash(row.content.id)
-            if key in self._seen:
-                twins.append(row)
-                continue
-            if len(self._seen) >= MOST_COURSES:
-                raise TooLarge(f"an import may hold {MOST_COURSES} courses; divide the file")
-            self._seen[key] = row.number << 32 | _content(row.content)
-            accepted[f"{self.run}/{row.number}"] = row
-            self._note(row.content)
-        for mark, done in (await self._stored(accepted)).items():
-            row = accepted[mark]
-            results[row.number] = _accepted(row, done)
+        async with self._checking:
+            scales = await self._framework_scales(rows)
+            await self._leave_unknown(rows)
+            for row in rows:
+                if row.content is not None and row.problems:  # not offered: as if the file did not hold it
+                    results[row.number] = _refused(row)
+                    continue
+                if row.content is None or not self._is_right(row, scales):
+                    results[row.number] = _refused(row)
+                    self._unknown_rows = self._unknown_rows or (row.is_entry and not self._held_by_id(row))
+                    continue
+                key = _hash(row.content.id)
+                if key in self._seen:
+                    twins.append(row)
+                    continue
+                if len(self._seen) >= MOST_COURSES:
+                    raise TooLarge(f"an import may hold {MOST_COURSES} courses; divide the file")
+                self._seen[key] = row.number << 32 | _content(row.content)
+                accepted[f"{self.run}/{row.number}"] = row
+                self._note(row.content)
+            earlier, self._written = self._written, asyncio.Event()
+            written = self._written
+        try:
+            for mark, done in (await self._stored(accepted)).items():
+                row = accepted[mark]
+                results[row.number] = _accepted(row, done)
+        finally:
+            written.set()
         for row in twins:
+            await earlier.wait()  # the first row may be one of those
             results[row.number] = await self._twin(row)
         return [_titled(results[row.number], row) for row in rows]
+
+    async def _framework_scales(self, rows: Sequence[Row[Course]]) -> dict[str, FrameworkScale]:
+        named = {name for row in rows if row.content for name in frameworks_named(row.content)}
+        return await self.patiently(lambda: self._store.framework_scales(self._tenant, named))
 
     async def _leave_unknown(self, rows: Sequence[Row[Course]]) -> None:
         """Keep prerequisites as text that name what is no course of the file or the catalog, and is rarely one."""
@@ -154,17 +166,12 @@ class CourseImport(ImportJob[Course, CourseImportReport]):
             return await self.patiently(lambda: self._compared(courses))
         done: dict[str, Stored] = {}
 
-        async def put(part: dict[str, Course]) -> None:
-            async def put_rest() -> bool | None:
-                left = {mark: course for mark, course in part.items() if mark not in done}
-                done.update(await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace)))
-                return done.keys() >= part.keys() or None
+        async def put_rest() -> bool | None:
+            left = {mark: course for mark, course in courses.items() if mark not in done}
+            done.update(await self.patiently(lambda: self._store.put_courses(self._tenant, left, self._trace)))
+            return done.keys() >= courses.keys() or None
 
-            await retry_on_conflict(put_rest, "these courses")
-
-        marks = list(courses)
-        parts = (marks[at : at + _PER_PART] for at in range(0, len(marks), _PER_PART))
-        await overlapped(put, ({mark: courses[mark] for mark in part} for part in parts))
+        await retry_on_conflict(put_rest, "these courses")
         return done
 
     async def _compared(self, courses: Mapping[str, Course]) -> dict[str, Stored]:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import zip_longest
 from time import thread_time
 
 from services.recommender.catalog_replica import CatalogReplica, FoldedCatalog, fold_events
@@ -15,6 +16,9 @@ from shared.kafka import ConsumedEvent, is_bulk
 from shared.kafka.client import BATCH
 
 log = logging.getLogger(__name__)
+
+_TOGETHER = 100
+"""The most officers that are planned before their paths are saved."""
 
 _RESTS = 9
 """The pause after a build, as a multiple of its processor time: building then takes a tenth of a processor's time."""
@@ -31,7 +35,8 @@ class ProfileConsumer:
     async def on_profiles(self, batch: Sequence[ConsumedEvent]) -> None:
         """Plan for the officers of a batch: first those with a single change, then those of an import.
 
-        Raises Unavailable, so that the batch is tried again, or Rejected, so that it becomes a dead letter.
+        Paths are saved a hundred at a time, and tenants take turns. Raises Unavailable, so that the batch is tried
+        again, or Rejected, so that it becomes a dead letter.
         """
         single = {item.event.subject for item in batch if not is_bulk(item.record)}
         for group in (
@@ -42,8 +47,8 @@ class ProfileConsumer:
             for item in group:
                 if handle := HANDLERS.get(item.event.type):
                     await handle(self, item, requests)
-            if requests:
-                await self._planner.plan(requests)
+            for turn in _turns(requests):
+                await self._planner.plan(turn)
 
     async def on_profile(self, item: ConsumedEvent, requests: list[PlanRequest]) -> None:
         """Add a request for an officer who was assessed, registered or moved."""
@@ -73,6 +78,23 @@ class ProfileConsumer:
         if await self._planner.forget(tenant, officer, sequence, newest, item.record.partition):
             await self._take_back(item.event.subject)
         requests[:] = [request for request in requests if not _is_superseded(request, item.event)]
+
+
+def _turns(requests: Sequence[PlanRequest]) -> Iterator[list[PlanRequest]]:
+    """Divide requests into parts of at most `_TOGETHER` officers, with an officer of each tenant in turn.
+
+    All requests of an officer are in one part, and no part has one officer only: the planner handles a request that is
+    alone in another way.
+    """
+    tenants: dict[str, dict[str, list[PlanRequest]]] = {}
+    for request in requests:
+        tenants.setdefault(request.profile.tenant, {}).setdefault(request.profile.key, []).append(request)
+    rounds = zip_longest(*(officers.values() for officers in tenants.values()), fillvalue=[])
+    officers = [one for several in rounds for one in several if one]
+    parts = -(-len(officers) // _TOGETHER)
+    for part in range(parts):
+        chosen = officers[part * len(officers) // parts : (part + 1) * len(officers) // parts]
+        yield [request for one in chosen for request in one]
 
 
 def _is_superseded(request: PlanRequest, tombstone: Event) -> bool:

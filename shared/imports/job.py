@@ -50,10 +50,12 @@ class ImportJob(Generic[C, R]):
     """Imports the rows of one file; a subclass stores rows (`store_rows`) and checks the whole file (`end`).
 
     `rows_at_once`: while earlier rows are stored, up to about so many rows are collected for the next call of
-    `store_rows`. `run`: a text that no other import has, even one with the same id of its report.
+    `store_rows`. `batches_at_once`: how many calls of `store_rows` may run at once; they begin in the order of the
+    rows. `run`: a text that no other import has, even one with the same id of its report.
     """
 
     rows_at_once = 1000
+    batches_at_once = 1
 
     def __init__(self, request: ImportRequest[R], shape: type[R]) -> None:
         self._reports, self._tenant, self._trace = request.reports, request.tenant, request.trace
@@ -94,25 +96,23 @@ class ImportJob(Generic[C, R]):
         self.begun = True
         await self._save()
 
-    async def take(self, rows: Sequence[Row[C]]) -> list[RowResult]:
-        """Store the next rows and count them in the report; return their results, in order. Raises Problem.
+    async def count(self, results: Sequence[RowResult]) -> None:
+        """Count the results of the next rows in the report. Raises Unavailable if earlier results cannot be stored.
 
         The results are stored while the next rows are read; `finish` and `stop` wait until all are stored. The report
         is stored within about a second, and at most once a second.
         """
-        results = await self.store_rows(rows)
         counts = dict.fromkeys(("created", "changed", "unchanged", "refused"), 0)
         for one in results:
             counts[one.status] += 1
         self.change(**{status: getattr(self.report, status) + count for status, count in counts.items()})
         if self.report.dry_run:
-            return results
+            return
         await self._kept()
         self._keeping = asyncio.create_task(self._keep(results))
         if self._saving and self._saving.done():
             await self._saved()
         self._saving = self._saving or asyncio.create_task(self._save_soon())
-        return results
 
     async def finish(self) -> R:
         """Check the file as a whole, store the report and return it. Raises Unavailable."""

@@ -3,7 +3,8 @@
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any, Protocol, Self, TypeVar
 from uuid import UUID
 
@@ -147,20 +148,21 @@ async def _report(request: web.Request) -> ImportReport:
 
 
 async def _answer(
-    request: web.Request, answered: AsyncIterator[bytes], job: ImportJob[Any, Any], report: str
+    request: web.Request, answered: AsyncGenerator[bytes], job: ImportJob[Any, Any], report: str
 ) -> web.StreamResponse:
-    first = await anext(answered, b"")  # a body that cannot be read is refused before an answer begins
-    place = {} if job.report.dry_run else {REPORT_PLACE.name: report.format(import_id=job.report.import_id)}
-    stream = await open_stream(request, "application/x-ndjson", place)
-    async with Answers(stream) as answers:
-        await answers.put(first)
-        async for more in answered:
-            await answers.put(more)
+    async with aclosing(answered):
+        first = await anext(answered, b"")  # a body that cannot be read is refused before an answer begins
+        place = {} if job.report.dry_run else {REPORT_PLACE.name: report.format(import_id=job.report.import_id)}
+        stream = await open_stream(request, "application/x-ndjson", place)
+        async with Answers(stream) as answers:
+            await answers.put(first)
+            async for more in answered:
+                await answers.put(more)
     await stream.write_eof()
     return stream
 
 
-async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, Any]) -> AsyncIterator[bytes]:
+async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, Any]) -> AsyncGenerator[bytes]:
     """Yield the answer to each row when it is ready, and the report at the end.
 
     If the body breaks off or cannot be read further, the report says so. Raises Problem if that happens before the
@@ -168,13 +170,22 @@ async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, A
     """
     begun = False
     counted = _Counted()
+
+    async def batches() -> AsyncGenerator[list[Row[T]]]:
+        nonlocal begun
+        async with aclosing(_together(_read(request, reader, counted), job.rows_at_once)) as together:
+            async for batch in together:
+                if not begun:
+                    job.describe(**reader.described)
+                    await job.begin()
+                    begun = True
+                yield batch
+
     try:
-        async for batch in _together(_read(request, reader, counted), job.rows_at_once):
-            if not begun:
-                job.describe(**reader.described)
-                await job.begin()
-                begun = True
-            yield _lines(await job.take(batch))
+        async with aclosing(_stored(batches(), job)) as stored:
+            async for results in stored:
+                await job.count(results)
+                yield _lines(results)
         if counted.over:
             raise TooLarge(f"over {WITHOUT_CONTENT_LIMIT} rows are empty or refused; the rest is not read")
         job.describe(**reader.described)
@@ -205,7 +216,39 @@ async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") ->
         yield batch
 
 
-async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> AsyncIterator[list[Row[T]]]:
+async def _stored(batches: AsyncGenerator[list[Row[T]]], job: ImportJob[T, Any]) -> AsyncGenerator[list[RowResult]]:
+    """Store batches of rows, `job.batches_at_once` at a time; yield their results, in the order of the batches.
+
+    An error of reading is raised after the results of the rows before it; after an error of storing, no further batch
+    is begun. Closes `batches`.
+    """
+    turns = asyncio.Semaphore(job.batches_at_once)
+    begun: asyncio.Queue[asyncio.Task[list[RowResult]] | None] = asyncio.Queue()
+    running: set[asyncio.Task[list[RowResult]]] = set()
+
+    async def begin() -> None:
+        try:
+            while await turns.acquire() and (batch := await anext(batches, None)) is not None:
+                running.add(task := asyncio.create_task(job.store_rows(batch)))
+                begun.put_nowait(task)
+        finally:
+            begun.put_nowait(None)
+
+    beginning = asyncio.create_task(begin())
+    try:
+        while (task := await begun.get()) is not None:
+            yield await task
+            running.discard(task)
+            turns.release()
+        await beginning
+    finally:
+        for one in (beginning, *running):
+            one.cancel()
+        await asyncio.gather(beginning, *running, return_exceptions=True)
+        await batches.aclose()
+
+
+async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> AsyncGenerator[list[Row[T]]]:
     """Yield rows in batches of about `at_once`, and of fewer once an empty batch says that no more have arrived.
 
     An error of reading is raised after the rows before it.

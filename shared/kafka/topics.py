@@ -1,4 +1,4 @@
-"""The state of a topic on the broker (id, partitions, cleanup policy), and its deviations from the plan.
+"""The state of a topic on the broker (id, partitions, configuration), and its deviations from the plan.
 
 Kafka gives a topic an id when it is created. A topic that was deleted and created again keeps its name and gets another
 id; offsets of the old topic are invalid in it. aiokafka 0.14 does not read topic ids, so the request that returns them
@@ -7,7 +7,7 @@ id; offsets of the old topic are invalid in it. aiokafka 0.14 does not read topi
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from uuid import UUID
 
@@ -125,15 +125,15 @@ class TopicReplaced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic on the broker; `cleanup_policy` is None if the broker does not report it."""
+    """A topic on the broker. `config`: what the broker reports of its configuration, if it was asked for."""
 
     id: UUID
     partitions: int
-    cleanup_policy: str | None = None
+    config: Mapping[str, str] = field(default_factory=dict)
 
 
 async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: bool = False) -> dict[str, TopicState]:
-    """Return {name: state} of the topics with these names that exist; with `configs` also their cleanup policies.
+    """Return {name: state} of the topics with these names that exist; with `configs` also their configurations.
 
     Raises Unavailable if no broker answers, UnsupportedBroker.
     """
@@ -150,7 +150,7 @@ async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: 
                 for topic in metadata.topics
                 if topic[0] != UnknownTopicOrPartitionError.errno
             }
-            policies = await _cleanup_policies(client, node, found) if configs and found else {}
+            reported = await _configs(client, node, found) if configs and found else {}
     except (KafkaError, OSError, TimeoutError) as error:
         raise Unavailable(f"Kafka: {error!r}") from error
     except NotImplementedError as error:  # of a request in a version that the broker does not know
@@ -159,15 +159,13 @@ async def describe_topics(brokers: Brokers, names: Collection[str], *, configs: 
         ) from error
     finally:
         await within(client.close())  # which itself hides that this task is cancelled meanwhile
-    return {name: replace(state, cleanup_policy=policies.get(name)) for name, state in found.items()}
+    return {name: replace(state, config=reported.get(name, {})) for name, state in found.items()}
 
 
-async def _cleanup_policies(client: AIOKafkaClient, node: int, names: Iterable[str]) -> dict[str, str]:
+async def _configs(client: AIOKafkaClient, node: int, names: Iterable[str]) -> dict[str, dict[str, str]]:
     request = DescribeConfigsRequest([(_TOPIC_RESOURCE, name, _ALL) for name in names])
     answer = await client.send(node, request)
-    return {
-        resource[3]: entry[1] for resource in answer.resources for entry in resource[4] if entry[0] == _CLEANUP_POLICY
-    }
+    return {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for resource in answer.resources}
 
 
 def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]) -> list[str]:
@@ -180,8 +178,9 @@ def deviations(planned: Mapping[str, TopicPlan], found: Mapping[str, TopicState]
             continue
         if state.partitions != plan.partitions:
             texts.append(f"{name} has {state.partitions} partitions, {plan.partitions} are planned")
-        if state.cleanup_policy and set(state.cleanup_policy.split(",")) != set(plan.cleanup_policy.split(",")):
-            texts.append(f"{name} has the cleanup policy {state.cleanup_policy!r}, {plan.cleanup_policy!r} is planned")
+        policy = state.config.get(_CLEANUP_POLICY)
+        if policy and set(policy.split(",")) != set(plan.cleanup_policy.split(",")):
+            texts.append(f"{name} has the cleanup policy {policy!r}, {plan.cleanup_policy!r} is planned")
     return texts
 
 

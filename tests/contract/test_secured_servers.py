@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from shared.errors import Rejected, Unavailable
 from shared.events import PROFILES_TOPIC, OfficerErased, new_event
 from shared.kafka import ConsumedEvent, Follower, GroupConsumer, Publisher, TopicSpec, create_topics, reachable, replay
 from shared.kafka.client import connection
-from shared.mongo import KeyStore, connect
+from shared.mongo import Client, KeyStore, connect
 from shared.mongo import reachable as mongo_reachable
 from shared.settings import AssessmentSettings, KafkaSettings, StoreSettings, read
 from tests.support.secured_servers import (
@@ -262,6 +263,38 @@ async def test_mongodb_is_reachable_only_with_tls_and_scram(mongod: SecuredMongo
 
     uris = (mongod.uri(password="wrong"), mongod.uri(user="nobody"), plain)
     await asyncio.gather(*(is_refused(uri) for uri in uris))  # each waits for the time-outs of its client
+
+
+async def test_readiness_tells_again_and_again_that_mongodb_refuses_the_user(mongod: SecuredMongod) -> None:
+    without_certificate = mongod.uri_of_certificate(None)
+    for uri in (mongod.uri(password="wrong"), mongod.uri(user="nobody"), without_certificate):
+        client = connect(read(StoreSettings, {"MONGODB_URI": uri, "API_KEY_PEPPER": PEPPER}))
+        for _ in range(4):  # the client notes the first refusal, and then answers without asking
+            await until(partial(_mongo_tells, client, "the user of MONGODB_URI is refused"))
+            assert await mongo_reachable(client) in ("the user of MONGODB_URI is refused", "no answer in time")
+        client.close()
+
+
+async def test_a_certificate_is_the_user_of_mongodb(mongod: SecuredMongod, made: Certificates, namespace: str) -> None:
+    uri = mongod.uri_of_certificate(made.client)
+    settings = read(StoreSettings, {"MONGODB_URI": uri, "NAMESPACE": namespace, "API_KEY_PEPPER": PEPPER})
+    client = connect(settings)
+    await until(partial(_mongo_tells, client, "the user of MONGODB_URI is refused"))  # nobody has this certificate
+    with pytest.raises(Unavailable):
+        await KeyStore(client, settings).find("none")
+    admin = connect(read(StoreSettings, {"MONGODB_URI": mongod.uri(), "API_KEY_PEPPER": PEPPER}))
+    roles = [{"role": "readWriteAnyDatabase", "db": "admin"}]
+    await admin["$external"].command("createUser", f"CN={USER},O=tests", roles=roles)
+    await until(partial(_mongo_tells, client, None))
+    _, stored = issue(settings.api_key_pepper, "agency", "platform")
+    await KeyStore(client, settings).create(stored)
+    assert await KeyStore(client, settings).find(stored.key_id) is not None
+    client.close()
+    admin.close()
+
+
+async def _mongo_tells(client: Client, fault: str | None) -> bool:
+    return await mongo_reachable(client) == fault
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import aiokafka.client
 import pytest
 from aiokafka.client import AIOKafkaClient
 
-from deploy.topics import check_topics, ensure_topics, read_topics, recreate_topics
+from deploy.topics import check_topics, ensure_topics, main, read_topics, recreate_topics
 from shared.errors import Unavailable
 from shared.events import TopicPlan
 from shared.kafka import (
@@ -195,3 +195,34 @@ async def test_another_cleanup_policy_is_reported(bootstrap: str, namespace: str
     await create_topics(bootstrap, [TopicSpec(name, 1, 1, {"cleanup.policy": "delete"})])
     warning = await TopicWarning(bootstrap, {name: TopicPlan(1, "compact")})()
     assert warning == f"{name} has the cleanup policy 'delete', 'compact' is planned"
+
+
+async def test_topics_that_are_configured_otherwise_are_reported_with_the_command_that_changes_them(
+    kafka_bootstrap: str, namespace: str
+) -> None:
+    planned = read_topics(namespace)
+    dead = f"{namespace}assessment.profiles.dead"
+    other = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
+    await create_topics(
+        kafka_bootstrap,
+        [one._replace(config={**one.config, **other}) if one.name == dead else one for one in planned],
+    )
+    policy, settings = await check_topics(kafka_bootstrap, planned)
+    assert policy == f"{dead} has the cleanup policy 'compact', 'compact,delete' is planned"
+    assert settings == (
+        f"{dead} has cleanup.policy=compact, message.timestamp.type=CreateTime: kafka-configs.sh --bootstrap-server "
+        f"HOST:PORT --alter --entity-type topics --entity-name {dead} --add-config "
+        '"cleanup.policy=[compact,delete],message.timestamp.type=LogAppendTime"'
+    )
+
+
+async def test_the_command_for_topics_reports_a_deviation_and_does_not_fail(
+    kafka_bootstrap: str, namespace: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (profiles, *_) = read_topics(namespace)
+    await create_topics(kafka_bootstrap, [profiles._replace(partitions=25)])
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka_bootstrap)
+    monkeypatch.setenv("NAMESPACE", namespace)
+    monkeypatch.setattr("sys.argv", ["deploy.topics"])
+    assert await asyncio.to_thread(main) == 0
+    assert f"not as planned: {profiles.name} has 25 partitions, 24 are planned" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import validate
 from services.recommender.planner import pipeline
 from services.recommender.planner.completions import posterior_targets
-from services.recommender.planner.exact.conditions import course_option
+from services.recommender.planner.exact.options import course_option
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.value import ValueFunction

@@ -6,8 +6,8 @@ from services.recommender.inputs import ALGORITHM, Inputs
 from services.recommender.plan_validator.officer_state import Find, OfficerState
 from services.recommender.plan_validator.validate import faults
 from services.recommender.planner.course_spec import course_spec
-from services.recommender.planner.exact.conditions import course_option
 from services.recommender.planner.exact.dependencies import dependencies
+from services.recommender.planner.exact.options import course_option
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.explain.expected import expected_gain
 from shared.paths import Closes, CourseCard, Coverage, Gap, LearningPath, OpenGap, Reason, Step, Versions

@@ -58,7 +58,7 @@ async def test_the_later_of_two_concurrent_files_is_refused_because_its_key_was_
     request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
     job = ResultImport(Intake(store, app[CONTEXT].index, caught_up), request)
     await job.begin()
-    [verdict] = await job.take([Row(1, convert(row(officer, 4, key="k"), ImportedResult))])
+    [verdict] = await job.store_rows([Row(1, convert(row(officer, 4, key="k"), ImportedResult))])
     assert (verdict.status, [problem.field for problem in verdict.problems or []]) == ("refused", ["key"])
     assert [level["level"] for level in (await profile_of(service, officer))["levels"]] == [1]
 
@@ -130,7 +130,7 @@ async def test_rows_that_meet_a_single_submission_in_their_transaction_all_count
     job = ResultImport(Intake(store, app[CONTEXT].index, caught_up), request)
     await job.begin()
     rows = [row(one, n % 4, key="k") for n, one in enumerate(officers)]
-    verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows, 1)])
+    verdicts = await job.store_rows([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows, 1)])
     assert interrupted.conflicts == 1
     assert {one.status for one in verdicts} == {"created"}
     assert [one.revision for one in verdicts] == [2, 2, 2, 3, *[2] * (len(officers) - 4)]
@@ -164,7 +164,7 @@ async def test_a_failed_part_is_retried_and_every_row_counts_once_in_order(servi
     request = ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson")
     job = ResultImport(Intake(store, app[CONTEXT].index, caught_up), request)
     await job.begin()
-    verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, *again], 1)])
+    verdicts = await job.store_rows([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, *again], 1)])
     assert store.failed
     assert [one.line for one in verdicts] == list(range(1, len(verdicts) + 1))
     assert {one.status for one in verdicts[: len(rows)]} == {"created"}
@@ -194,7 +194,7 @@ async def test_after_a_crash_between_write_and_answer_the_same_file_completes_th
     job = ResultImport(intake, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     with pytest.raises(RuntimeError):
-        await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows[:2], 1)])
+        await job.store_rows([Row(n, convert(one, ImportedResult)) for n, one in enumerate(rows[:2], 1)])
     verdicts, report = await imported(service, rows)
     assert statuses(verdicts) == ["unchanged", "unchanged", "created"]
     assert report["state"] == "finished"
@@ -225,7 +225,7 @@ async def test_rows_unanswered_after_an_outage_get_their_real_result(service: St
     job = ResultImport(intake, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     rows = [row(one, n, key=f"k{n}") for n, one in enumerate(officers)]
-    verdicts = await job.take([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, rows[0]], 1)])
+    verdicts = await job.store_rows([Row(n, convert(one, ImportedResult)) for n, one in enumerate([*rows, rows[0]], 1)])
     assert [(one.status, one.revision) for one in verdicts] == [("created", 2)] * 4 + [("unchanged", 2)]
     assert statuses((await imported(service, rows))[0]) == ["unchanged"] * 4
 
@@ -239,7 +239,7 @@ async def test_officers_unanswered_after_an_outage_get_their_real_result(service
     job = OfficerImport(registrar, ImportRequest(reports=app[REPORTS], tenant="agency", trace="", form="ndjson"))
     await job.begin()
     rows = [{"officer": one, "job_group": "service", "agency": "west"} for one in (known, new)]
-    verdicts = await job.take([Row(n, convert(one, ImportedOfficer)) for n, one in enumerate(rows, 1)])
+    verdicts = await job.store_rows([Row(n, convert(one, ImportedOfficer)) for n, one in enumerate(rows, 1)])
     assert [(one.status, one.revision) for one in verdicts] == [("changed", 2), ("created", 1)]
     assert statuses((await imported(service, rows, "officers"))[0]) == ["unchanged"] * 2
 

@@ -353,7 +353,7 @@ async def test_a_missing_course_that_another_import_changes_meanwhile_is_not_wit
     request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson")
     taken = CourseImport(store, request, full=True, withdraw=True)
     await taken.begin()
-    await taken.take([Row(1, convert(course("c0"), Course))])
+    await taken.store_rows([Row(1, convert(course("c0"), Course))])
     report = await taken.finish()
     assert (report.missing, report.withdrawn) == (["c1", "c2"], 1)
     assert await ids(service, tenant=tenant) == ["c0", "c1"]
@@ -373,7 +373,7 @@ async def test_an_import_survives_a_database_outage_without_loss_or_duplicates(
     request = ImportRequest(reports=app[REPORTS], tenant=tenant, trace="", form="ndjson", patience=30)
     taken = CourseImport(Away(app[CONTEXT].store, **lost), request)
     await taken.begin()
-    results = await taken.take(rows_of(50))
+    await taken.count(results := await taken.store_rows(rows_of(50)))
     assert [(one.status, one.revision) for one in results] == [("created", 1)] * 50
     report = await taken.finish()
     assert (report.created, report.state) == (50, "finished")
@@ -386,7 +386,7 @@ async def test_an_import_ends_with_a_reason_if_the_database_stays_unavailable(se
     taken = CourseImport(Away(app[CONTEXT].store, calls_lost=10**6), request)
     await taken.begin()
     with pytest.raises(Unavailable) as away:
-        await taken.take(rows_of(5))
+        await taken.store_rows(rows_of(5))
     await taken.stop(away.value)
     found = await ReportStore(service.database("catalog"), CourseImportReport).find(tenant, taken.report.import_id)
     assert found

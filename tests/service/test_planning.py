@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.recommender import consumer as consumer_module
 from services.recommender.consumer import ProfileConsumer
 from services.recommender.inputs import Inputs, PlanRequest
 from services.recommender.plan_pool import PlanPool
@@ -80,9 +81,27 @@ async def test_single_changes_are_planned_before_an_import_of_the_same_batch(off
         received(5, order("both", 4, reading=3).profile, bulk=True),
     ]
     await consumer.on_profiles(batch)
-    assert planner.turns == [["both", "single", "both", "both"], ["bulk-1", "bulk-2"]]
+    assert planner.turns == [["both", "both", "both", "single"], ["bulk-1", "bulk-2"]]
     assert await office.announced("both") == [(1, 4)]
     assert planner.planned == 4
+
+
+async def test_one_tenant_does_not_wait_until_all_officers_of_another_are_planned(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "_TOGETHER", 10)
+    planner = InTurn(office.store, office.catalog, UTC)
+    consumer = ProfileConsumer(planner, nothing_to_take_back)
+    many = [order(f"many-{number:02}", sequence).profile for sequence in (2, 3) for number in range(41)]
+    few = [msgspec.structs.replace(order(name, 2).profile, tenant="few") for name in ("few-1", "few-2")]
+    await consumer.on_profiles([received(offset, one) for offset, one in enumerate([*many, *few])])
+    first, *others = [sorted(turn) for turn in planner.turns]
+    assert {"few-1", "few-2"} <= {*first}
+    turns = [{*turn} for turn in (first, *others)]
+    assert sorted(map(len, turns)) == [8, 8, 9, 9, 9]
+    assert sum(map(len, turns)) == len(set().union(*turns)) == 43  # all events of an officer are together
+    assert planner.planned == 43
+    assert await office.announced("many-40") == [(1, 3)]
 
 
 async def test_a_profile_is_planned_after_a_restore_from_an_older_copy(office: Office) -> None:

@@ -14,8 +14,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.exact.conditions import AnyCondition, Condition, CourseOption, PathState
+from services.recommender.planner.course_spec import AnyCondition, Condition
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
+from services.recommender.planner.exact.options import CourseOption, PathState
 
 
 class ClosureProgram:

@@ -21,10 +21,11 @@ ENCODED = "pass%2Fw%3Ard%40of%23the%20tests"
 
 @dataclass(frozen=True)
 class Certificates:
-    """An authority, and the certificate of a server that it signed, with its key."""
+    """An authority, and the certificate of a server that it signed, with its key; likewise of a client."""
 
     authority: Path
     server: Path
+    client: Path
 
 
 def certificates(directory: Path, names: str = "DNS:localhost,IP:127.0.0.1", days: str = "2") -> Certificates:
@@ -42,12 +43,17 @@ def certificates(directory: Path, names: str = "DNS:localhost,IP:127.0.0.1", day
     new = ["-newkey", "rsa:2048", "-nodes"]
     usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]  # Python 3.13 refuses an authority without it
     openssl("req", "-x509", *new, *usage, "-days", "2", "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
-    openssl("req", *new, "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
     signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions"]
-    openssl("x509", "-req", "-in", "server.csr", *signed, "-days", days, "-out", "server.crt")
-    server = directory / "server.pem"
-    server.write_text((directory / "server.key").read_text() + (directory / "server.crt").read_text())
-    return Certificates(directory / "ca.pem", server)
+
+    def certificate(name: str, subject: str) -> Path:
+        openssl("req", *new, "-subj", subject, "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", *signed, "-days", days, "-out", f"{name}.crt")
+        made = directory / f"{name}.pem"
+        made.write_text((directory / f"{name}.key").read_text() + (directory / f"{name}.crt").read_text())
+        return made
+
+    server, client = certificate("server", "/CN=localhost"), certificate("client", f"/O=tests/CN={USER}")
+    return Certificates(directory / "ca.pem", server, client)
 
 
 class SecuredKafka(ApacheKafka):
@@ -92,7 +98,7 @@ class SecuredKafka(ApacheKafka):
 
 
 class SecuredMongod:
-    """A `mongod` that accepts only TLS, with a user who may do what a service needs."""
+    """A `mongod` that accepts only TLS, with a user who may do what a service needs, and create users."""
 
     def __init__(self, binary: str | Path, directory: Path, made: Certificates) -> None:
         self._directory = directory
@@ -111,6 +117,11 @@ class SecuredMongod:
     def uri(self, user: str = USER, password: str = ENCODED) -> str:
         options = f"replicaSet=rs0&authSource=admin&tls=true&tlsCAFile={self._made.authority}"
         return f"mongodb://{user}:{password}@127.0.0.1:{self.port}/?{options}"
+
+    def uri_of_certificate(self, certificate: Path | None) -> str:
+        options = f"replicaSet=rs0&authMechanism=MONGODB-X509&tls=true&tlsCAFile={self._made.authority}"
+        given = f"&tlsCertificateKeyFile={certificate}" if certificate else ""
+        return f"mongodb://127.0.0.1:{self.port}/?{options}{given}"
 
     async def start(self) -> None:
         self.child.start()
@@ -135,7 +146,9 @@ class SecuredMongod:
                     members = [{"_id": 0, "host": f"127.0.0.1:{self.port}"}]
                     _quietly(lambda: client.admin.command("replSetInitiate", {"_id": "rs0", "members": members}))
                     return False
-                client.admin.command("createUser", USER, pwd=PASSWORD, roles=["readWriteAnyDatabase"])
+                client.admin.command(
+                    "createUser", USER, pwd=PASSWORD, roles=["readWriteAnyDatabase", "userAdminAnyDatabase"]
+                )
             except PyMongoError:
                 return False
             return True

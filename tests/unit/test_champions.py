@@ -9,8 +9,7 @@ import pytest
 
 from services.recommender.inputs import Inputs
 from services.recommender.plan_validator.validate import validate
-from services.recommender.planner.course_spec import CourseSpec
-from services.recommender.planner.exact.conditions import LevelCondition
+from services.recommender.planner.course_spec import CourseSpec, LevelCondition
 from services.recommender.planner.index import catalog
 from services.recommender.planner.index.catalog import Snapshot, View
 from services.recommender.planner.optimizer.solve import solve

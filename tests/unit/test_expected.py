@@ -14,8 +14,8 @@ from services.recommender.planner.course_spec import (
     cost_factor,
     course_spec,
 )
-from services.recommender.planner.exact.conditions import course_option
 from services.recommender.planner.exact.dependencies import dependencies
+from services.recommender.planner.exact.options import course_option
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.explain.expected import expected_gain
 from services.recommender.planner.pipeline import recommend

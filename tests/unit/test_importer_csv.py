@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -159,3 +160,17 @@ def test_rows_over_a_table_may_have_several_cells() -> None:
     with pytest.raises(InvalidInput) as refused:
         read("csv", b"Kurzbezeichnung,Umfang\nCourse,12\n")  # a course that is called so is no header
     assert refused.value.detail.endswith("There are: Kurzbezeichnung, Umfang")
+
+
+def test_descriptions_of_rows_are_not_kept_in_memory() -> None:
+    reader = ListReader("csv", GUESS)
+    rows = (f'c{n},Course,"{n} {"in some words " * 300}"\n' for n in range(120))
+    list(reader.feed(b"id,title,description\n" + next(rows).encode()))
+    tracemalloc.start()
+    try:
+        for row in rows:
+            list(reader.feed(row.encode()))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 400_000  # each row has 4,000 bytes

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.recommender.planner.course_spec import course_spec
+from services.recommender.planner.course_spec import LevelCondition, course_spec
 from services.recommender.planner.index import catalog as index
 from services.recommender.planner.index.catalog import Snapshot
 from services.recommender.planner.index.vocabulary import (
@@ -17,7 +17,7 @@ from services.recommender.planner.index.vocabulary import (
 from services.recommender.planner.optimizer import query
 from services.recommender.planner.pipeline import recommend
 from shared.domain import SHARED_TENANT
-from tests.support.builders import TENANT, after, catalog, course, framework, inputs
+from tests.support.builders import TENANT, after, at, catalog, course, framework, inputs
 
 
 def test_a_tenant_sees_shared_courses_and_its_own_and_never_those_of_another() -> None:
@@ -132,8 +132,8 @@ def test_the_skills_of_a_framework_are_found_without_reading_those_of_all_others
 def test_rows_of_one_skill_are_merged() -> None:
     offer = course_spec(course("a", ("a", 1, 2), ("a", 2, 3), ("b", 0, 1)))
     assert offer.teaches == {("fw", "a"): (1, 3), ("fw", "b"): (0, 1)}
-    assert [(it.skill, it.level) for it in offer.entry("fw")] == [("a", 1)]
-    assert offer.entry("other") == []
+    assert offer.conditions("fw") == (LevelCondition(("fw", "a"), 1_000_000),)
+    assert offer.conditions("other") == ()
 
 
 def test_a_tenant_catalog_built_before_a_skill_was_numbered_can_be_planned_on() -> None:
@@ -146,12 +146,19 @@ def test_a_tenant_catalog_built_before_a_skill_was_numbered_can_be_planned_on() 
     assert [step.course.id for step in path.steps] == ["old", "new"]
 
 
+def test_a_from_level_that_is_also_required_is_one_condition() -> None:
+    vocabulary = Vocabulary()
+    entry = vocabulary.entry(course("b-1", ("x", 1, 3), requires=[at("x", 1), at("x", 1)]))
+    assert np.frombuffer(entry.requires, np.int32).tolist() == [0]
+    assert len(vocabulary.conditions.table) == 1
+
+
 def test_the_bytes_of_an_entry_are_records() -> None:
     taught = course("b-1", ("x", 1, 3), hours=2.5, requires=[after("a-1")])
     entry = Vocabulary().entry(taught)
     [head] = np.frombuffer(entry.head, HEAD_DTYPE)
     [row] = np.frombuffer(entry.rows, ROW_DTYPE)
-    assert (head["rows"], head["conditions"], head["matched"], head["hours"]) == (1, 1, 0, 2_500_000)
+    assert (head["rows"], head["conditions"], head["matched"], head["hours"]) == (1, 2, 0, 2_500_000)
     assert (row["low"], row["high"]) == (1_000_000, 3_000_000)
-    assert len(np.frombuffer(entry.requires, np.int32)) == 1
+    assert np.frombuffer(entry.requires, np.int32).tolist() == [0, ~1], "the second one is the `from` level"
     assert len(np.frombuffer(entry.matched, MATCHED_DTYPE)) == 0

@@ -12,19 +12,12 @@ from hypothesis import strategies as st
 
 from services.recommender.inputs import MICRO, Inputs
 from services.recommender.plan_validator.officer_state import EntryState
-from services.recommender.planner.course_spec import SkillKey, course_spec
-from services.recommender.planner.exact.conditions import (
-    Condition,
-    CourseCondition,
-    CourseOption,
-    LevelCondition,
-    PathState,
-    course_option,
-)
+from services.recommender.planner.course_spec import Condition, CourseCondition, LevelCondition, SkillKey, course_spec
 from services.recommender.planner.exact.minimum_closure import (
     AvailableCourses,
     minimum_closure,
 )
+from services.recommender.planner.exact.options import CourseOption, PathState, course_option
 from services.recommender.planner.exact.residual import exclusion_reason
 from services.recommender.planner.optimizer.solve import solve
 from services.recommender.planner.pipeline import recommend, why_not

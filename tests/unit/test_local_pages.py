@@ -14,13 +14,14 @@ from deploy.local.processes import ROOT, CannotStart
 NODE = """#!/bin/sh
 '''exec' "{python}" "$0" "$@"
 ' '''
-import pathlib, sys
+import os, pathlib, sys
 here = pathlib.Path(__file__).parent
 if sys.argv[1:] == ["--version"]:
     print((here / "version").read_text())
     sys.exit()
 with (here / "calls").open("a") as file:
     print(*sys.argv[1:], file=file)
+(here / "cache").write_text(os.environ["npm_config_cache"])
 if (here / "refuses").exists():
     print((here / "refuses").read_text())
     sys.exit(1)
@@ -56,6 +57,17 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def calls(node: Path) -> list[str]:
     path = node / "calls"
     return [line.rpartition("/")[2] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_npm_keeps_its_cache_in_the_checkout_or_where_the_user_says(
+    node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages.build(print)
+    assert (node / "cache").read_text() == str(pages.LOCAL / "npm")
+    monkeypatch.setenv("npm_config_cache", "/elsewhere")
+    (pages.PAGES / "src" / "main.tsx").write_text("two")
+    pages.build(print)
+    assert (node / "cache").read_text() == "/elsewhere"
 
 
 def test_packages_and_pages_are_built_once_and_again_after_a_change(node: Path) -> None:

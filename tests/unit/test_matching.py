@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from services.catalog import calibrating
-from services.catalog.matching import MOST, CourseText, Example, Matcher, SimilarityIndex
+from services.catalog.matching import MOST, CourseText, Example, Matcher, SimilarityIndex, level_model, levels, texts
 from services.catalog.matching import calibration as curve
 from services.catalog.matching.comparison import SimilarityTable
 from services.catalog.matching.levels import span
-from services.catalog.matching.texts import PIECE, PIECES, TAGS
+from services.catalog.matching.texts import PIECE, PIECES, TAGS, normalised
 from services.catalog.matching.words import shared_words
 from shared.domain import Framework, LocalizedText, Prose, ScaleLevel, Skill
 from shared.errors import InvalidInput
@@ -112,6 +112,32 @@ def test_listed_and_bracketed_parts_of_a_label_are_labels_too() -> None:
 
 def test_letters_of_another_width_are_the_same_letters() -> None:
     assert best(SimilarityIndex(SKILLS), course(en="ＤＡＴＡ ＡＮＡＬＹＴＩＣＳ")) == "data"
+
+
+def test_a_title_and_a_tag_are_normalised_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def counted(text: str) -> str:
+        read.append(text)
+        return normalised(text)
+
+    matcher = Matcher(NATIONAL, [], curve.shipped())
+    for module in (texts, level_model, levels):
+        monkeypatch.setattr(module, "normalised", counted, raising=False)
+    (found,) = matcher.match([course(en="Basics of procurement", tags=("Data science",))])
+    assert {one.skill for one in found} >= {"spm-procurement", "dt-analytics"}
+    assert [read.count("Basics of procurement"), read.count("Data science")] == [1, 1]
+
+
+def test_the_number_of_texts_of_a_course_is_bounded_without_reading_them() -> None:
+    both = Prose(th="ประโยค. " * 900, en="A sentence of some words. " * 300)
+    for one in (
+        course(en="Data"),
+        course(th="ข้อมูล", en="Data", tags=("a", "a", " ")),
+        course(en="Data", tags=tuple(f"tag {n}" for n in range(80)), description=both),
+    ):
+        assert len(one.pieces()[0]) <= one.most_pieces()
+    assert course(th="ข้อมูล", en="Data").most_pieces() == 2
 
 
 def test_courses_matched_together_get_the_same_result_as_alone() -> None:
@@ -356,6 +382,24 @@ def test_a_skill_that_the_title_names_is_more_certain_than_one_of_its_tags() -> 
     in_title, in_tags = matcher.match([course(en="Procurement"), course(en="Waste", tags=("Procurement",))])
     assert in_title[0].skill == in_tags[0].skill == "spm-procurement"
     assert in_title[0].confidence > in_tags[0].confidence + 0.1
+
+
+@pytest.mark.parametrize("language", ["th", "en"])
+def test_a_tag_that_is_the_title_of_a_skill_is_as_certain_as_a_title_that_names_it(language: str) -> None:
+    procurement = next(one for one in NATIONAL.skills if one.id == "spm-procurement")
+    name = getattr(procurement.title, language)
+    matcher = Matcher(NATIONAL, [], curve.shipped())
+    in_title, in_tags = matcher.match([course(en=name), course(en="Week three", tags=("Waste", f" {name.upper()} "))])
+    assert in_tags[0].skill == in_title[0].skill == procurement.id
+    assert in_tags[0].confidence == pytest.approx(in_title[0].confidence, abs=1e-4)
+
+
+def test_a_tag_that_is_the_title_of_one_skill_and_a_synonym_of_another_is_a_title_for_the_first_alone() -> None:
+    other = skill("other", en="Write statutes", synonyms=[LocalizedText(en="Digital law")])
+    found = SimilarityIndex([*SKILLS, other]).of([course(en="Week three", tags=("Digital law",))])
+    assert found.labels[0, 1] == found.labels[0, 3] == pytest.approx(1.0, abs=1e-5)
+    assert found.titles[0, 1] == pytest.approx(1.0, abs=1e-5)
+    assert found.titles[0, 3] < 0.5
 
 
 # --- the matcher -----------------------------------------------------------------------------------------------------

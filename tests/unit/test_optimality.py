@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.course_spec import course_spec
-from services.recommender.planner.exact.conditions import CourseOption, PathState, cost_multiplier, course_option
+from services.recommender.planner.exact.options import CourseOption, PathState, cost_multiplier, course_option
 from services.recommender.planner.exact.residual import state_before
 from services.recommender.planner.index.catalog import View
 from services.recommender.planner.optimizer.solve import solve

@@ -89,6 +89,13 @@ SPARE = [
 """`x1` meets the prerequisite at the least price, and is not needed once `xy` is there: the path has its own order."""
 
 DEAR = [course("long", ("a", 0, 1), hours=9), course("short", ("a", 0, 3), ("b", 0, 1), hours=5)]
+TWICE = [
+    course("p", ("x", 0, 1), hours=6),
+    course("q", ("x", 0, 1), hours=10),
+    course("goal", ("a", 0, 3), requires=[Prerequisite(any=[Prerequisite(all=[after("p"), after("p")]), after("q")])]),
+]
+"""`p` is required twice in one branch, and costs its hours once."""
+
 PARTS = [
     course("one", ("a", 0, 1), hours=4),
     course("other", ("b", 0, 1), hours=4),
@@ -100,6 +107,7 @@ PARTS = [
     ("wishes", "courses", "found"),
     [
         ({}, SPARE, ["xy", "goal"]),
+        ({}, TWICE, ["p", "goal"]),
         ({}, [course("twin2", ("a", 0, 3)), course("twin1", ("a", 0, 3))], ["twin1"]),
         ({"cost_multipliers": {"whole": 2.0}, "budget_hours": 8}, PARTS, ["whole"]),
         (

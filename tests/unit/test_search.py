@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from services.catalog import search_replica
@@ -13,6 +14,7 @@ from services.catalog.model import ListCourses
 from services.catalog.search.find import Found, find
 from services.catalog.search.grams import Highlighter
 from services.catalog.search.index import SearchIndex, fold_events, tidy
+from services.catalog.search.segment import Postings
 from services.catalog.search.tenant import TenantCourses
 from services.catalog.search_replica import SearchReplica
 from shared import outbox
@@ -443,3 +445,11 @@ def test_the_frameworks_of_a_tenant_are_found_without_reading_those_of_all_other
     index = SearchIndex({}, Unread({SHARED_TENANT: {"a": {}, "b": {}}, TENANT: {"b": {"g": frozenset("s")}}, "t": {}}))
     assert index.frameworks(TENANT) == {"a": {}, "b": {"g": frozenset("s")}}
     assert index.frameworks("none") == {"a": {}, "b": {}}
+
+
+def test_a_course_with_several_ngrams_within_bounds_is_found_once() -> None:
+    codes, docs = np.array([10, 20, 30], np.uint64), np.array([0, 4, 1, 4, 2], np.uint16)
+    postings = Postings(codes, np.array([0, 2, 4, 5]), docs)
+    lows, highs = np.array([[10, 10, 20, 31], [31, 11, 30, 99]], np.uint64)
+    assert [one.tolist() for one in postings.of(lows, highs)] == [[0, 1, 2, 4], [0, 4], [1, 4], []]
+    assert postings.count(lows, highs).tolist() == [5, 2, 2, 0]

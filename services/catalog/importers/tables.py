@@ -299,7 +299,9 @@ class Table(MappedTable):
         InvalidInput, which names `map`, if the columns of the rows below are not known.
         """
         names, header = _names(cells), self._header or []
-        if len(names) == len(header) and [*map(folded, names)] == [*map(folded, header)]:
+        if len(names) == len(header) and all(
+            folded(one) == folded(name) for one, name in zip(names, header, strict=True)
+        ):
             return True
         names = [name for name in names if name]
         if not self._options.header or len(names) < _LEAST_NAMED or max(map(len, names)) > _LONGEST_NAME:

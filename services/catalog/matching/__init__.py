@@ -152,7 +152,7 @@ class Matcher:
         words = shared_words(*self._index.best(compared, row, skill)) if found.labels[row, skill] > 0 else []
         if not words and like is not None:
             titles = [normalised(title) for title in like.titles]
-            words = [word for text in course.titles() for title in titles for word in shared_words(text, title)]
+            words = [word for text in course.titles for title in titles for word in shared_words(text, title)]
         return Proposal(
             skill=self._skills[skill].id,
             from_level=0.0,

@@ -45,8 +45,9 @@ class SimilarityTable(Struct, frozen=True):
     """How similar courses are to skills; every array is (courses, skills).
 
     `labels`: the similarity of any text of the course to the most similar label of the skill, from 0 to 1. `titles`:
-    that of its titles alone. `examples`: the result of the vote of the nearest examples, from 0 to 1. `nearest`: the
-    index of the nearest example that teaches the skill, -1 if none of the voting examples does.
+    that of its titles, and of its tags that equal the title of the skill. `examples`: the result of the vote of the
+    nearest examples, from 0 to 1. `nearest`: the index of the nearest example that teaches the skill, -1 if none of the
+    voting examples does.
     """
 
     labels: Floats
@@ -87,6 +88,11 @@ class SimilarityIndex:
         for place, labels in enumerate(named):
             for label in labels:
                 self._named.setdefault(label, []).append(place)
+        self._entitled: dict[str, list[int]] = {}
+        """{title: the columns of the skills that have it}."""
+        for place, skill in enumerate(skills):
+            for title in dict.fromkeys(map(normalised, languages(skill.title))):
+                self._entitled.setdefault(title, []).append(place)
         known = [list(map(normalised, one.titles)) for one in self.examples]
         self._titles = _starts([len(titles) for titles in known])
         self._places = {one.id: place for place, one in enumerate(self.examples)}
@@ -111,7 +117,7 @@ class SimilarityIndex:
         most = AT_ONCE // max(len(self.labels), len(self.examples), 1)
         start = texts = 0
         for at, course in enumerate(courses):
-            own = len(course.pieces()[0])
+            own = course.most_pieces()
             if at > start and texts + own > most:
                 yield courses[start:at]
                 start, texts = at, 0
@@ -135,6 +141,10 @@ class SimilarityIndex:
         title_rows = _starts([count for _, count in read])
         labels = np.maximum.reduceat(by_skill, rows, axis=0)
         titles = np.maximum.reduceat(by_skill[of_titles], title_rows, axis=0)
+        for row, (start, (pieces, count)) in enumerate(zip(rows, read, strict=True)):
+            for at, text in enumerate(pieces[count:], start + count):
+                if skills_of_title := self._entitled.get(text):
+                    titles[row, skills_of_title] = by_skill[at, skills_of_title]
         examples, nearest = self._votes(courses, vectors[of_titles], title_rows)
         return Comparison(SimilarityTable(labels, titles, examples, nearest), texts, rows, alike)
 

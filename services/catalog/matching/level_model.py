@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from services.catalog.matching.entry_levels import EntryConditions, PrerequisiteRow, with_required_courses
 from services.catalog.matching.levels import WORDS, LevelBand, described, span
-from services.catalog.matching.texts import CourseText, normalised
+from services.catalog.matching.texts import CourseText
 from shared.domain import ScaleLevel, Skill, millionths
 
 FEATURES = 7
@@ -174,7 +174,7 @@ class LevelTable:
         The framework must have every skill of `rows`; `has` tells whether it does.
         """
         number = self._courses.setdefault(course.id, len(self._courses))
-        for title in course.titles():
+        for title in course.titles:
             if found := _NUMBERED.match(title):
                 stem, count = found[1], _NUMBERS.get(found[2]) or int(found[2])
                 self._series.setdefault((stem, count), number)
@@ -184,7 +184,7 @@ class LevelTable:
             self._requires[number] = course
         if not rows:
             return
-        texts = [*course.titles(), *map(normalised, course.tags)]
+        texts = [*course.titles, *course.normalised_tags]
         words = [float(any(WORDS[band].search(text) for text in texts)) for band in LevelBand]
         hours = np.log(np.clip(course.hours, 0.5, 200.0) / USUAL_HOURS) if course.hours is not None else np.nan
         for row in rows:

@@ -54,8 +54,8 @@ def span(course: CourseText, skill: Skill, scale: Sequence[ScaleLevel]) -> tuple
     edges = _edges(len(steps) - 1)
     low, high = 0, edges[0]
     texts = [
-        *course.titles(),
-        *map(normalised, course.tags),
+        *course.titles,
+        *course.normalised_tags,
         *(normalised(text) for text in languages(course.description)),
     ]
     bands = _STATED.get(course.level or "") or [
@@ -108,7 +108,7 @@ def described(course: CourseText, skill: Skill, steps: Sequence[float]) -> tuple
     """
     if not skill.descriptors:
         return None
-    titles = [_runs(title) for title in course.titles()]
+    titles = [_runs(title) for title in course.titles]
     best, most = None, 0.0
     for step in skill.descriptors:
         for text in map(_name, languages(step.title)):

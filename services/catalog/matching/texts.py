@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 
 from msgspec import UNSET, Struct
@@ -24,7 +25,7 @@ _LIST = re.compile(r"[,;]")
 _BREAK = re.compile(r"(?<=[.!?;:\n])\s+|\n+")
 
 
-class CourseText(Struct, frozen=True):
+class CourseText(Struct, frozen=True, dict=True):
     """What the matcher reads of a course: title, description, tags, and the facts about its levels.
 
     `hours` is None if the provider states none, `level` is the level that the provider states. `requires` is
@@ -78,14 +79,25 @@ class CourseText(Struct, frozen=True):
 
         The title in each language comes first, then the tags, then the beginning of the description in pieces.
         """
-        titles = self.titles()
+        titles = self.titles
         description_pieces = [piece for text in languages(self.description) for piece in _pieces(text)]
-        rest = dict.fromkeys(filter(None, map(normalised, chain(self.tags[:TAGS], description_pieces))))
+        rest = dict.fromkeys(filter(None, chain(self.normalised_tags[:TAGS], map(normalised, description_pieces))))
         return [*titles, *(text for text in rest if text not in titles)], len(titles)
 
+    def most_pieces(self) -> int:
+        """Return the number of texts that `pieces` returns at most, without reading them."""
+        described = PIECES * len(languages(self.description))
+        return max(len(languages(self.title)), 1) + min(len(self.tags), TAGS) + described
+
+    @cached_property
     def titles(self) -> list[str]:
-        """Return the normalised title in each of its languages, each text once."""
+        """The normalised title in each of its languages, each text once."""
         return list(dict.fromkeys(map(normalised, languages(self.title)))) or [""]
+
+    @cached_property
+    def normalised_tags(self) -> list[str]:
+        """The normalised tags, in their order."""
+        return [normalised(tag) for tag in self.tags]
 
 
 def normalised(text: str) -> str:

@@ -6,8 +6,9 @@ on another scale, on which the officer was usually never measured; conditions in
 Unconfirmed matches neither permit nor prevent an entry.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -20,46 +21,82 @@ SkillKey = tuple[str, str]
 """(framework, skill)."""
 
 
+class LevelCondition(NamedTuple):
+    """Condition: a level of a skill is held, in micro-levels."""
+
+    skill: SkillKey
+    level: int
+
+
+class CourseCondition(NamedTuple):
+    """Condition: a course has been completed."""
+
+    course: str
+
+
+class AnyCondition(NamedTuple):
+    """Condition: all conditions of at least one branch hold."""
+
+    branches: tuple[tuple["Condition", ...], ...]
+
+
+Condition = LevelCondition | CourseCondition | AnyCondition
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CourseSpec:
     """A course in the planner's form. `hours` in micro-hours; `teaches`: (framework, skill) -> (from, to), in levels.
 
-    Several rows of one skill in a course are merged: from the lowest `from` to the highest `to`. `entries`: framework
-    -> every entry condition, its `from` levels on that framework first. `matched`: (framework, skill) -> unconfirmed
-    row, for each skill that is not in `teaches`.
+    Several rows of one skill in a course are merged: from the lowest `from` to the highest `to`. `requires`: the entry
+    conditions besides the `from` levels. `matched`: (framework, skill) -> unconfirmed row, for each skill that is not
+    in `teaches`.
     """
 
     id: str
     course: Course
     hours: int
-    languages: frozenset[str]
     teaches: dict[SkillKey, tuple[float, float]]
-    entries: dict[str, list[Prerequisite]]
+    requires: tuple[Condition, ...]
     matched: dict[SkillKey, MatchedSpan] = field(default_factory=dict)
 
-    def entry(self, framework: str) -> Sequence[Prerequisite]:
+    @property
+    def entry_levels(self) -> list[LevelCondition]:
+        """The `from` levels as conditions; each is one only for officers who are measured on its framework."""
+        levels = (LevelCondition(key, micro(low)) for key, (low, _) in self.teaches.items())
+        return [condition for condition in levels if condition.level > 0]
+
+    def conditions(self, framework: str) -> tuple[Condition, ...]:
         """Return every entry condition for an officer who is measured on this framework."""
-        return self.entries.get(framework, self.course.requires)
+        own = [condition for condition in self.entry_levels if condition.skill[0] == framework]
+        return tuple(dict.fromkeys([*own, *self.requires]))
 
 
 def course_spec(course: Course) -> CourseSpec:
     """Return the course in the planner's form."""
-    teaches = taught_spans(course)
-    entries: dict[str, list[Prerequisite]] = {framework: [] for framework, _ in teaches}
-    for (framework, skill), (low, _) in teaches.items():
-        if low > 0:
-            entries[framework].append(Prerequisite(framework=framework, skill=skill, level=low))
-    for conditions in entries.values():
-        conditions.extend(course.requires)
     return CourseSpec(
         course.id,
         course,
         max(round(course.hours * MICRO), 1),
-        frozenset(course.languages),
-        teaches,
-        entries,
+        taught_spans(course),
+        conditions_of(course.requires),
         matched_spans(course),
     )
+
+
+def conditions_of(prerequisites: Iterable[Prerequisite]) -> tuple[Condition, ...]:
+    """Return prerequisites as conditions, each once and in order; those of an `all` are listed separately."""
+    found: list[Condition] = []
+    for one in prerequisites:
+        if one.all is not UNSET:
+            found += conditions_of(one.all)
+        elif one.any is not UNSET:
+            found.append(AnyCondition(tuple(conditions_of([branch]) for branch in one.any)))
+        elif one.course is not UNSET:
+            found.append(CourseCondition(one.course))
+        elif named := one.required_level:
+            framework, skill, level = named
+            found.append(LevelCondition((framework, skill), micro(level)))
+    return tuple(dict.fromkeys(found))
 
 
 def taught_spans(course: Course) -> dict[SkillKey, tuple[float, float]]:
@@ -101,13 +138,6 @@ def mapped_from(course: Course, key: SkillKey) -> str | None:
 def _by_confidence(course: Course) -> list[MatchedRow]:
     """Return the matched rows of a course: the most confident first, then the lowest."""
     return sorted(course.matched, key=lambda row: (-row.confidence, row.to_level, row.from_level))
-
-
-def level_condition(condition: Prerequisite) -> tuple[SkillKey, float]:
-    """Return (framework, skill) and level of a condition on a level. Raises TypeError for another condition."""
-    if condition.framework is UNSET or condition.skill is UNSET or condition.level is UNSET:
-        raise TypeError("not a condition on a level")
-    return (condition.framework, condition.skill), condition.level
 
 
 MAX_COST_FACTOR = PARAMS.max_cost_factor * MICRO

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from services.recommender.inputs import Inputs
 from services.recommender.planner.exact import slot_bounds
-from services.recommender.planner.exact.conditions import CourseOption
 from services.recommender.planner.exact.dependencies import without_idle
+from services.recommender.planner.exact.options import CourseOption
 from services.recommender.planner.exact.refinement import PathDraft, refine
 from services.recommender.planner.exact.residual import Pick, ResidualProblem, RunnerUp
 from services.recommender.planner.explain.path import path_of, refused, waiting_for_framework

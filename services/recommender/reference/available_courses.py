@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from services.recommender.inputs import Inputs
 from services.recommender.planner.course_spec import SkillKey, course_spec
-from services.recommender.planner.exact.conditions import CourseOption, PathState
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
+from services.recommender.planner.exact.options import CourseOption, PathState
 from services.recommender.planner.exact.residual import exclusion_reason
 from services.recommender.planner.units import micro
 from services.recommender.reference.costs import ProblemData

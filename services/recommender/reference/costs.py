@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import SkillKey, course_spec
-from services.recommender.planner.exact.conditions import (
+from services.recommender.planner.course_spec import (
     AnyCondition,
     Condition,
     CourseCondition,
-    CourseOption,
     LevelCondition,
+    SkillKey,
+    course_spec,
+)
+from services.recommender.planner.exact.options import (
+    CourseOption,
     PathState,
     cost_multiplier,
     course_option,

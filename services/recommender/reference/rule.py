@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from services.recommender.inputs import MOST_STEPS, Inputs
 from services.recommender.planner.completions import posterior_targets
 from services.recommender.planner.exact import slot_bounds
-from services.recommender.planner.exact.conditions import CourseOption, PathState, score_of, stairs_by_gap
 from services.recommender.planner.exact.dependencies import without_idle
+from services.recommender.planner.exact.options import CourseOption, PathState, score_of, stairs_by_gap
 from services.recommender.planner.exact.refinement import PathDraft, refine
 from services.recommender.planner.exact.residual import (
     LeftOutCause,

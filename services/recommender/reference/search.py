@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from services.recommender.planner.exact.conditions import Condition, CourseOption, PathState, score_of
+from services.recommender.planner.course_spec import Condition
+from services.recommender.planner.exact.options import CourseOption, PathState, score_of
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNREACHABLE
 from services.recommender.reference.costs import Costs, ProblemData

@@ -9,16 +9,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 
-from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import (
-    AnyCondition,
-    Condition,
-    CourseCondition,
-    CourseOption,
-    LevelCondition,
-    PathState,
-    stairs_by_gap,
-)
+from services.recommender.planner.course_spec import AnyCondition, Condition, CourseCondition, LevelCondition, SkillKey
+from services.recommender.planner.exact.options import CourseOption, PathState, stairs_by_gap
 from services.recommender.planner.exact.residual import Pick
 from services.recommender.planner.value import added, with_stair
 

@@ -24,15 +24,8 @@ from itertools import groupby, tee
 from typing import NamedTuple
 
 from services.recommender.inputs import MOST_STEPS
-from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import (
-    AnyCondition,
-    Condition,
-    CourseCondition,
-    CourseOption,
-    LevelCondition,
-    PathState,
-)
+from services.recommender.planner.course_spec import AnyCondition, Condition, CourseCondition, LevelCondition, SkillKey
+from services.recommender.planner.exact.options import CourseOption, PathState
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.units import UNLIMITED, UNREACHABLE
 from shared.domain import Course

@@ -10,9 +10,10 @@ from functools import cache
 from typing import Generic, TypeVar
 
 from services.recommender.inputs import MICRO
-from services.recommender.planner.exact.conditions import CourseOption, LevelCondition, PathState, score_of
+from services.recommender.planner.course_spec import LevelCondition
 from services.recommender.planner.exact.dependencies import Dependencies
 from services.recommender.planner.exact.minimum_closure import minimum_closure
+from services.recommender.planner.exact.options import CourseOption, PathState, score_of
 from services.recommender.planner.exact.residual import GapBlocker, Pick, ResidualProblem
 from services.recommender.planner.params import PARAMS
 from services.recommender.planner.value import ValueFunction

@@ -6,15 +6,9 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from services.recommender.inputs import MICRO, MOST_STEPS, Inputs, MatchedSpan
-from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import (
-    Condition,
-    CourseCondition,
-    CourseOption,
-    LevelCondition,
-    PathState,
-)
+from services.recommender.planner.course_spec import Condition, CourseCondition, LevelCondition, SkillKey
 from services.recommender.planner.exact.minimum_closure import AvailableCourses, MinimumClosure, minimum_closure
+from services.recommender.planner.exact.options import CourseOption, PathState
 from services.recommender.planner.units import UNLIMITED, micro
 from services.recommender.planner.value import ValueFunction
 from services.recommender.rules import EXCLUDE, INCLUDE_ONLY, names_of

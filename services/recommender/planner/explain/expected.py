@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from services.recommender.planner.course_spec import completion_rate
-from services.recommender.planner.exact.conditions import CourseOption, stairs_by_gap
 from services.recommender.planner.exact.dependencies import Dependencies
+from services.recommender.planner.exact.options import CourseOption, stairs_by_gap
 from services.recommender.planner.value import ValueFunction, slots_of
 
 

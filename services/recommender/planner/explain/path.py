@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from services.recommender.inputs import ALGORITHM, MICRO, Inputs, MatchedSpan, SkillTarget
-from services.recommender.planner.course_spec import CourseSpec, mapped_from
-from services.recommender.planner.exact.conditions import CourseCondition, LevelCondition
+from services.recommender.planner.course_spec import CourseCondition, CourseSpec, LevelCondition, mapped_from
 from services.recommender.planner.exact.dependencies import Dependencies
 from services.recommender.planner.exact.refinement import PathDraft
 from services.recommender.planner.exact.residual import GapBlocker, Pick

@@ -7,9 +7,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import course_spec
-from services.recommender.planner.exact.conditions import CourseCondition, PathState, course_option, score_of
+from services.recommender.planner.course_spec import CourseCondition, course_spec
 from services.recommender.planner.exact.minimum_closure import minimum_closure
+from services.recommender.planner.exact.options import PathState, course_option, score_of
 from services.recommender.planner.exact.residual import MissingHours, exclusion_reason
 from services.recommender.planner.explain.path import card_of
 from services.recommender.planner.index.catalog import View

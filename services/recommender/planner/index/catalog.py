@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.planner.course_spec import CourseSpec, course_spec
-from services.recommender.planner.index.graph import IndexedGraph, build_graph, extend_graph
+from services.recommender.planner.index.graph import IndexedGraph, build_graph
 from services.recommender.planner.index.segment import (
     CHAMPIONS_FROM,
     Ints,
@@ -88,7 +88,7 @@ class BaseSegment:
         with self._lock:
             if (found := self._graphs.get(champions)) is None:
                 segment = self.champions[0] if champions and self.champions else self.segment
-                found = self._graphs[champions] = build_graph(segment, VOCABULARY.conditions)
+                found = self._graphs[champions] = build_graph(segment, segment_of([], 0), VOCABULARY.conditions)
             return found
 
     def cost_profile(self, key: Hashable, make: Callable[[], K]) -> K:
@@ -152,7 +152,7 @@ class TenantCatalog:
             base = self.base.champions[0] if champions and self.base.champions else self.base.segment
             found = self.base.graph(champions=champions)
             if self.delta[0].size:
-                found = extend_graph(found, base, self.delta[0], VOCABULARY.conditions)
+                found = build_graph(base, self.delta[0], VOCABULARY.conditions, found.names)
             self._graphs[champions] = found
         return found
 

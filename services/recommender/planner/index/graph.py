@@ -17,9 +17,8 @@ from services.recommender.planner.index.segment import (
     all_conditions,
     offsets_of,
     ranges,
-    segment_of,
+    required,
 )
-from services.recommender.planner.index.vocabulary import CONDITION_DTYPE as TABLE_DTYPE
 from services.recommender.planner.index.vocabulary import ROW_DTYPE, ConditionTable, Records
 from services.recommender.planner.jit import as_array
 from services.recommender.planner.references import by_reference
@@ -42,8 +41,7 @@ BRANCH_DTYPE = np.dtype([("start", np.int32), ("condition", np.int32)])
 SKILL_DTYPE = np.dtype([("teacher", np.int32), ("level", np.int32)])
 """A skill: where it begins in `teachers` and in `level_index`."""
 
-_TABLE = TABLE_DTYPE.names or ()
-_NONE, _FIRST = np.zeros(0, np.int32), np.zeros(1, np.int32)
+_NONE = np.zeros(0, np.int32)
 
 BRANCH = 1 << 29
 """A consumer of BRANCH or more is a branch: BRANCH + the number of the branch."""
@@ -63,9 +61,9 @@ class PrerequisiteGraph(NamedTuple):
     courses: Records
     """(N + 1,) COURSE_DTYPE."""
     rows: Records
-    """ROW_DTYPE: per course the skills that it teaches; `entry`: the `from` level as a condition, or -1."""
+    """ROW_DTYPE: per course the skills that it teaches."""
     requires: Ints
-    """Per course the conditions that it requires besides its `from` levels."""
+    """Per course its entry conditions: each number, or ~number for a `from` level (see `Costs.ours`)."""
     conditions: Records
     """(M + 1,) CONDITION_DTYPE; `course` and the branches are of this graph."""
     branches: Records
@@ -118,86 +116,51 @@ class IndexedGraph(NamedTuple):
 
 
 class _Lists(NamedTuple):
-    """Concatenated lists. `starts`: where each begins, and where the last one ends."""
+    """The values of several items' lists. `owners`: the item of each value."""
 
-    starts: Ints
+    owners: Any
     values: NDArray[Any]
 
 
-class _Conditions(NamedTuple):
-    """Conditions and their branches. `table`: of the vocabulary's type. `branches`: the conditions of each branch."""
+def build_graph(base: Segment, overlay: Segment, conditions: ConditionTable, known: Ints = _NONE) -> IndexedGraph:
+    """Return the prerequisite graph of a base and an overlay, whose courses replace those of the base with the same id.
 
-    table: Records
-    branches: _Lists
-    branch_condition: Ints
-
-
-def build_graph(segment: Segment, conditions: ConditionTable) -> IndexedGraph:
-    """Return the prerequisite graph of the courses of a segment. `conditions`: the table of the vocabulary."""
-    empty = _laid_out(
-        np.zeros(1, COURSE_DTYPE), np.zeros(0, ROW_DTYPE), _NONE,
-        _Conditions(np.zeros(0, TABLE_DTYPE), _Lists(_FIRST, _NONE), _NONE),
-        _Lists(_FIRST, np.zeros(0, TEACHER_DTYPE)), _Lists(_FIRST, _NONE), _Lists(_FIRST, _NONE),
-    )  # fmt: skip
-    return extend_graph(IndexedGraph(empty, _NONE, _NONE), segment_of([], 0), segment, conditions)
-
-
-def extend_graph(graph: IndexedGraph, base: Segment, overlay: Segment, conditions: ConditionTable) -> IndexedGraph:
-    """Return the graph of a base, extended by an overlay.
-
-    `graph`: that of the segment `base`. `overlay`: courses that are added, or that replace courses of the base with the
-    same id.
+    `conditions`: the table of the vocabulary. `known`: the `names` of the base's own graph, which keep their numbers.
     """
-    arrays = graph.arrays
-    count, known_count, branch_count = arrays.sizes
     branch_conditions, branch_starts, vocabulary = conditions.read()
-    entered = overlay.rows["entry"] >= 0
-    own = np.unique(np.concatenate([overlay.rows["entry"][entered], overlay.requires]))
-    wanted = all_conditions(own, branch_conditions, branch_starts, vocabulary)
-    numbers = np.full(len(vocabulary), -1, np.int32)
-    numbers[graph.names] = np.arange(known_count)
-    fresh = wanted[numbers[wanted] < 0]
-    numbers[fresh] = np.arange(known_count, known_count + len(fresh))
-    names = np.concatenate([graph.names, fresh])
-    rows, requires = overlay.rows.copy(), numbers[overlay.requires]
-    rows["entry"][entered] = numbers[rows["entry"][entered]]
-
-    added = vocabulary[fresh]
-    counts = added["last_branch"] - added["first_branch"]
-    branches = ranges(added["first_branch"], counts)
+    requires = np.append(base.requires, overlay.requires)
+    asked, numbers = required(requires), _numbers(known, len(vocabulary))
+    found = all_conditions(asked[numbers[asked] < 0], branch_conditions, branch_starts, vocabulary)
+    names = np.append(known, found[numbers[found] < 0])
+    numbers, table = _numbers(names, len(vocabulary)), vocabulary[names]
+    counts = table["last_branch"] - table["first_branch"]
+    branches = ranges(table["first_branch"], counts)
     lengths = np.diff(branch_starts)[branches]
-    added["last_branch"] = np.cumsum(counts) + branch_count
-    added["first_branch"] = added["last_branch"] - counts
-    added["course"] = base.find(added["course"])
-    found = _Conditions(
-        np.concatenate([arrays.conditions[list(_TABLE)][:-1].astype(TABLE_DTYPE), added]),
-        _Lists(
-            np.concatenate([arrays.branches["start"], offsets_of(lengths)[1:] + len(arrays.branch_conditions)]),
-            np.concatenate(
-                [arrays.branch_conditions, numbers[branch_conditions[ranges(branch_starts[branches], lengths)]]]
-            ),
-        ),
-        np.concatenate([arrays.branches["condition"][:-1], np.repeat(numbers[fresh], counts)]),
+    held = numbers[branch_conditions[ranges(branch_starts[branches], lengths)]]
+    courses = np.zeros(base.size + overlay.size + 1, COURSE_DTYPE)
+    courses["row"] = np.append(base.info["row"][:-1], overlay.info["row"] + len(base.rows))
+    courses["condition"] = np.append(base.info["condition"][:-1], overlay.info["condition"] + len(base.requires))
+    courses["hours"][:-1], courses["rank"][:-1] = (
+        np.append(base.hours, overlay.hours),
+        np.append(base.rank, overlay.rank),
     )
-    courses = np.concatenate([arrays.courses[:-1], _courses(overlay, len(arrays.rows), len(arrays.requires))])
-    in_overlay = overlay.find(vocabulary["course"][names])
-    found.table["course"][in_overlay >= 0] = count + in_overlay[in_overlay >= 0]
-    _set_own_conditions(courses, found.table)
-    skills = max(len(arrays.skills), len(overlay.teacher_starts)) - 1
-    longer = _laid_out(
+    courses["own_condition"] = -1
+    in_base, in_overlay = base.find(table["course"]), overlay.find(table["course"])
+    courses["own_condition"][in_base[in_base >= 0]] = np.flatnonzero(in_base >= 0)  # also of courses that are replaced
+    table["course"] = np.where(in_overlay >= 0, in_overlay + base.size, in_base)
+    teachers = np.append(base.teachers, overlay.teachers)
+    teachers["course"][len(base.teachers) :] += base.size
+    arrays = _with_lists(
         courses,
-        np.concatenate([arrays.rows, rows]),
-        np.concatenate([arrays.requires, requires]),
-        found,
-        _taught(arrays, overlay, skills),
-        _level_index(found.table, skills),
-        _longer(
-            _Lists(arrays.conditions["consumer"], arrays.consumers),
-            *_consumers(overlay, rows, requires, found, (count, branch_count)),
-            len(names),
-        ),
+        np.append(base.rows, overlay.rows),
+        np.where(requires < 0, ~numbers[asked], numbers[asked]),
+        table,
+        np.repeat(np.arange(len(names)), counts),
+        _Lists(np.repeat(np.arange(len(branches)), lengths), held),
+        _Lists(np.append(_owners(base.teacher_starts), _owners(overlay.teacher_starts)), teachers),
+        max(len(base.teacher_starts), len(overlay.teacher_starts)) - 1,
     )
-    return IndexedGraph(longer, names, numbers)
+    return IndexedGraph(arrays, names, numbers)
 
 
 @by_reference
@@ -229,42 +192,91 @@ class Subgraph(NamedTuple):
 def subgraph(graph: PrerequisiteGraph, selected: Selection, ours: NDArray[np.bool_]) -> Subgraph:
     """Return the selected part of a graph; conditions that are not selected hold already.
 
-    `ours`: (S,) mask of the skills whose `from` levels are entry conditions; the subgraph lists these in `requires`.
+    `ours`: (S,) mask of the skills whose `from` levels are entry conditions.
     """
     courses, conditions, branches = (np.flatnonzero(part) for part in selected)
     course_at, condition_at = _numbers(courses, graph.sizes[0]), _numbers(conditions, graph.sizes[1])
-    table = graph.conditions[list(_TABLE)][conditions].astype(TABLE_DTYPE)
+    table = graph.conditions[conditions]
     skills = np.unique(table["skill"][table["skill"] >= 0])
     skill_at = _numbers(skills, len(graph.skills))
     table["skill"], table["course"] = skill_at[table["skill"]], course_at[table["course"]]
     owner, rows = _of(graph.courses["row"], courses, graph.rows)
-    entered = (rows["entry"] >= 0) & ours[rows["skill"]]
-    requiring, required = _of(graph.courses["condition"], courses, graph.requires)
-    required = condition_at[np.append(rows["entry"][entered], required)]
-    pairs = np.unique((np.append(owner[entered], requiring) << 32 | required)[required >= 0])
-    requiring, required = pairs >> 32, pairs & 0xFFFFFFFF
-    holder, held = _of(graph.branches["start"], branches, graph.branch_conditions)
-    holder, held = holder[condition_at[held] >= 0], condition_at[held[condition_at[held] >= 0]]
-    branch_condition = condition_at[graph.branches["condition"][branches]]
-    numbers = np.arange(len(conditions))
-    table["first_branch"], table["last_branch"] = (
-        np.searchsorted(branch_condition, numbers, side) for side in ("left", "right")
-    )
     needed = skill_at[rows["skill"]] >= 0
-    teaching, kept = owner[needed], rows[needed]
-    kept["skill"], kept["entry"] = skill_at[kept["skill"]], -1
-    teachers = np.empty(len(kept), TEACHER_DTYPE)
-    teachers["course"], teachers["level"] = teaching, kept["high"]
+    taught, taught_by = rows[needed], owner[needed]
+    taught["skill"] = skill_at[taught["skill"]]
+    asking, requires = _of(graph.courses["condition"], courses, graph.requires)
+    asked = required(requires)
+    applies = (condition_at[asked] >= 0) & ((requires >= 0) | ours[graph.conditions["skill"][asked]])
+    holder, held = _of(graph.branches["start"], branches, graph.branch_conditions)
+    open_ = condition_at[held] >= 0
+    teachers = np.empty(len(taught), TEACHER_DTYPE)
+    teachers["course"], teachers["level"] = taught_by, taught["high"]
     part = graph.courses[np.append(courses, graph.sizes[0])]
-    part["row"], part["condition"] = _starts(teaching, len(courses)), _starts(requiring, len(courses))
+    part["row"], part["condition"] = _starts(taught_by, len(courses)), _starts(asking[applies], len(courses))
     part["own_condition"] = -1
-    _set_own_conditions(part, table)
-    consumers = _lists(np.append(required, held), np.append(requiring, holder + BRANCH), len(conditions))
-    arrays = _laid_out(
-        part, kept, required, _Conditions(table, _Lists(_starts(holder, len(branches)), held), branch_condition),
-        _lists(kept["skill"], teachers, len(skills)), _level_index(table, len(skills)), consumers,
-    )  # fmt: skip
+    arrays = _with_lists(
+        part,
+        taught,
+        condition_at[asked[applies]],
+        table,
+        condition_at[graph.branches["condition"][branches]],
+        _Lists(holder[open_], condition_at[held[open_]]),
+        _Lists(taught["skill"], teachers),
+        len(skills),
+    )
     return Subgraph(arrays, courses, skills, rows, owner)
+
+
+def _with_lists(  # noqa: PLR0913, PLR0917 - the parts of a graph
+    courses: Records,
+    rows: Records,
+    requires: Ints,
+    table: Records,
+    branch_condition: Ints,
+    branches: _Lists,
+    teachers: _Lists,
+    skills: int,
+) -> PrerequisiteGraph:
+    """Return the graph of these parts with the lists that follow from them, in the layout of compiled code.
+
+    `table`: skill, level and course of each condition. `branch_condition`: the condition of each branch, ascending.
+    `branches`: the conditions that each branch requires. `teachers`: of each skill, those of one segment in the order
+    of hours. `skills`: how many there are.
+    """
+    count, branch_count = len(courses) - 1, len(branch_condition)
+    own = np.flatnonzero(table["course"] >= 0)
+    courses["own_condition"][table["course"][own]] = own
+    conditions = np.zeros(len(table) + 1, CONDITION_DTYPE)
+    for name in ("skill", "level", "course"):
+        conditions[name][:-1] = table[name]
+    begins = _starts(branch_condition, len(table))
+    conditions["first_branch"][:-1], conditions["last_branch"][:-1] = begins[:-1], begins[1:]
+    by_branch = np.zeros(branch_count + 1, BRANCH_DTYPE)
+    by_branch["start"], by_branch["condition"][:-1] = _starts(branches.owners, branch_count), branch_condition
+    asking = np.repeat(np.arange(count), np.diff(courses["condition"]))
+    asked = np.append(required(requires), branches.values)
+    conditions["consumer"] = _starts(asked, len(table))
+    consumers = np.append(np.where(requires < 0, ~asking, asking), branches.owners + BRANCH)
+    on_levels = np.lexsort((table["level"], table["skill"]))
+    on_levels = on_levels[table["skill"][on_levels] >= 0]
+    by_skill = np.zeros(skills + 1, SKILL_DTYPE)
+    by_skill["teacher"], by_skill["level"] = (
+        _starts(owners, skills) for owners in (teachers.owners, table["skill"][on_levels])
+    )
+    lengths = courses["hours"][teachers.values["course"]]
+    graph = PrerequisiteGraph(
+        courses=courses,
+        rows=rows,
+        requires=requires,
+        conditions=conditions,
+        branches=by_branch,
+        branch_conditions=branches.values,
+        skills=by_skill,
+        teachers=teachers.values[np.argsort(teachers.owners.astype(np.int64) << 40 | lengths, kind="stable")],
+        level_index=on_levels,
+        consumers=consumers[_order(asked)],
+    )
+    return PrerequisiteGraph(*(as_array(part, _DTYPES.get(name, np.int32)) for name, part in graph._asdict().items()))
 
 
 def _numbers(chosen: Any, count: int) -> Ints:
@@ -280,106 +292,17 @@ def _of(starts: Ints, chosen: Any, values: NDArray[Any]) -> tuple[Longs, NDArray
     return np.repeat(np.arange(len(chosen)), counts), values[ranges(starts[chosen], counts)]
 
 
-def _starts(owner: Any, count: int) -> Ints:
-    """Return where the lists of `count` items begin. `owner`: the item of each value."""
-    return offsets_of(np.bincount(owner, minlength=count))
+def _starts(owners: Any, count: int) -> Ints:
+    """Return where the lists of `count` items begin. `owners`: the item of each value."""
+    return offsets_of(np.bincount(owners, minlength=count))
 
 
-def _courses(segment: Segment, rows: int, conditions: int) -> Records:
-    """Return the table of a segment's courses. `rows`, `conditions`: how many those of other segments have."""
-    courses = np.zeros(segment.size + 1, COURSE_DTYPE)
-    courses["row"], courses["condition"] = segment.info["row"] + rows, segment.info["condition"] + conditions
-    courses["hours"][:-1], courses["rank"][:-1], courses["own_condition"] = segment.hours, segment.rank, -1
-    return courses
+def _owners(starts: Ints) -> Longs:
+    """Return the item of each value of concatenated lists. `starts`: where each item's list begins."""
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
 
 
-def _set_own_conditions(courses: Records, table: Records) -> None:
-    """Write to a table of courses the conditions that their completion satisfies."""
-    only = np.flatnonzero(table["course"] >= 0)
-    courses["own_condition"][table["course"][only]] = only
-
-
-def _laid_out(  # noqa: PLR0913, PLR0917 - the parts of a graph
-    courses: Records,
-    rows: Records,
-    requires: Ints,
-    found: _Conditions,
-    teachers: _Lists,
-    level_index: _Lists,
-    consumers: _Lists,
-) -> PrerequisiteGraph:
-    """Return the graph of these parts, each in the memory layout that compiled code expects."""
-    conditions = np.zeros(len(found.table) + 1, CONDITION_DTYPE)
-    for name in _TABLE:
-        conditions[name][:-1] = found.table[name]
-    conditions["consumer"] = consumers.starts
-    branches = np.zeros(len(found.branches.starts), BRANCH_DTYPE)
-    branches["start"], branches["condition"][:-1] = found.branches.starts, found.branch_condition
-    skills = np.zeros(max(len(teachers.starts), len(level_index.starts)), SKILL_DTYPE)
-    for name, lists in (("teacher", teachers), ("level", level_index)):
-        skills[name][: len(lists.starts)] = lists.starts
-        skills[name][len(lists.starts) :] = lists.starts[-1]
-    graph = PrerequisiteGraph(
-        courses, rows, requires, conditions, branches, found.branches.values,
-        skills, teachers.values, level_index.values, consumers.values,
-    )  # fmt: skip
-    return PrerequisiteGraph(*(as_array(part, _DTYPES.get(name, np.int32)) for name, part in graph._asdict().items()))
-
-
-def _taught(arrays: PrerequisiteGraph, overlay: Segment, skills: int) -> _Lists:
-    """Return the teachers of each skill, with the courses of the overlay in the order of hours."""
-    taught = overlay.teachers.copy()
-    taught["course"] += arrays.sizes[0]
-    starts = [
-        np.concatenate([part, np.full(skills + 1 - len(part), part[-1], np.int32)])
-        for part in (arrays.skills["teacher"], overlay.teacher_starts)
-    ]
-    # Complex numbers are compared by their real part, then by the imaginary one.
-    known, more = (
-        np.repeat(np.arange(skills), np.diff(part)) + 1j * hours
-        for part, hours in zip(
-            starts,
-            (arrays.courses["hours"][arrays.teachers["course"]], overlay.hours[overlay.teachers["course"]]),
-            strict=True,
-        )
-    )
-    return _Lists(starts[0] + starts[1], np.insert(arrays.teachers, np.searchsorted(known, more, "right"), taught))
-
-
-def _consumers(
-    segment: Segment, rows: Records, requires: Ints, found: _Conditions, before: tuple[int, int]
-) -> tuple[Ints, Ints]:
-    """Return conditions and their consumers. `before`: how many courses and branches are numbered already."""
-    numbers = np.arange(before[0], before[0] + segment.size, dtype=np.int32)
-    owner = np.repeat(numbers, np.diff(segment.info["row"]))
-    entered = rows["entry"] >= 0
-    requiring = np.repeat(numbers, np.diff(segment.info["condition"]))
-    pairs = (rows["entry"][entered].astype(np.int64) << 32) | owner[entered]
-    alone = ~np.isin(
-        pairs, (requires.astype(np.int64) << 32) | requiring
-    )  # a `from` level that is also required must not count twice
-    starts = found.branches.starts[before[1] :]
-    branches = np.arange(before[1], len(found.branch_condition), dtype=np.int32) + np.int32(BRANCH)
-    conditions = np.concatenate([rows["entry"][entered][alone], requires, found.branches.values[starts[0] :]])
-    return conditions, np.concatenate([~owner[entered][alone], requiring, np.repeat(branches, np.diff(starts))])
-
-
-def _level_index(table: Records, skills: int) -> _Lists:
-    """Return the inverted index of the conditions on levels."""
-    order = np.lexsort((table["level"], table["skill"])).astype(np.int32)
-    order = order[table["skill"][order] >= 0]
-    return _Lists(offsets_of(np.bincount(table["skill"][order], minlength=skills)), order)
-
-
-def _lists(keys: Ints, values: NDArray[Any], count: int) -> _Lists:
-    """Return the values of each key, concatenated, and where they begin."""
-    order = np.argsort(keys, kind="stable")
-    return _Lists(offsets_of(np.bincount(keys, minlength=count)), values[order])
-
-
-def _longer(lists: _Lists, keys: Ints, more: Ints, count: int) -> _Lists:
-    """Return lists for `count` keys with more values, each appended to its key's list."""
-    starts = np.concatenate([lists.starts, np.full(count + 1 - len(lists.starts), lists.starts[-1], np.int32)])
-    order = np.argsort(keys, kind="stable")
-    values = np.insert(lists.values, starts[keys[order] + 1], more[order])  # in order at the same position
-    return _Lists(starts + offsets_of(np.bincount(keys, minlength=count)), values)
+def _order(numbers: Any) -> Longs:
+    """Return the stable order of numbers below 2 ** 32. numpy sorts 16 bits at a time several times as fast."""
+    order: Longs = np.lexsort((numbers.astype(np.uint16), (numbers >> 16).astype(np.uint16)))
+    return order

@@ -24,6 +24,8 @@ COURSE_DTYPE = np.dtype(
 """A course: the numbers of its id (`name`), provider, set of languages and modality in the vocabulary; the factor of
 its hours in millionths; and where it begins in `rows` and in `requires` (`row`, `condition`)."""
 
+_ABOVE_ALL = np.int32(np.iinfo(np.int32).max)
+
 TEACHER_DTYPE = np.dtype([("course", np.int32), ("level", np.int32)])
 """A course that teaches a skill, and the micro-level that it leads to."""
 
@@ -40,7 +42,7 @@ class Segment(NamedTuple):
     rows: Records
     """ROW_DTYPE: per course the skills that it teaches."""
     requires: Ints
-    """Per course the conditions that it requires, as numbers of `ConditionTable`."""
+    """Per course its entry conditions, as numbers of `ConditionTable`; ~number: a `from` level."""
     teacher_starts: Ints
     """(S + 1,): where each skill begins in `teachers`."""
     teachers: Records
@@ -49,13 +51,10 @@ class Segment(NamedTuple):
     """(S + 1,): where each skill begins in `tops`."""
     tops: Ints
     """Per skill the micro-levels to which courses teach it, ascending."""
+    names: Ints
+    """(N + 1,): the courses' names (numbers in the vocabulary), ascending; the last is above all."""
     places: Ints
-    """By course name (a number in the vocabulary), the number of the course in this segment, or -1.
-
-    If `sparse` is not empty: by the position of the name in `sparse`.
-    """
-    sparse: Ints
-    """The course names of a small segment, sorted; empty if `places` is by name."""
+    """(N + 1,): for each of `names` the number of the course in this segment; the last is -1."""
     matched: Records
     """MATCHED_DTYPE: per skill the rows matched to it, shortest course first."""
     matched_starts: Ints
@@ -72,14 +71,9 @@ class Segment(NamedTuple):
         `names`: the courses' numbers in the vocabulary. The result is -1 for a course that is not here, and for a
         negative name.
         """
-        names = np.asarray(names, np.int64)
-        if self.sparse.size:
-            places = np.minimum(np.searchsorted(self.sparse, names), self.sparse.size - 1)
-            return np.where(self.sparse[places] == names, self.places[places], np.int32(-1))
-        found = np.full(len(names), -1, np.int32)
-        known = (names >= 0) & (names < len(self.places))
-        found[known] = self.places[names[known]] if self.size else -1
-        return found
+        names = np.asarray(names, np.int32)
+        at = np.searchsorted(self.names, names)
+        return np.where(self.names[at] == names, self.places[at], np.int32(-1))
 
     def levels(self, skill: int) -> list[int]:
         """Return the micro-levels to which courses teach a skill, ascending."""
@@ -113,8 +107,8 @@ def offsets_of(counts: Any) -> Ints:
 def segment_of(entries: Sequence[EncodedCourse], skills: int, rank: Longs | None = None) -> Segment:
     """Return the segment of these courses, which must be in the order of their ids.
 
-    `skills`: how many skills the vocabulary has. `rank`: the `Segment.rank` of the courses of an overlay, whose courses
-    are found by `sparse`. None: the segment is a base, whose ranks are its own order.
+    `skills`: how many skills the vocabulary has. `rank`: the `Segment.rank` of the courses of an overlay; None: the
+    segment is a base, whose ranks are its own order.
     """
     heads = np.frombuffer(b"".join([entry.head for entry in entries]), HEAD_DTYPE)
     info = np.zeros(len(heads) + 1, COURSE_DTYPE)
@@ -138,13 +132,7 @@ def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
     teachers = np.empty(len(order), TEACHER_DTYPE)
     teachers["course"], teachers["level"] = owner[order], rows["high"][order]
     taught = np.unique(rows["skill"].astype(np.int64) << 32 | rows["high"])
-    if rank is None:
-        places = np.full(int(name.max(initial=-1)) + 1, -1, np.int32)
-        places[name] = np.arange(count, dtype=np.int32)
-        sparse = np.zeros(0, np.int32)
-    else:
-        places = np.argsort(name).astype(np.int32)
-        sparse = name[places]
+    places = np.argsort(name).astype(np.int32)
     return Segment(
         info=info,
         hours=hours,
@@ -155,8 +143,8 @@ def _indexed(  # noqa: PLR0913, PLR0917 - the columns of a segment
         teachers=teachers,
         steps=offsets_of(np.bincount(taught >> 32, minlength=skills)),
         tops=(taught & 0xFFFFFFFF).astype(np.int32),
-        places=places,
-        sparse=sparse,
+        names=np.append(name[places], _ABOVE_ALL),
+        places=np.append(places, np.int32(-1)),
         matched=matched[np.lexsort((matched["course"], hours[matched["course"]], matched["skill"]))],
         matched_starts=offsets_of(np.bincount(matched["skill"], minlength=skills)),
     )
@@ -217,9 +205,9 @@ def champions_of(segment: Segment, branch_conditions: Ints, branch_starts: Ints,
     waiting = np.flatnonzero(chosen).astype(np.int32)
     while waiting.size:
         counts = np.diff(segment.info["condition"])[waiting]
-        required = segment.requires[ranges(segment.info[waiting]["condition"], counts)]
+        asked = required(segment.requires[ranges(segment.info[waiting]["condition"], counts)])
         numbers = np.unique(
-            segment.find(table[all_conditions(required, branch_conditions, branch_starts, table)]["course"])
+            segment.find(table[all_conditions(asked, branch_conditions, branch_starts, table)]["course"])
         )
         waiting = numbers[(numbers >= 0) & ~chosen[numbers]]
         chosen[waiting] = True
@@ -236,6 +224,12 @@ def _first_of(measure: Any, owner: Ints, keys: tuple[Any, Any, Any]) -> Longs:
     begins = np.flatnonzero(np.concatenate([[True], (sorted_keys[:, 1:] != sorted_keys[:, :-1]).any(axis=0)]))
     place = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
     return np.asarray(order[place < CHAMPIONS], np.int64)
+
+
+def required(requires: Ints) -> Ints:
+    """Return the numbers of the conditions in entry conditions, which hold ~number for a `from` level."""
+    numbers: Ints = np.maximum(requires, ~requires)
+    return numbers
 
 
 def all_conditions(conditions: Ints, branch_conditions: Ints, branch_starts: Ints, table: Records) -> Ints:

@@ -16,13 +16,18 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from msgspec import UNSET
 from numpy.typing import DTypeLike, NDArray
 
-from services.recommender.inputs import MICRO
-from services.recommender.planner.course_spec import SkillKey, cost_factor, level_condition, matched_spans, taught_spans
+from services.recommender.planner.course_spec import (
+    Condition,
+    CourseCondition,
+    LevelCondition,
+    SkillKey,
+    cost_factor,
+    course_spec,
+)
 from services.recommender.planner.units import micro
-from shared.domain import Course, Prerequisite
+from shared.domain import Course
 from shared.texts import folded
 
 HEAD_DTYPE = np.dtype(
@@ -35,11 +40,11 @@ HEAD_DTYPE = np.dtype(
         ("hours", np.int64),
     ]
 )
-"""A course: the numbers of its id (`name`), provider, set of languages and modality; how many rows, required conditions
+"""A course: the numbers of its id (`name`), provider, set of languages and modality; how many rows, entry conditions
 and matched rows it has; the factor of its hours in millionths; and micro-hours."""
 
-ROW_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "low", "high", "entry")])
-"""A skill taught: from `low` to `high` (micro-levels); `entry`: the condition that `low` is held, or -1."""
+ROW_DTYPE = np.dtype([(field, np.int32) for field in ("skill", "low", "high")])
+"""A skill taught: from `low` to `high`, in micro-levels."""
 
 MATCHED_DTYPE = np.dtype([(field, np.int32) for field in ("course", "skill", "low", "high", "confidence", "threshold")])
 """A row matched by description: a course (its number in a segment) and a skill, from `low` to `high` (micro-levels),
@@ -90,24 +95,29 @@ class ConditionTable:
         self.table = AppendOnlyArray(CONDITION_DTYPE)
         self.branch_starts, self.branch_conditions = AppendOnlyArray(), AppendOnlyArray()
         self.branch_starts.add(0)
-        self._numbers: dict[Hashable, int] = {}
+        self._numbers: dict[Condition, int] = {}
 
-    def number(self, key: Hashable, skill: int = -1, level: int = 0, course: int = -1, first: int = 0) -> int:
-        """Return the number of a condition; a new `key` is added to the table and gets the next number.
+    def number(self, condition: Condition) -> int | None:
+        """Return the number of a condition; None if it has none."""
+        return self._numbers.get(condition)
 
-        `skill`, `level`: of a condition on a level. `course`: of a condition on a course. Without either it is an
-        `any`, whose branches are those added by `branch` from number `first` on.
-        """
-        if (known := self._numbers.get(key)) is None:
-            known = len(self.table)
-            last = len(self.branch_starts) - 1 if skill < 0 and course < 0 else first
-            self.table.add((skill, level, course, first, last))
-            self._numbers[key] = known  # last, so that a reader who finds the number finds the condition too
-        return known
-
-    def known(self, key: Hashable) -> int | None:
-        """Return the number of the condition with this key; None if it has none."""
-        return self._numbers.get(key)
+    def add(
+        self,
+        condition: Condition,
+        skill: int = -1,
+        level: int = 0,
+        course: int = -1,
+        branches: Sequence[Sequence[int]] = (),
+    ) -> int:
+        """Give a condition the next number, and return that. `branches`: the numbers of each branch's conditions."""
+        number, first = len(self.table), len(self.branch_starts) - 1
+        for branch in branches:
+            for one in branch:
+                self.branch_conditions.add(one)
+            self.branch_starts.add(len(self.branch_conditions))
+        self.table.add((skill, level, course, first, first + len(branches)))
+        self._numbers[condition] = number  # last, so that a reader who finds the number finds the condition too
+        return number
 
     def read(self) -> tuple[NDArray[np.int32], NDArray[np.int32], Records]:
         """Return the current `branch_conditions` (n,), `branch_starts` (branches + 1,) and `table` (conditions,)."""
@@ -115,18 +125,13 @@ class ConditionTable:
         table, branch_starts = self.table.read(), self.branch_starts.read()
         return self.branch_conditions.read(), branch_starts, table
 
-    def branch(self, conditions: Sequence[int]) -> None:
-        """Add a branch of the `any` that gets its number next. `conditions`: numbers of the branch's conditions."""
-        for condition in conditions:
-            self.branch_conditions.add(condition)
-        self.branch_starts.add(len(self.branch_conditions))
-
 
 class EncodedCourse(msgspec.Struct, frozen=True, gc=False):
     """A course in the index: encoded for readers, and as the integers that the planner uses.
 
     `encoded`: the course in MessagePack. `head`: a HEAD_DTYPE. `rows`: a ROW_DTYPE per skill taught. `requires`:
-    numbers of conditions. `matched`: a MATCHED_DTYPE per skill matched, `course` 0.
+    numbers of entry conditions, ~number for a `from` level that is not required besides. `matched`: a MATCHED_DTYPE per
+    skill matched, `course` 0.
     """
 
     id: str
@@ -159,28 +164,23 @@ class Vocabulary:
             return self._entry(course)
 
     def _entry(self, course: Course) -> EncodedCourse:
-        taught = taught_spans(course)
-        rows: list[tuple[int, int, int, int]] = []
-        for key, (low, high) in taught.items():
-            skill, entered = self._skill(key), micro(low)
-            condition = self.conditions.number((skill, entered), skill, entered) if entered > 0 else -1
-            rows.append((skill, entered, micro(high), condition))
-        matched = [(0, self._skill(key), *span) for key, span in matched_spans(course).items()]
-        requires = list(dict.fromkeys(self._needs(course.requires)))
+        spec = course_spec(course)
+        rows = [(self._skill(key), micro(low), micro(high)) for key, (low, high) in spec.teaches.items()]
+        matched = [(0, self._skill(key), *span) for key, span in spec.matched.items()]
+        requires = [self._condition(one) for one in spec.requires]
+        entry_levels = map(self._condition, spec.entry_levels)
+        requires += [~number for number in entry_levels if number not in requires]
         titles = (course.provider.th, course.provider.en)
-        provider = self._number(self.providers, frozenset(folded(title) for title in titles if title))
-        language_set = self._number(self.language_sets, frozenset(course.languages))
-        hours = max(round(course.hours * MICRO), 1)
         head = _HEAD.pack(
             self._course(course.id),
-            provider,
-            language_set,
+            self._number(self.providers, frozenset(folded(title) for title in titles if title)),
+            self._number(self.language_sets, frozenset(course.languages)),
             MODALITIES.index(course.modality),
-            len(taught),
+            len(rows),
             len(requires),
             len(matched),
             cost_factor(course),
-            hours,
+            spec.hours,
         )
         return EncodedCourse(
             course.id,
@@ -216,30 +216,16 @@ class Vocabulary:
     def _number(numbers: dict[Any, int], key: Hashable) -> int:
         return numbers.setdefault(key, len(numbers))
 
-    def _needs(self, conditions: Sequence[Prerequisite]) -> list[int]:
-        found: list[int] = []
-        for condition in conditions:
-            if condition.all is not UNSET:
-                found += self._needs(condition.all)
-            elif condition.any is not UNSET:
-                found.append(self._any(condition.any))
-            elif condition.course is not UNSET:
-                course = self._course(condition.course)
-                found.append(self.conditions.number(condition.course, course=course))
-            else:
-                key, level = level_condition(condition)
-                skill = self._skill(key)
-                found.append(self.conditions.number((skill, micro(level)), skill, micro(level)))
-        return found
-
-    def _any(self, branches: Sequence[Prerequisite]) -> int:
-        compiled = tuple(tuple(self._needs([branch])) for branch in branches)
-        if (known := self.conditions.known(compiled)) is not None:
+    def _condition(self, condition: Condition) -> int:
+        """Return the number of a condition, which gets the next one if it is new."""
+        if (known := self.conditions.number(condition)) is not None:
             return known
-        first = len(self.conditions.branch_starts) - 1
-        for branch in compiled:
-            self.conditions.branch(branch)
-        return self.conditions.number(compiled, first=first)
+        if isinstance(condition, LevelCondition):
+            return self.conditions.add(condition, skill=self._skill(condition.skill), level=condition.level)
+        if isinstance(condition, CourseCondition):
+            return self.conditions.add(condition, course=self._course(condition.course))
+        branches = [[self._condition(one) for one in branch] for branch in condition.branches]
+        return self.conditions.add(condition, branches=branches)
 
 
 def _integers(values: Iterable[int]) -> bytes:

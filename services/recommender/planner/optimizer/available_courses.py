@@ -7,19 +7,17 @@ from itertools import chain, tee
 
 import numpy as np
 
-from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import (
-    Condition,
+from services.recommender.planner.course_spec import Condition, LevelCondition, SkillKey
+from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
+from services.recommender.planner.exact.options import (
     CourseOption,
-    LevelCondition,
     PathState,
     cost_multiplier,
     course_option,
     weighted_cost,
 )
-from services.recommender.planner.exact.minimum_closure import AvailableCourses, ClosureCosts
 from services.recommender.planner.index.catalog import View
-from services.recommender.planner.index.segment import Ints, Longs, Segment, ranges
+from services.recommender.planner.index.segment import Ints, Longs, Segment, ranges, required
 from services.recommender.planner.index.vocabulary import VOCABULARY, Records
 from services.recommender.planner.optimizer.closure_cost import (
     ADDING,
@@ -271,16 +269,11 @@ def _all_hold(segment: Segment, courses: Ints, framework: str, before: PathState
     """Return which of these courses have only conditions on levels that hold: their own, and `from` on a framework."""
     table, count = VOCABULARY.conditions.table.read(), len(VOCABULARY.skills)
     held, ours = levels_by_skill(before.levels, count), skills_of(framework, count)
+    starts = segment.info["condition"]
+    counts = starts[courses + 1] - starts[courses]
+    owner, requires = np.repeat(np.arange(len(courses)), counts), segment.requires[ranges(starts[courses], counts)]
+    conditions = table[required(requires)]
+    holds = (conditions["skill"] >= 0) & (held[conditions["skill"]] >= conditions["level"])
     holding = np.ones(len(courses), np.bool_)
-    for starts, entered in ((segment.info["row"], True), (segment.info["condition"], False)):
-        counts = starts[courses + 1] - starts[courses]
-        owner, places = np.repeat(np.arange(len(courses)), counts), ranges(starts[courses], counts)
-        if entered:
-            rows = segment.rows[places]
-            listed = np.where(ours[rows["skill"]], rows["entry"], -1)
-        else:
-            listed = segment.requires[places]
-        conditions = table[listed[listed >= 0]]
-        holds = (conditions["skill"] >= 0) & (held[conditions["skill"]] >= conditions["level"])
-        holding[owner[listed >= 0][~holds]] = False
+    holding[owner[((requires >= 0) | ours[conditions["skill"]]) & ~holds]] = False
     return holding

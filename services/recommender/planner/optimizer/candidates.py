@@ -158,11 +158,11 @@ def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever
         for place in range(graph.branches[branch]["start"], graph.branches[branch + 1]["start"]):
             count = add_condition(graph, query, costs, found, count, wide(graph.branch_conditions[place]))
         return int(count)
-    for row in range(graph.courses[achiever]["row"], graph.courses[achiever + 1]["row"]):
-        if graph.rows[row]["entry"] >= 0 and costs.ours[graph.rows[row]["skill"]]:
-            count = add_condition(graph, query, costs, found, count, wide(graph.rows[row]["entry"]))
     for place in range(graph.courses[achiever]["condition"], graph.courses[achiever + 1]["condition"]):
-        count = add_condition(graph, query, costs, found, count, wide(graph.requires[place]))
+        number = wide(graph.requires[place])
+        condition = number if number >= 0 else ~number
+        if number >= 0 or costs.ours[graph.conditions[condition]["skill"]]:
+            count = add_condition(graph, query, costs, found, count, condition)
     return int(count)
 
 
@@ -170,7 +170,7 @@ def conditions_of(graph: PrerequisiteGraph, query: Query, costs: Costs, achiever
 def add_condition(
     graph: PrerequisiteGraph, query: Query, costs: Costs, found: Longs, count: int, condition: int
 ) -> int:
-    """Append a condition to the first `count` of `found`, unless it holds or is among them; return the new count."""
+    """Append a condition to the first `count` of `found`, unless it holds; return the new count."""
     row = graph.conditions[condition]
     if row["skill"] >= 0:
         if query.skills[row["skill"]]["entry_level"] >= row["level"]:
@@ -179,8 +179,6 @@ def add_condition(
         if costs.condition_cost[condition] == 0:
             return count
     elif condition in query.met:
-        return count
-    if condition in found[:count]:
         return count
     found[count] = condition
     return count + 1

@@ -199,17 +199,13 @@ def relax(graph: PrerequisiteGraph, costs: Costs, heap: Records, adding: bool) -
 
 @jit()
 def sum_condition_costs(graph: PrerequisiteGraph, costs: Costs, course: int) -> None:
-    """Set the closure cost of a course: its own cost plus the costs of its conditions, each of which counts once."""
-    first, last = graph.courses[course]["row"], graph.courses[course + 1]["row"]
+    """Set the closure cost of a course: its own cost plus the costs of its conditions."""
     total = costs.cost[course] or FORBIDDEN
-    for row in range(first, last):
-        if graph.rows[row]["entry"] >= 0 and costs.ours[graph.rows[row]["skill"]]:
-            total += costs.condition_cost[graph.rows[row]["entry"]]
     for place in range(graph.courses[course]["condition"], graph.courses[course + 1]["condition"]):
-        condition, twice = graph.requires[place], False
-        for row in range(first, last):
-            twice = twice or (graph.rows[row]["entry"] == condition and costs.ours[graph.rows[row]["skill"]])
-        total += 0 if twice else costs.condition_cost[condition]
+        number = wide(graph.requires[place])
+        condition = number if number >= 0 else ~number
+        if number >= 0 or costs.ours[graph.conditions[condition]["skill"]]:
+            total += costs.condition_cost[condition]
     costs.closure_cost[course] = total
 
 

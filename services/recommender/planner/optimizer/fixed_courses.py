@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from services.recommender.inputs import MOST_STEPS
-from services.recommender.planner.exact.conditions import CourseOption, course_option
 from services.recommender.planner.exact.minimum_closure import AvailableCourses
+from services.recommender.planner.exact.options import CourseOption, course_option
 from services.recommender.planner.exact.residual import (
     LeftOutCause,
     MissingHours,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.recommender.inputs import MICRO, Inputs
-from services.recommender.planner.course_spec import SkillKey
-from services.recommender.planner.exact.conditions import PathState
+from services.recommender.planner.course_spec import CourseCondition, SkillKey
+from services.recommender.planner.exact.options import PathState
 from services.recommender.planner.index.catalog import BaseSegment, TenantCatalog, View
 from services.recommender.planner.index.graph import IndexedGraph
 from services.recommender.planner.index.segment import Ints, Longs, Segment
@@ -269,7 +269,8 @@ def conditions_met(space: SearchSpace, course_ids: Iterable[str]) -> list[int]:
 
     A condition on a course counts; conditions on levels and branches do not.
     """
-    conditions = [space.graph.condition(VOCABULARY.conditions.known(course_id)) for course_id in sorted(course_ids)]
+    completed = map(CourseCondition, sorted(course_ids))
+    conditions = [space.graph.condition(VOCABULARY.conditions.number(one)) for one in completed]
     return [condition for condition in conditions if condition >= 0]
 
 

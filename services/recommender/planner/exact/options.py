@@ -1,42 +1,24 @@
-"""Entry conditions, courses as options for one officer, and the state along a path: integers, in plain Python."""
+"""Courses as options for one officer, and the state along a path: integers, in plain Python."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import sqrt
-from typing import NamedTuple
-
-from msgspec import UNSET
 
 from services.recommender.inputs import MICRO, Inputs, MatchedSpan
-from services.recommender.planner.course_spec import CourseSpec, SkillKey, cost_factor, level_condition
+from services.recommender.planner.course_spec import (
+    Condition,
+    CourseCondition,
+    CourseSpec,
+    LevelCondition,
+    SkillKey,
+    cost_factor,
+)
 from services.recommender.planner.units import micro
 from services.recommender.planner.value import CERTAIN, Stair, Stairs, ValueFunction, added, total_value, with_stair
 from services.recommender.rules import EXCLUDE, INCLUDE_ONLY, names_of
-from shared.domain import Course, Prerequisite
-
-
-class LevelCondition(NamedTuple):
-    """Condition: a level of a skill is held."""
-
-    skill: SkillKey
-    level: int
-
-
-class CourseCondition(NamedTuple):
-    """Condition: a course has been completed."""
-
-    course: str
-
-
-class AnyCondition(NamedTuple):
-    """Condition: all conditions of at least one branch hold."""
-
-    branches: tuple[tuple["Condition", ...], ...]
-
-
-Condition = LevelCondition | CourseCondition | AnyCondition
+from shared.domain import Course
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,8 +167,7 @@ def course_option(inputs: Inputs, value: ValueFunction, spec: CourseSpec, cost: 
 @lru_cache(maxsize=4096)
 def _entry_and_levels(spec: CourseSpec, framework: str) -> tuple[tuple[Condition, ...], dict[SkillKey, int]]:
     """Return the conditions of a course, and skill -> micro-level that it leads to: the same for every officer."""
-    conditions = tuple(dict.fromkeys(conditions_of(spec.entry(framework))))
-    return conditions, {skill: micro(high) for skill, (_, high) in spec.teaches.items()}
+    return spec.conditions(framework), {skill: micro(high) for skill, (_, high) in spec.teaches.items()}
 
 
 def stairs_by_gap(options: Iterable[CourseOption]) -> dict[str, dict[int, Stair]]:
@@ -218,21 +199,3 @@ def similarity_of(ours: str, value: ValueFunction, spec: CourseSpec) -> int:
     dot = sum(gained * gaps[skill] for skill, gained in taught.items() if skill in gaps)
     one, other = (sqrt(sum(size * size for size in vector.values())) for vector in (taught, gaps))
     return int(dot / (one * other) * MICRO + 0.5) if dot > 0 else 0
-
-
-def conditions_of(prerequisites: Iterable[Prerequisite]) -> list[Condition]:
-    """Return entry conditions as conditions of the planner; those of an `all` are listed separately."""
-    conditions: list[Condition] = []
-    for prerequisite in prerequisites:
-        if prerequisite.all is not UNSET:
-            conditions += conditions_of(prerequisite.all)
-        elif prerequisite.any is not UNSET:
-            conditions.append(
-                AnyCondition(tuple(tuple(dict.fromkeys(conditions_of([branch]))) for branch in prerequisite.any))
-            )
-        elif prerequisite.course is not UNSET:
-            conditions.append(CourseCondition(prerequisite.course))
-        else:
-            skill, level = level_condition(prerequisite)
-            conditions.append(LevelCondition(skill, micro(level)))
-    return conditions
