@@ -32,7 +32,7 @@ settings.load_profile("tests")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIRST = (
-    *("e2e/", "unit/test_reference", "unit/test_local_environment", "unit/test_warming"),
+    *("e2e/", "contract/test_write_concern", "unit/test_reference", "unit/test_local_environment", "unit/test_warming"),
     *("unit/test_typescript_client", "contract/test_secured_servers"),
 )
 """Parts of the suite that take long, in the order in which they start."""

@@ -48,7 +48,7 @@ class UnreachableLevel(Struct, frozen=True):
 
 
 class WeakMatch(Struct, frozen=True):
-    """A proposed match whose announced `confidence` is below the threshold."""
+    """A proposed match whose `confidence` is below the threshold."""
 
     course: str
     framework: str
@@ -103,10 +103,10 @@ def health(
     twins = _twins(courses)
     weak = sorted(
         (
-            WeakMatch(course, one.framework, one.skill, one.announced_confidence)
+            WeakMatch(course, one.framework, one.skill, one.confidence)
             for course, of in matches.items()
             for one in of
-            if one.status == "proposed" and one.announced_confidence < threshold
+            if one.status == "proposed" and one.confidence < threshold
         ),
         key=lambda one: (one.confidence, one.course, one.skill),
     )

@@ -67,7 +67,7 @@ class Match(Struct, frozen=True):
     `entry_level`: the level from which an officer can take the course together with the courses that it requires; null
     if it is `from`.
     `entry_confidence`: the probability that an officer at this level can do so, if the course teaches the skill. The
-    product of both confidences is announced.
+    products of it with `confidence` and with `threshold` are announced.
     `threshold`: the least confidence at which four of five matches were right.
     `status`: what people decided. `corrected`: what the course teaches instead. `decisions`: the latest decisions.
     `words`: words that the course and the skill share. `like`: the id of a similar course that teaches the skill.
@@ -115,6 +115,14 @@ class Match(Struct, frozen=True):
     def announced_confidence(self) -> float:
         """The probability that the course teaches the skill and can be entered at the entry level: above 0, below 1."""
         return min(max(millionths(self.confidence * self.entry_confidence), LEAST_DOUBT), 1 - LEAST_DOUBT)
+
+    @property
+    def announced_threshold(self) -> float:
+        """`threshold` for the announced confidence: `confidence` alone decides, whatever the entry confidence is.
+
+        A threshold of 1, which no match reaches, stays.
+        """
+        return 1.0 if self.threshold >= 1 else millionths(self.threshold * self.entry_confidence)
 
     @property
     def cause(self) -> str:
@@ -337,7 +345,7 @@ def announced(course: Course, matches: Sequence[Match]) -> Course:
             from_level=match.from_level if match.entry_level is None else match.entry_level,
             to_level=match.to_level,
             confidence=match.announced_confidence,
-            threshold=match.threshold,
+            threshold=match.announced_threshold,
             mapped_from=match.source_skill or UNSET,
         )
         for match in open_ones

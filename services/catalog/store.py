@@ -236,32 +236,34 @@ class CatalogStore:
 
         Ids of other frameworks are left out. Raises Unavailable.
         """
+        owners = dict.fromkeys((SHARED_TENANT, tenant))
+        keys = {framework_key(owner, framework): framework for framework in frameworks for owner in owners}
+        with unavailable():
+            versions = {
+                one["_id"]: one["sequence"]
+                async for one in self._entries.find({"_id": {"$in": list(keys)}}, {"sequence": 1})
+            }
         found: dict[str, FrameworkScale] = {}
-        for framework in frameworks:
-            for owner in dict.fromkeys((SHARED_TENANT, tenant)):
-                if scale := await self._framework_scale(framework_key(owner, framework)):
-                    found[framework] = scale
+        for key, framework in keys.items():
+            if key in versions and (scale := await self._framework_scale(key, versions[key])):
+                found[framework] = scale
         return found
 
-    async def _framework_scale(self, key: str) -> FrameworkScale | None:
+    async def _framework_scale(self, key: str, now: int) -> FrameworkScale | None:
         """Return what courses are checked against in a framework, None without one. Raises Unavailable.
 
         Those used last stay in memory until their version changes, because an import checks thousands of courses
-        against them.
+        against them. `now`: the stored sequence.
         """
-        with unavailable():
-            document = await self._entries.find_one({"_id": key}, {"sequence": 1})
-            if document is None:
+        version, scale = self._scales.get(key, (0, None))
+        if scale is None or version != now:
+            if (entry := await self.find(key)) is None or not isinstance(entry.content, Framework):
                 return None
-            version, scale = self._scales.get(key, (0, None))
-            if scale is None or version != document["sequence"]:
-                if (entry := await self.find(key)) is None or not isinstance(entry.content, Framework):
-                    return None
-                scale = FrameworkScale(entry.content.max_level, frozenset(entry.content.skills_by_id))
-                self._scales[key] = entry.sequence, scale
-                while len(self._scales) > _KEPT_SCALES:
-                    self._scales.popitem(last=False)
-            self._scales.move_to_end(key)
+            scale = FrameworkScale(entry.content.max_level, frozenset(entry.content.skills_by_id))
+            self._scales[key] = entry.sequence, scale
+            while len(self._scales) > _KEPT_SCALES:
+                self._scales.popitem(last=False)
+        self._scales.move_to_end(key)
         return scale
 
     async def frameworks(self, tenant: str, wanted: ListFrameworks) -> list[FrameworkSummary]:

@@ -50,8 +50,9 @@ class MatchedRow(Struct, frozen=True, forbid_unknown_fields=True):
     """A skill that a course probably teaches, from a level to a level, matched by its description and not confirmed.
 
     `from`: the level from which an officer can take the course, together with the courses that it requires.
-    `confidence`: the probability that the course teaches the skill and that whoever holds `from` can do so. Of
-    matches with a confidence of at least `threshold`, four of five named a right skill. `mapped_from`: the provider
+    `confidence`: the probability that the course teaches the skill and that whoever holds `from` can do so.
+    `threshold`: the least such confidence at which the skill is certain enough: four of five matches of skills that
+    were as certain were right. It is lower, the less certain the entry is. `mapped_from`: the provider
     states this other skill, `framework/skill`, and a framework states that both are the same; then the description was
     not used, and only the levels are estimated.
     """

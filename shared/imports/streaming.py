@@ -30,11 +30,17 @@ from shared.routes import Header, json_response, open_stream, principal, read_qu
 T = TypeVar("T")
 F = TypeVar("F", bound=str)
 
+_Batch = tuple[list[Row[T]], int]
+"""Rows, and how many bytes of the body were read for them."""
+
 REPORTS: web.AppKey[ReportStore[Any]] = web.AppKey("reports", ReportStore)
 REPORT_PLACE = Header("Location", "Where the report can be read later; without it after a `dry_run`.")
 
 _READ_AT_ONCE = 16 * 1024
 """Bytes of the body that are read in one turn of the event loop, some ten milliseconds, so that others are answered."""
+
+_BYTES_AT_ONCE = 4 * 1024 * 1024
+"""Bytes of the body whose rows are stored together, about; 1,000 rows of the largest size would be 256 MiB."""
 
 _ROWS_AT_ONCE = 100
 _BATCHES_AHEAD = 128
@@ -198,22 +204,25 @@ async def _answered(request: web.Request, reader: Reader[T], job: ImportJob[T, A
     yield _line(report)
 
 
-async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") -> AsyncIterator[list[Row[T]]]:
+async def _read(request: web.Request, reader: Reader[T], counted: "_Counted") -> AsyncIterator[_Batch[T]]:
     """Yield the rows of the body in batches, as it arrives, and an empty batch when all that has arrived is read.
 
     Raises Problem if the body cannot be read further.
     """
+    size = 0
     async for chunk in pieces(request):
         for at in range(0, len(chunk), _READ_AT_ONCE):
-            for batch in _batches(counted.rows(reader.feed(chunk[at : at + _READ_AT_ONCE]))):
-                yield batch
+            size += len(piece := chunk[at : at + _READ_AT_ONCE])
+            for batch in _batches(counted.rows(reader.feed(piece))):
+                yield batch, size
+                size = 0
             if counted.over:
                 return
             await asyncio.sleep(0)
-        yield []
+        yield [], 0
     batches = _batches(counted.rows(reader.end()))
     while batch := await asyncio.to_thread(_next, batches):
-        yield batch
+        yield batch, 0
 
 
 async def _stored(batches: AsyncGenerator[list[Row[T]]], job: ImportJob[T, Any]) -> AsyncGenerator[list[RowResult]]:
@@ -248,12 +257,12 @@ async def _stored(batches: AsyncGenerator[list[Row[T]]], job: ImportJob[T, Any])
         await batches.aclose()
 
 
-async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> AsyncGenerator[list[Row[T]]]:
-    """Yield rows in batches of about `at_once`, and of fewer once an empty batch says that no more have arrived.
+async def _together(batches: AsyncIterator[_Batch[T]], at_once: int) -> AsyncGenerator[list[Row[T]]]:
+    """Yield rows in batches of about `at_once`; of fewer if they are large, or an empty batch says that no more came.
 
     An error of reading is raised after the rows before it.
     """
-    ahead: asyncio.Queue[list[Row[T]] | None] = asyncio.Queue(_BATCHES_AHEAD)
+    ahead: asyncio.Queue[_Batch[T] | None] = asyncio.Queue(_BATCHES_AHEAD)
 
     async def read() -> None:
         try:
@@ -267,11 +276,14 @@ async def _together(batches: AsyncIterator[list[Row[T]]], at_once: int) -> Async
     reading = asyncio.create_task(read())
     try:
         rows: list[Row[T]] = []
-        while (batch := await ahead.get()) is not None:
+        size = 0
+        while (came := await ahead.get()) is not None:
+            batch, more = came
             rows += batch
-            if len(rows) >= at_once or (rows and not batch and ahead.empty()):
+            size += more
+            if len(rows) >= at_once or size >= _BYTES_AT_ONCE or (rows and not batch and ahead.empty()):
                 yield rows
-                rows = []
+                rows, size = [], 0
         if rows:
             yield rows
         await reading

@@ -181,6 +181,7 @@ async def counts(service: Started) -> tuple[int, int]:
         ({"verb": {"id": "http://adlnet.gov/expapi/verbs/scored"}}, "no score"),
         ({"result": {"success": False, "score": {"scaled": 0.9}}}, "opposite"),
         ({"verb": {"id": "http://adlnet.gov/expapi/verbs/completed"}, "result": {"completion": False}}, "opposite"),
+        ({"verb": {"id": "http://adlnet.gov/expapi/verbs/completed"}, "result": {"success": False}}, "opposite"),
         ({"verb": {"id": "http://adlnet.gov/expapi/verbs/failed"}, "result": {"success": True}}, "opposite"),
         ({"object": {"id": f"{HOME}/passes"}, "verb": {"id": "http://adlnet.gov/expapi/verbs/failed"}}, "no rule"),
     ],

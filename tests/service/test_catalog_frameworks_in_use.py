@@ -183,3 +183,20 @@ async def test_what_courses_are_checked_against_stays_in_memory_for_the_framewor
     assert last["a"] is first["a"]
     assert last["b"] is not first["b"]
     assert last == first
+
+
+async def test_the_frameworks_that_a_course_names_are_looked_up_with_one_query(
+    stores: tuple[CatalogStore, MatchStore],
+) -> None:
+    catalog_store, _ = stores
+    await catalog_store.put_framework(None, "t", msgspec.convert(crafts("a", GLASS), Framework), "")
+    admin = catalog_store._entries.database.client["admin"]
+
+    async def queries() -> int:
+        counted: int = (await admin.command("serverStatus"))["opcounters"]["query"]
+        return counted
+
+    before = await queries()
+    found = await catalog_store.framework_scales("t", [*(f"f{number}" for number in range(1000)), "a"])
+    assert list(found) == ["a"]
+    assert await queries() - before < 1000  # other services of this process ask too

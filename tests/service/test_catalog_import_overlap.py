@@ -1,8 +1,9 @@
 """Rows of an import are checked and written while the rows before them are still being written."""
 
 import asyncio
+import io
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from services.catalog.store import CatalogStore, Stored
 from shared.domain import Course
 from shared.errors import InvalidInput
+from shared.imports.ndjson import NdjsonReader
+from shared.imports.rows import Row
 from tests.support.builders import unique
 from tests.support.catalog import catalog, course
 from tests.support.services import Started
@@ -109,3 +112,33 @@ async def test_no_row_is_written_after_rows_before_it_could_not_be(
     assert (report["state"], report["problem"]["detail"]) == ("stopped", "cannot be stored")
     assert writes.ended[1].is_set()
     assert "created" not in report
+
+
+async def test_large_rows_are_stored_few_at_a_time(service: Started, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = [course(f"c{n}", tags=[f"{tag:03}{'x' * 297}" for tag in range(199)]) for n in range(120)]
+    feed, put, came, sizes = NdjsonReader.feed, CatalogStore.put_courses, asyncio.Event(), list[int]()
+    rows = 0
+
+    def counted(reader: NdjsonReader[Course], chunk: bytes) -> Iterator[Row[Course] | None]:
+        nonlocal rows
+        for row in feed(reader, chunk):
+            rows += 1
+            if rows == len(large):
+                came.set()
+            yield row
+
+    async def gated(store: CatalogStore, tenant: str, marked: Mapping[str, Course], trace: str) -> dict[str, Stored]:
+        sizes.append(len(marked))
+        async with asyncio.timeout(60):
+            await came.wait()
+        return await put(store, tenant, marked, trace)
+
+    monkeypatch.setattr(NdjsonReader, "feed", counted)
+    monkeypatch.setattr(CatalogStore, "put_courses", gated)
+    headers = {"Content-Type": "application/x-ndjson"}
+    got = await service.ask(
+        "POST", "/v1/courses:import", "admin", tenant=unique("tenant"), data=io.BytesIO(lines(large)), headers=headers
+    )
+    *verdicts, _ = [json.loads(line) for line in (await got.text()).splitlines()]
+    assert [one["status"] for one in verdicts] == ["created"] * len(large)
+    assert max(sizes) * 60_000 < 5 * 1024 * 1024

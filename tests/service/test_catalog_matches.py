@@ -58,7 +58,7 @@ async def test_a_match_is_announced_at_once_and_is_not_taught(service: Started, 
         "matched",
     )
     assert row.confidence == pytest.approx(first["confidence"] * first["entry_confidence"], abs=1e-6)
-    assert row.threshold == shipped().enters
+    assert row.threshold == pytest.approx(shipped().enters * first["entry_confidence"], abs=1e-6)
     assert (NATIONAL, "dt-analytics") in await shown(service, body["id"])
     got = await service.ask("GET", "/v1/courses?limit=500")
     (listed,) = [one for one in (await got.json())["courses"] if one["id"] == body["id"]]

@@ -99,12 +99,12 @@ def test_courses_with_the_same_title_and_provider_or_address_are_twins() -> None
 def test_matches_below_the_threshold_are_reported_weakest_first() -> None:
     rows = [
         Match(FRAMEWORK, f"s{n}", 0, 1, confidence, entry_confidence=entry)
-        for n, (confidence, entry) in enumerate([(0.9, 1.0), (0.9, 0.5), (0.3, 1.0)])
+        for n, (confidence, entry) in enumerate([(0.9, 1.0), (0.9, 0.5), (0.3, 1.0), (0.4, 0.6)])
     ]
     decided = Match(FRAMEWORK, "s9", 0, 1, 0.2, status="rejected")
     found = of(course("a"), matches={"a": [*rows, decided]})
-    assert [(one.skill, one.confidence) for one in found.weak_matches] == [("s2", 0.3), ("s1", 0.45)]
-    assert (found.counts["matches_proposed"], found.counts["matches_rejected"]) == (3, 1)
+    assert [(one.skill, one.confidence) for one in found.weak_matches] == [("s2", 0.3), ("s3", 0.4)]
+    assert (found.counts["matches_proposed"], found.counts["matches_rejected"]) == (4, 1)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -11,7 +11,7 @@ import pytest
 from services.catalog import exporters
 from services.catalog.importers import Format, Options
 from shared.decoding import decode
-from shared.domain import Course, LocalizedText, MatchedRow, Teaches
+from shared.domain import Course, LocalizedText, MatchedRow, Prose, Teaches
 from shared.imports.tables import guarded, unguarded
 from tests.support.course_lists import courses, read
 
@@ -55,6 +55,21 @@ def test_an_export_is_imported_unchanged(form: Format) -> None:
     _, rows = read(form, file.getvalue(), Options())
     assert [row.content for row in rows] == [WHOLE, LITTLE]
     assert list(itertools.chain(*(row.warnings for row in rows))) == []
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+@pytest.mark.parametrize(
+    "text", ["The <b> tag", "Use <p> & <br>", "<script>x</script>", "a &amp; b", "&lt;x&gt;", "<!-- c -->"]
+)
+def test_text_like_html_is_exported_and_imported_unchanged(form: Format, text: str) -> None:
+    both = LocalizedText(th=f"แท็ก {text}", en=text)
+    course = msgspec.structs.replace(
+        WHOLE, title=both, provider=both, description=Prose(en=text), code=text, tags=[text], stated={"level": text}
+    )
+    file = io.BytesIO()
+    exporters.write(form, [course], file)
+    [row] = read(form, file.getvalue(), Options())[1]
+    assert (row.content, row.warnings, row.problems) == (course, [], [])
 
 
 def test_json_ld_is_exported_without_properties_that_it_has_no_term_for() -> None:

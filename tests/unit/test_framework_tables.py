@@ -467,6 +467,31 @@ def test_a_cell_that_alone_makes_the_scale_very_high_is_named(levels: str, sente
     assert f"the file names no levels; {sentence}" in found.assumed
 
 
+@pytest.mark.parametrize(
+    "heading", ["ผู้บริหาร/Executives,นักวิชาการ/Academic staff", "ผู้บริหาร (Executives),นักวิชาการ(Academic staff)"]
+)
+def test_job_groups_that_are_all_titled_in_both_languages_are_divided(heading: str) -> None:
+    found = table(f"สมรรถนะ,{heading}", "การใช้งาน (Excel),2,1", "การนำเสนอ (Canva),1,1").framework
+    assert found
+    assert [group.title for group in found.job_groups] == [
+        LocalizedText(th="ผู้บริหาร", en="Executives"),
+        LocalizedText(th="นักวิชาการ", en="Academic staff"),
+    ]
+    assert [skill.title for skill in found.skills] == [
+        LocalizedText(th="การใช้งาน (Excel)"),
+        LocalizedText(th="การนำเสนอ (Canva)"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "heading", ["ผู้บริหาร/CIO,นักวิชาการ/IT", "ผู้บริหาร/Executives,นักวิชาการ", "ผู้บริหาร (Executives),นักวิชาการ/Academics"]
+)
+def test_job_groups_that_are_titled_in_different_ways_are_not_divided(heading: str) -> None:
+    found = table(f"สมรรถนะ,{heading}", "การใช้งาน,2,1").framework
+    assert found
+    assert [group.title.th for group in found.job_groups] == heading.split(",")
+
+
 def test_titles_in_both_languages_are_divided_and_keep_their_ids() -> None:
     wide = table("สมรรถนะ / Skill,ผู้บริหาร / Executives", "การคิดเชิงออกแบบ / Design Thinking,2").framework
     long = table("role,skill,level", "ผู้บริหาร / Executives,การคิดเชิงออกแบบ / Design Thinking,2").framework

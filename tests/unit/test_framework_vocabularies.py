@@ -57,6 +57,26 @@ def esco(*tables: str) -> Reading:
     return read("esco", [Source(f"{n}.csv", one.encode()) for n, one in enumerate(tables)], Options())
 
 
+def test_obsolete_occupations_and_skills_of_esco_are_left_out() -> None:
+    skills = (
+        "conceptType,conceptUri,skillType,preferredLabel,status\n"
+        f"S,{ESCO}/skill/s1,knowledge,Law,released\nS,{ESCO}/skill/s2,knowledge,Telex,obsolete\n"
+    )
+    occupations = (
+        "conceptType,conceptUri,iscoGroup,preferredLabel,status\n"
+        f"O,{ESCO}/occupation/o1,1,Clerk,released\nO,{ESCO}/occupation/o2,1,Telegrapher,obsolete\n"
+    )
+    links = "occupationUri,relationType,skillUri\n" + "".join(
+        f"{ESCO}/occupation/{one},essential,{ESCO}/skill/{other}\n" for one in ("o1", "o2") for other in ("s1", "s2")
+    )
+    reading = esco(links, occupations, skills)
+    assert reading.framework
+    assert [(row.job_group, row.skill) for row in reading.framework.requirements] == [("o1", "s1")]
+    assert [group.id for group in reading.framework.job_groups] == ["o1"]
+    lost = {one.what: one.examples for one in reading.not_kept}
+    assert (lost["obsolete occupation"], lost["obsolete skill"]) == (["Telegrapher"], ["Telex"])
+
+
 def test_esco_occupations_become_job_groups_and_optional_skills_weigh_less() -> None:
     skills = "\n".join(
         [

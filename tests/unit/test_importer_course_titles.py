@@ -4,6 +4,7 @@ import pytest
 
 from services.catalog.importers import Format, ListReader, Options
 from services.catalog.importers.course_titles import leave_unknown
+from services.catalog.importers.prerequisites import conditions_of
 from shared.errors import Warned
 from tests.support.course_lists import GUESS, courses, read, workbook
 
@@ -86,6 +87,19 @@ def test_a_doubtful_name_of_a_course_is_required_only_if_there_is_such_a_course(
     assert [len(one) for one in warned] == [1, 0, 0, 1, 1, 0, 1, 1]
     assert warned[0] == [Warned("requires", "kept as text and not enforced: 'ISO27001'")]
     assert found[0].stated == {"prerequisites": "ISO27001"}
+
+
+@pytest.mark.parametrize(
+    ("code", "is_doubtful"),
+    [
+        *dict.fromkeys(
+            ("TOEIC-600", "ISO27001", "ITIL4", "B.Sc", "K-12", "M.6", "MBA", "JLPT-N5", "4.0", "Grade-12"), True
+        ).items(),
+        *dict.fromkeys(("M101", "K101", "MA101", "CS-101", "PDPA", "C9", "AZ-900", "2110101", "ISAC-1"), False).items(),
+    ],
+)
+def test_a_name_is_doubtful_if_it_is_rarely_that_of_a_course(code: str, is_doubtful: bool) -> None:
+    assert bool(conditions_of(code, str, ids=True).doubtful) is is_doubtful
 
 
 def test_conditions_of_an_export_are_not_doubtful() -> None:

@@ -80,10 +80,11 @@ def with_prefix(body: bytes, prefix: str) -> bytes:
 
 
 def bomb(name: str, size: int) -> bytes:
+    """Return a workbook with one more part, whose decompressed size is stated as `size` bytes."""
     file = io.BytesIO(workbook(["title"], ["a"]))
-    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w", force_zip64=True) as part:
-        for _ in range(size // (1 << 20)):
-            part.write(bytes(1 << 20))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(name, "")
+        archive.getinfo(name).file_size = size
     return file.getvalue()
 
 

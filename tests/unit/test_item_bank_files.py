@@ -10,7 +10,9 @@ import pytest
 
 from services.assessment.item_bank import formats
 from services.assessment.item_bank.formats import MEDIA_TYPES, FormatName, qti
+from services.assessment.item_bank.formats.qti_texts import texts_of
 from services.assessment.item_bank.formats.reading import ItemDefaults
+from services.assessment.item_bank.formats.xml import parse
 from services.assessment.item_bank.model import ITEMS_LIMIT, Item, ItemBank, StemText
 from shared.domain import LocalizedText
 from shared.errors import InvalidInput, Malformed, Problem, TooLarge
@@ -368,8 +370,8 @@ def test_what_follows_an_interaction_follows_its_prompt() -> None:
 
 def test_lines_of_another_language_than_that_of_the_item_are_divided() -> None:
     line = '<p><span xml:lang="th">{}</span><span xml:lang="en">{}</span></p>'
-    body = qti.parse(f"<x>{line.format('หนึ่ง', 'one')}{line.format('สอง', 'two')}</x>".encode())
-    assert qti.texts_of(body, "th") == qti.texts_of(body, "en") == {"th": "หนึ่ง สอง", "en": "one two"}
+    body = parse(f"<x>{line.format('หนึ่ง', 'one')}{line.format('สอง', 'two')}</x>".encode())
+    assert texts_of(body, "th") == texts_of(body, "en") == {"th": "หนึ่ง สอง", "en": "one two"}
 
 
 def test_a_response_processing_that_compares_with_the_correct_response_is_taken() -> None:

@@ -63,7 +63,7 @@ def test_npm_keeps_its_cache_in_the_checkout_or_where_the_user_says(
     node: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages.build(print)
-    assert (node / "cache").read_text() == str(pages.LOCAL / "npm")
+    assert (node / "cache").read_text() == str(node.parent / "local" / "npm")
     monkeypatch.setenv("npm_config_cache", "/elsewhere")
     (pages.PAGES / "src" / "main.tsx").write_text("two")
     pages.build(print)

@@ -85,6 +85,26 @@ def test_a_match_is_announced_with_the_probability_of_its_skill_and_its_entry(
     assert row.confidence == product
 
 
+@pytest.mark.parametrize("entry", [1.0, 0.73, 0.5, 1 / 3, 0.001])
+@pytest.mark.parametrize(
+    ("confidence", "threshold", "counts"),
+    [
+        (0.6, 0.55, True),
+        (0.55, 0.55, True),
+        (1.0, 0.55, True),
+        (0.4, 0.55, False),
+        (1.0, 1.0, False),
+        (0.6, 1.0, False),
+    ],
+)
+def test_the_confidence_of_the_skill_alone_decides_whether_a_match_is_announced_above_its_threshold(
+    confidence: float, threshold: float, counts: bool, entry: float
+) -> None:
+    one = replace(match("reading"), confidence=confidence, threshold=threshold, entry_confidence=entry)
+    (row,) = announced(course("c"), [one]).matched
+    assert (row.confidence >= row.threshold) == counts
+
+
 def test_a_new_matching_keeps_the_confidence_of_the_entry() -> None:
     (one,) = proposed([], {FRAMEWORK: [replace(found("reading")[FRAMEWORK][0], entry_confidence=0.7)]}, "t", [])
     assert (one.confidence, one.entry_confidence) == (0.6, 0.7)

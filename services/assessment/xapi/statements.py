@@ -197,11 +197,14 @@ def _undefined(activities: Any) -> Any:
 
 
 def contradicts(verb: Verb, result: ActivityResult | None) -> bool:
-    """Return whether a result says the opposite of the verb, such as `completed` with `completion` false."""
+    """Return whether a result says the opposite of the verb, such as `completed` with `completion` false.
+
+    So does `completed` with `success` false: who completed an activity and failed has not reached its level.
+    """
     if result is None:
         return False
     if verb == "completed":
-        return result.completion is False
+        return result.completion is False or result.success is False
     return {"passed": result.success is False, "failed": result.success is True}.get(verb, False)
 
 

@@ -38,7 +38,7 @@ _FIELDS: dict[_Kind, tuple[str, ...]] = {
         "broaderconcepturi",
         "status",
     ),
-    "occupations": ("concepttype", "concepturi", "preferredlabel", "altlabels", "description", "code"),
+    "occupations": ("concepttype", "concepturi", "preferredlabel", "altlabels", "description", "code", "status"),
     "groups": ("concepttype", "concepturi", "preferredlabel", "description"),
     "links": ("occupationuri", "relationtype", "skilluri", "skilltype"),
     "broader": ("concepttype", "concepturi", "broadertype", "broaderuri"),
@@ -199,18 +199,26 @@ class _Files:
                 builder.area(_last(area), title, row=group.number, description=_stated(group))
             elif area:
                 builder.area(area, Given(area.replace("-", " / ")))
-        occupations: set[str] = set()
-        for row in self._rows("occupations"):
-            occupations.add(row.get("concepturi"))
-            if self._named(row):
-                name, title = row.get("concepturi"), Given(row.get("preferredlabel"))
-                self._builder.job_group(_last(name), title, row=row.number, description=_stated(row))
-                self._not_kept(row, "code", "altlabels")
+        occupations = self._give_occupations()
         for row in self._rows("links"):
             self._give_link(row, occupations)
         for row in self._rows("related"):
             kind, ends = row.get("relationtype"), (row.get("originalskilluri"), row.get("relatedskilluri"))
             builder.not_kept(f"{kind} skill of a skill", " → ".join(map(_last, ends)))
+
+    def _give_occupations(self) -> set[str]:
+        """Pass the occupations to the builder, and return their addresses."""
+        occupations: set[str] = set()
+        for row in self._rows("occupations"):
+            if row.get("status").lower() == "obsolete":
+                self._builder.not_kept("obsolete occupation", row.get("preferredlabel"))
+                continue
+            occupations.add(row.get("concepturi"))
+            if self._named(row):
+                name, title = row.get("concepturi"), Given(row.get("preferredlabel"))
+                self._builder.job_group(_last(name), title, row=row.number, description=_stated(row))
+                self._not_kept(row, "code", "altlabels")
+        return occupations
 
     def _named(self, row: Row) -> bool:
         if row.get("concepturi"):

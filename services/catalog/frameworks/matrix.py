@@ -25,7 +25,7 @@ from services.catalog.frameworks.matrix_heading import columns_of, heading_of, i
 from services.catalog.frameworks.matrix_sections import AreaNames, NamedRow
 from services.catalog.frameworks.report import Options, Reading
 from services.catalog.frameworks.tables import Row, Source, rows_of
-from services.catalog.frameworks.texts import Given, clean, decimal, identifier, title_of
+from services.catalog.frameworks.texts import Given, clean, decimal, identifier, title_of, titles_together
 from shared.domain import LocalizedText, ScaleLevel
 from shared.errors import InvalidInput
 from shared.imports.tables import has_no_result
@@ -307,7 +307,10 @@ class _Matrix:
 
     def _titled_parts(self, name: str) -> Iterator[tuple[str, _Seen]]:
         """Yield the parts of a kind with their ids; one whose title is a formula without a result is reported."""
-        for key, seen in self._parts[name].items():
+        parts = self._parts[name]
+        both = titles_together([seen.titles.text for seen in parts.values()]) if name != "skill" else {}
+        for key, seen in parts.items():
+            seen.titles = both.get(seen.titles.text, seen.titles)
             if has_no_result(words := seen.titles.en()):
                 reason = f"{words[:100]!r} is a formula without a result, and no title"
                 self._builder.fault(reason, row=seen.row, id=key, field=name, verdict="untrue")

@@ -4,7 +4,7 @@ import hashlib
 import html
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from services.catalog.markup import without_tags
@@ -14,6 +14,10 @@ from shared.texts import folded, in_both_languages, shows_something
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_BOTH_ALIKE = re.compile(
+    r"(?P<th>[^A-Za-z/()|]*[\u0e01-\u0e4e][^A-Za-z/()|]*?)\s*(?P<mark>[/(|])\s*"
+    r"(?P<en>(?=[^a-z]*[A-Za-z][a-z]{2})[A-Za-z][A-Za-z0-9 ,.&'-]*[A-Za-z0-9.])\s*\)?"
+)
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _READ_AS_LATIN = re.compile("(?:[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})+")
 """Letters in UTF-8 whose bytes were read as Latin-1; control characters among them show that it is so."""
@@ -41,6 +45,19 @@ class Given:
 def title_of(words: str) -> Given:
     """Return the title that a text holds, perhaps in both languages as `ผู้บริหาร / Executives`."""
     return Given(words, in_both_languages(clean(words)))
+
+
+def titles_together(titles: Collection[str]) -> dict[str, Given]:
+    """Return {title: the title in both languages} if all of several titles are written alike: `ผู้บริหาร (Executives)`.
+
+    Empty for other titles. One title alone does not tell a name in English from an addition: `การออกแบบ (Figma)`.
+    """
+    found = {title: _BOTH_ALIKE.fullmatch(clean(title)) for title in titles}
+    parts = {title: one for title, one in found.items() if one}
+    marks = {one["mark"] for one in parts.values()}
+    if len(parts) < max(2, len(found)) or len(marks) > 1:
+        return {}
+    return {title: Given(title, {"th": one["th"], "en": one["en"]}) for title, one in parts.items()}
 
 
 def clean(words: str) -> str:

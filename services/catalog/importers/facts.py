@@ -76,13 +76,15 @@ _CODE_LENGTH = 2
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|ref")
 
 
-def course_row(number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> Row[Course]:
+def course_row(
+    number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str], *, is_html: bool = True
+) -> Row[Course]:
     """Return the row with the course that facts describe, or with the problems for which it is rejected.
 
     `number`: the number of the row in the file. `stated`: the facts of the row. `defaults`: facts for rows without
-    them.
+    them. `is_html`: whether texts may hold HTML; those of this project's own exports do not.
     """
-    return _Draft(number, stated, defaults).row()
+    return _Draft(number, stated, defaults, is_html=is_html).row()
 
 
 def identifier(text: str) -> str:
@@ -116,8 +118,9 @@ def _named(words: str, key: str) -> str:
 
 
 class _Draft:
-    def __init__(self, number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str]) -> None:
+    def __init__(self, number: int, stated: Mapping[str, Fact], defaults: Mapping[str, str], *, is_html: bool) -> None:
         self._number = number
+        self._is_html = is_html
         self._stated = stated
         self._defaults = defaults
         self._given: dict[str, Any] = {}
@@ -182,7 +185,7 @@ class _Draft:
             fact = source.get(name)
             if not fact:
                 continue
-            text = plain("; ".join(fact) if isinstance(fact, list) else fact)
+            text = plain("; ".join(fact) if isinstance(fact, list) else fact, is_html=self._is_html)
             if text and (name.startswith("title") or not is_placeholder(text)):
                 return text
         return ""
@@ -190,7 +193,7 @@ class _Draft:
     def _items(self, name: str) -> list[str]:
         fact = self._stated.get(name) or self._defaults.get(name, "")
         parts = fact if isinstance(fact, list) else [fact]
-        items = [item for part in parts for item in list_of(part)]
+        items = [item for part in parts for item in list_of(part, is_html=self._is_html)]
         return list({folded(item): item for item in reversed(items)}.values())[::-1]
 
     def _warn(self, field: str, detail: str) -> None:

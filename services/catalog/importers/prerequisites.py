@@ -32,8 +32,8 @@ _NO_CODE = (
 _DOUBTFUL = re.compile(
     r"(?:iso|iec|ieee|nist|itil|cobit|prince|togaf|pmp|ccna|cissp|covid|toeic|toefl|ielts|cefr|hsk|jlpt|ic3|icdl|mos|"
     r"o-?net|(?:t-?)?gat|pat|grade|level|class|year|version|windows|office|excel|word|powerpoint|outlook|photoshop|"
-    r"illustrator|autocad|spss|python|java|html|css|sql|k|m\.?)(?:[\s_:.-]*\d[\w.-]*|-[a-z]\w*)?|"
-    r"(?:b|m)\.?(?:sc|a|eng|ed|b\.?a)\.?|ph\.?d\.?|\d\.\d{1,2}",
+    r"illustrator|autocad|spss|python|java|html|css|sql)(?:[\s_:.-]*\d[\w.-]*|-[a-z]\w*)?|"
+    r"(?:b|m)\.?(?:sc|a|eng|ed|b\.?a)\.?|ph\.?d\.?|k-?12|m\.?[1-6]|\d\.\d{1,2}",
     re.IGNORECASE,
 )
 """What may be the id or the code of a course, and is more often a test, a standard, a program, a class or a degree."""

@@ -40,6 +40,9 @@ _NAMES = 2000
 
 _SAMPLE_ROWS, _SAMPLE_COLUMNS = 5, 100
 
+_OWN = frozenset({"educational_level", "corequisites", "antirequisites", "stated", "assumed", "example"})
+"""The facts that together only tables have that this project exported; their texts are no HTML."""
+
 _PACES = ("effort", "workload")
 """Names of columns that hold the hours per week if another column holds how long a course lasts."""
 
@@ -413,7 +416,7 @@ class Table(MappedTable):
         is_line = self._noted or self._is_across(cells, across)
         if row := totals_row(number, stated, cells) or line_row(number, cells, self._over, is_line=is_line):
             return row
-        row = course_row(number, stated, self._options.defaults)
+        row = course_row(number, stated, self._options.defaults, is_html=not self._columns.keys() >= _OWN)
         if not any(name in stated for name in (*IDENTIFYING, *TITLES)):
             row.begins = beginning(" ".join(" ".join(cells).split()))
         return row

@@ -31,19 +31,14 @@ _LONGEST_NOTHING = 40
 _LEAST_GAPS = 2
 
 
-def plain(text: str) -> str:
+def plain(text: str, *, is_html: bool = True) -> str:
     """Return the visible text of a cell, without HTML, control characters and outer spaces.
 
-    Entities such as `&amp;` are replaced once.
+    Entities such as `&amp;` are replaced once. Tags and entities stay if the text is not HTML.
     """
-    if "&" in text:
-        text = html.unescape(text)
-    return (
-        _CONTROL.sub("", without_tags(text).replace("\r\n", "\n").replace("\r", "\n"))
-        .strip()
-        .strip("\ufeff\u200b")
-        .strip()
-    )
+    if is_html:
+        text = without_tags(html.unescape(text) if "&" in text else text)
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip().strip("\ufeff\u200b").strip()
 
 
 def is_placeholder(text: str) -> bool:
@@ -65,12 +60,12 @@ _KEYS = re.compile(r";#\d+(?:;#|$)|;#")
 """What SharePoint writes between the items of a list, with their numbers: `first;#1;#second;#2`."""
 
 
-def list_of(text: str) -> list[str]:
+def list_of(text: str, *, is_html: bool = True) -> list[str]:
     """Return the different items of a list, which may be written in several forms.
 
     The forms are JSON, a Python literal, and items separated by line ends, bullets, numbers, `;`, `|` or `,`. Commas
     inside brackets do not separate items. If nothing else separates items, two or more spaces do, if there are several
-    such gaps. Placeholders such as `N/A` are left out.
+    such gaps. Placeholders such as `N/A` are left out. `is_html`: as for `plain`.
     """
     text = text.strip()
     if text[:1] in "[(" and text[-1:] in "])":
@@ -80,8 +75,10 @@ def list_of(text: str) -> list[str]:
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 continue
             if isinstance(found, list | tuple):
-                return _distinct(plain(str(one)) for one in found if isinstance(one, str | int | float))
-    text = plain(text)  # before it is divided: an entity ends with a semicolon
+                return _distinct(
+                    plain(str(one), is_html=is_html) for one in found if isinstance(one, str | int | float)
+                )
+    text = plain(text, is_html=is_html)  # before it is divided: an entity ends with a semicolon
     if text.startswith("{") and text.endswith("}") and ":" not in text:
         text = text[1:-1].replace('"', "")  # an array as PostgreSQL writes it
     text = _KEYS.sub("\n", _BULLETS.sub("\n", text))
