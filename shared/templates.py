@@ -7,7 +7,7 @@ publishes, and use any ICU message library.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -83,10 +83,17 @@ def compiled(template: str, language: Language, start: int = 0, counted: str | N
 
 
 def _joined(parts: list[str | Fill]) -> Fill:
-    def fill(values: Values, places: int) -> str:
-        return "".join([part if isinstance(part, str) else part(values, places) for part in parts])
+    """Return a function that fills parts of a template; some of them are plain text."""
+    fills = [part for part in parts if not isinstance(part, str)]
+    form = "".join([part.replace("%", "%%") if isinstance(part, str) else "%s" for part in parts])
+    if not fills:
+        plain = form.replace("%%", "%")
+        return lambda *_: plain
 
-    return fill
+    def fill(values: Values, places: int) -> str:
+        return form % tuple([part(values, places) for part in fills])
+
+    return fill if form != "%s" else fills[0]
 
 
 def _argument(name: str, language: Language) -> Fill:
@@ -111,9 +118,10 @@ def _choice(name: str, kind: str, options: Mapping[str, Fill]) -> Fill:
     return fill
 
 
+@lru_cache(maxsize=4096)
 def number(value: float, places: int = FEWEST_DECIMALS) -> str:
     """Return a number as text with at most `places` decimals and no trailing zeros."""
-    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+    return f"{value + 0:.{places}f}".rstrip("0").rstrip(".")  # 0 has no sign: -0.0 and 0.0 are one key of the cache
 
 
 def decimals(values: Values) -> int:

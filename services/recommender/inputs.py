@@ -15,7 +15,7 @@ from shared.events import Cause
 from shared.paths import Succession
 from shared.succession import carried, job_group_of, stage_of
 
-ALGORITHM = "t1.17"
+ALGORITHM = "t1.18"
 """The version of the planner; it changes whenever the same inputs may give another path."""
 
 MICRO = 1_000_000

@@ -172,6 +172,16 @@ async def test_a_key_made_during_an_erasure_or_a_new_registration_is_revoked(
         assert (await service.ask("PUT", path, "admin", json=PUT)).status == 409
 
 
+async def test_an_id_that_was_erased_by_a_clock_ahead_may_be_registered_again(service: Started) -> None:
+    officer = await registered(service)
+    path = f"/v1/officers/{officer}"
+    assert (await service.ask("DELETE", path)).status == 204
+    later = {"$set": {"erased_at": datetime.now(UTC) + timedelta(hours=1)}}
+    changed = await service.database("assessment")["officers"].update_one({"officer": officer}, later)
+    assert changed.modified_count == 1
+    assert (await service.ask("PUT", path, "admin", json=PUT)).status == 201
+
+
 async def test_beyond_two_hundred_assessments_the_oldest_are_archived_and_still_counted(service: Started) -> None:
     officer = await registered(service)
     start = datetime(2026, 1, 1, tzinfo=UTC)

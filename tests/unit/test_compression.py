@@ -5,8 +5,17 @@ import random
 import zlib
 
 import pytest
+from aiohttp_sse import EventSourceResponse
 
-from services.portal.compression import GzipParts, accepts_gzip, gzip_tag, is_compressible, owners_tags
+from services.portal.compression import (
+    EventStream,
+    GzipParts,
+    LineEnds,
+    accepts_gzip,
+    gzip_tag,
+    is_compressible,
+    owners_tags,
+)
 from shared.preconditions import Preconditions
 
 
@@ -80,3 +89,21 @@ def test_each_part_of_a_gzip_stream_can_be_read_as_soon_as_it_arrives() -> None:
     whole += parts.end()
     assert gzip.decompress(whole) == b"".join(sent)
     assert gzip.decompress(GzipParts().end()) == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ('{"th": "หนึ่ง"}', ['{"th": "หนึ่ง"}']),
+        ("one\u2028line\x0b\x85", ["one\u2028line\x0b\x85"]),
+        ("one\r\ntwo\rthree\n", ["one", "two", "three", ""]),
+    ],
+)
+def test_an_event_has_a_line_of_data_for_each_line_of_its_text(text: str, lines: list[str]) -> None:
+    assert LineEnds.split(text) == EventSourceResponse.LINE_SEP_EXPR.split(text) == lines
+
+
+async def test_an_event_whose_id_holds_a_line_end_is_not_sent() -> None:
+    with pytest.raises(ValueError, match="line separators"):
+        await EventStream().send("{}", id="1\nevent: erased")

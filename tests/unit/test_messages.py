@@ -88,6 +88,9 @@ def test_every_code_has_a_template_and_every_template_is_used() -> None:
         ("{a, select, x {{b, plural, one {#} other {# bs}}} other {}}", {"a": "x", "b": 2}, "2 bs"),
         ("“{t}” #", {"t": LocalizedText(th="ไทย")}, "“ไทย” #"),
         ("“{t}”", {"t": LocalizedText(th="ไทย", en="{braces} #")}, "“{braces} #”"),
+        ("{n}% of 100%, %s and %%", {"n": 5}, "5% of 100%, %s and %%"),
+        ("100%, %s and %%", {}, "100%, %s and %%"),
+        ("{t}", {"t": "%s"}, "%s"),
     ],
 )
 def test_a_template_is_filled_as_icu_does(
@@ -106,6 +109,8 @@ def test_a_template_is_filled_as_icu_does(
         ({"a": 2.0, "b": 1.999999}, "2 and 1.999999"),
         ({"a": 2.004, "b": 2.004}, "2 and 2"),
         ({"a": 0, "b": 0.0, "c": True, "d": "0.001"}, "0 and 0"),
+        ({"a": 0.0, "b": -0.0}, "0 and 0"),
+        ({"a": -0.0, "b": -1.5}, "0 and -1.5"),
     ],
 )
 def test_different_numbers_look_different_and_only_zero_is_shown_as_0(

@@ -67,7 +67,6 @@ def test_specialised_costs_equal_costs_computed_from_scratch(number: int) -> Non
         # are dear but shared, misses 2.9 to 6.8 per cent of these
         ("gateways", 9, 23078305),
         ("gateways", 16, 24422675),
-        ("gateways", 51, 27611668),
         ("gateways", 57, 14662241),
         ("few courses", 34, 18008406),
         ("few courses", 66, 18282509),

@@ -66,7 +66,7 @@ class PlannerParams:
     """A beam search follows the discrepancy search if the targets raise at least this number of gaps on average."""
     beam_width: int = 16
     """The most paths that the beam search extends at a time."""
-    beam_starts: int = 8
+    beam_starts: int = 16
     """The most starts that the beam search tries at the end of each path."""
     budget_shares: int = 8
     """Each greedy pass may use 1 / `budget_shares` of the visits.

@@ -264,19 +264,19 @@ def _with_lists(  # noqa: PLR0913, PLR0917 - the parts of a graph
         _starts(owners, skills) for owners in (teachers.owners, table["skill"][on_levels])
     )
     lengths = courses["hours"][teachers.values["course"]]
-    graph = PrerequisiteGraph(
-        courses=courses,
-        rows=rows,
-        requires=requires,
-        conditions=conditions,
-        branches=by_branch,
-        branch_conditions=branches.values,
-        skills=by_skill,
-        teachers=teachers.values[np.argsort(teachers.owners.astype(np.int64) << 40 | lengths, kind="stable")],
-        level_index=on_levels,
-        consumers=consumers[_order(asked)],
-    )
-    return PrerequisiteGraph(*(as_array(part, _DTYPES.get(name, np.int32)) for name, part in graph._asdict().items()))
+    parts: dict[str, Any] = {
+        "courses": courses,
+        "rows": rows,
+        "requires": requires,
+        "conditions": conditions,
+        "branches": by_branch,
+        "branch_conditions": branches.values,
+        "skills": by_skill,
+        "teachers": teachers.values[np.argsort(teachers.owners.astype(np.int64) << 40 | lengths, kind="stable")],
+        "level_index": on_levels,
+        "consumers": consumers[_order(asked)],
+    }
+    return PrerequisiteGraph(**{name: as_array(part, _DTYPES.get(name, np.int32)) for name, part in parts.items()})
 
 
 def _numbers(chosen: Any, count: int) -> Ints:
