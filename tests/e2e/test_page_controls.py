@@ -309,22 +309,22 @@ async def test_the_controls_are_used_with_the_keyboard_alone(platform: Platform,
     async with at_the_path(platform, browser) as (officer, reader):
         page, course = reader.page, (await courses(reader))[0]
         await reader.tab_to(f"finish-{course}")
-        await page.keyboard.press("Enter")
+        await reader.enters()
         await reader.has_focus(f"finished-{course}")
-        await page.keyboard.press("Enter")
+        await reader.enters()
         await wait_for_toast(reader, "จัดเส้นทางใหม่ให้แล้ว")
         await page.wait_for_selector("#toast-close:focus")  # the button is gone with its step: the focus is not lost
         await page.keyboard.press("Shift+Tab")
         await page.keyboard.press("Shift+Tab")
         await reader.has_focus("toast-undo")
-        await page.keyboard.press("Enter")
+        await reader.enters()
         await wait_for_toast(reader, "เลิกทำแล้ว")
         assert await officer.feedback() == []
         await page.focus("#main")
         await reader.tab_to("nav-what-if-title")
-        await page.keyboard.press("Enter")
+        await reader.enters()
         await reader.has_focus("what-if-title")
         await reader.tab_to("what-if-send")
-        await page.keyboard.press("Enter")
+        await reader.enters()
         await page.wait_for_selector(".tried")
         await reader.has_focus("what-if-result")

@@ -163,8 +163,13 @@ class Reader:
         raise AssertionError(selector)
 
     async def presses(self, name: str) -> None:
-        """Reach the button or link of this `data-keep` or id with Tab, and press Enter."""
+        """Reach the button or link of this `data-keep` or id with Tab, and press Enter once it is not busy."""
         await self.tab_to(name)
+        await self.enters()
+
+    async def enters(self) -> None:
+        """Press Enter once the focused button is not busy: a busy one does nothing."""
+        await self.page.wait_for_selector(":focus:not([aria-disabled=true])", state="attached")
         await self.page.keyboard.press("Enter")
 
     async def types(self, name: str, text: str) -> None:
