@@ -483,6 +483,11 @@ def test_job_groups_that_are_all_titled_in_both_languages_are_divided(heading: s
     ]
 
 
+def test_long_titles_without_a_second_language_are_refused_after_one_look_at_each_letter() -> None:
+    long = "ก" * 200_000
+    assert table(f"สมรรถนะ,{long},{long}ข", "การใช้งาน,2,1").faults
+
+
 @pytest.mark.parametrize(
     "heading", ["ผู้บริหาร/CIO,นักวิชาการ/IT", "ผู้บริหาร/Executives,นักวิชาการ", "ผู้บริหาร (Executives),นักวิชาการ/Academics"]
 )

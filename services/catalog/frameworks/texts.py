@@ -15,7 +15,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _THAI = re.compile("[\u0e01-\u0e3a\u0e40-\u0e4e]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _BOTH_ALIKE = re.compile(
-    r"(?P<th>[^A-Za-z/()|]*[\u0e01-\u0e4e][^A-Za-z/()|]*?)\s*(?P<mark>[/(|])\s*"
+    r"(?=[^A-Za-z/()|]*[\u0e01-\u0e4e])(?P<th>[^A-Za-z/()|]+)(?P<mark>[/(|])\s*"
     r"(?P<en>(?=[^a-z]*[A-Za-z][a-z]{2})[A-Za-z][A-Za-z0-9 ,.&'-]*[A-Za-z0-9.])\s*\)?"
 )
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -57,7 +57,7 @@ def titles_together(titles: Collection[str]) -> dict[str, Given]:
     marks = {one["mark"] for one in parts.values()}
     if len(parts) < max(2, len(found)) or len(marks) > 1:
         return {}
-    return {title: Given(title, {"th": one["th"], "en": one["en"]}) for title, one in parts.items()}
+    return {title: Given(title, {"th": one["th"].rstrip(), "en": one["en"]}) for title, one in parts.items()}
 
 
 def clean(words: str) -> str:
