@@ -202,6 +202,7 @@ def test_a_cycle_through_a_second_parent_is_reported() -> None:
         ([{"score": "1.0", "quality": "Low"}, {"score": " 2", "description": "High"}], [(1.0, "Low"), (2.0, "High")]),
         ([{"position": 1, "quality": "Low"}, {"position": 2, "quality": "High"}], None),
         ([{"score": True, "quality": "Low"}, {"score": 2, "quality": "High"}], None),
+        ([{"score": "nan", "quality": "Low"}, {"score": "1e400", "quality": "High"}], None),
     ],
 )
 def test_the_scores_of_a_rubric_may_be_texts_and_a_rubric_without_scores_is_reported(

@@ -6,6 +6,7 @@ item above them. Descriptors are the levels of a rubric that is about a skill, a
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, NamedTuple
 
 from services.catalog.frameworks.builder import Builder
@@ -82,13 +83,14 @@ def criteria_of(rubrics: Any, builder: Builder) -> list[tuple[Any, list[ScoredLe
 
 
 def _rubric_level(level: Any) -> ScoredLevel | None:
-    """Return a level of a rubric, whose score may be written as a text; None without a score or a name."""
+    """Return a level of a rubric, whose score may be written as a text; None without a finite score or a name."""
     quality, words = string_of(level, "quality"), string_of(level, "description")
     try:
         score = float(string_of(level, "score"))
     except ValueError:
         return None
-    return ScoredLevel(score, quality or words, words if quality else "") if quality or words else None
+    is_level = isfinite(score) and (quality or words)
+    return ScoredLevel(score, quality or words, words if quality else "") if is_level else None
 
 
 def scale_of(skills: Collection[Sequence[LevelItem]], builder: Builder) -> dict[float, Given]:
