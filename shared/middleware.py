@@ -96,9 +96,8 @@ class Middleware:
         self._systems = Buckets(limits.rate_per_key)
         self._officers = Buckets(limits.rate_per_officer)
         self._addresses = Buckets(limits.rate_per_address, owner="address")
-        self._keyless = Buckets(
-            limits.rate_per_address, owner="address"
-        )  # not those of `_addresses`: people sign in by a public route
+        # not those of `_addresses`: people sign in by a public route
+        self._keyless = Buckets(limits.rate_per_address, owner="address")
         self._routes: dict[web.AbstractRoute | None, Route] = {}
         self._unfinished: set[asyncio.Task[web.StreamResponse]] = set()
         self._log = AccessLog(registry)
